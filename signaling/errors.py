@@ -1,0 +1,132 @@
+"""Errors of the live session; each has a stable code, an HTTP status and a sentence to act on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SessionError(Exception):
+    """Base of everything that a peer can be told. The message is safe to show."""
+
+    code: ClassVar[str] = "session-error"
+    status: ClassVar[int] = 400
+    sentence: ClassVar[str] = "That did not work. Reload the page and try again."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.sentence)
+
+
+class IllegalTransition(SessionError):
+    """The session is not in a state that admits this; look at its newest snapshot."""
+
+    code = "illegal-transition"
+    status = 409
+    sentence = "The session has moved on. The screen now shows where it is."
+
+    def __init__(self, state: str, item: str) -> None:
+        super().__init__()
+        self.state = state
+        self.item = item
+
+
+class BadMessage(SessionError):
+    """Not JSON, an unknown type or field, or a value out of bounds; nothing was changed."""
+
+    code = "bad-message"
+    sentence = "The message was not understood and nothing was changed."
+
+
+class OutOfOrder(SessionError):
+    """A command number was skipped; reconnect to agree on the next number."""
+
+    code = "out-of-order"
+    status = 409
+    sentence = "A message is missing before this one. Reconnect; nothing was changed."
+
+
+class WrongPage(SessionError):
+    """This kind of page may not send this message."""
+
+    code = "wrong-role"
+    status = 403
+    sentence = "This page may not do that."
+
+
+class NoSuchSession(SessionError):
+    """Unknown, or not yours: the two cannot be told apart."""
+
+    code = "no-such-session"
+    status = 404
+    sentence = "There is no such session for this page."
+
+
+class StaleEpoch(SessionError):
+    """Said about an assignment that is over; nothing was changed."""
+
+    code = "stale-epoch"
+    status = 409
+    sentence = "This session is no longer assigned as this page believes. Nothing was changed."
+
+
+class OfferGone(SessionError):
+    """Somebody else answered, or the offer ran out."""
+
+    code = "offer-gone"
+    status = 409
+    sentence = "This session is already taken care of."
+
+
+class StaleToken(SessionError):
+    """The offer's fencing token does not match; nothing was changed."""
+
+    code = "stale-token"
+    status = 409
+    sentence = "This offer is not valid any more. Nothing was changed."
+
+
+class NoCoverage(SessionError):
+    """No provider answers this agency; call the regional line."""
+
+    code = "no-coverage"
+    status = 409
+    sentence = "No provider is set up for this agency. Call the regional line or 988."
+
+
+class NotOnShift(SessionError):
+    """Nobody has checked this tablet out, so there is no PIN to check."""
+
+    code = "not-on-shift"
+    status = 409
+    sentence = "Nobody has checked this tablet out."
+
+
+class Draining(SessionError):
+    """This server is stopping; reconnect in a moment."""
+
+    code = "draining"
+    status = 503
+    sentence = "The server is restarting. Reconnecting by itself."
+
+
+class TooMany(SessionError):
+    """A bound was reached: too many messages, streams or sockets."""
+
+    code = "too-many"
+    status = 429
+    sentence = "Too much at once. Wait a moment and try again."
+
+
+class MissingReason(SessionError):
+    """What happened differs from what was advised, so a reason is needed."""
+
+    code = "reason-needed"
+    status = 422
+    sentence = "Choose the reason why it went differently from the recommendation."
+
+
+class UnknownCode(SessionError):
+    """A code that is not in the vocabulary."""
+
+    code = "unknown-code"
+    status = 422
+    sentence = "One of the choices is not on the list. Nothing was changed."

@@ -1,0 +1,169 @@
+"""Numbered streams between pages and the server, which outlive single sockets.
+
+A page makes a stream when it loads. Messages to it are numbered and kept (bounded), so that a socket
+which breaks loses nothing; commands from it are numbered too, and the answers are kept, so that a
+command which is sent twice happens once. No I/O here: a socket attaches an outlet and is fed text.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from auth.actors import Actor
+from signaling.errors import OutOfOrder, TooMany
+from signaling.wire import Ack, Audience, Bye, Error, ServerMessage, encode
+
+KEPT_MESSAGES = 256  # per stream; a page that missed more gets a fresh snapshot
+KEPT_ANSWERS = 64  # per stream; a page re-sends only what it has not seen answered
+KEPT_SECONDS = 120.0  # a stream without a socket is forgotten after this
+STREAMS_PER_ACTOR = 8
+STREAMS = 5_000
+
+
+@dataclass(slots=True)
+class Outlet:
+    """One socket's side of a stream. `put` returns False when the socket is too slow to take it."""
+
+    put: Callable[[str], bool]
+    close: Callable[[str], None]  # reason
+
+
+@dataclass(slots=True)
+class Stream:
+    """One page's numbered conversation."""
+
+    id: str
+    actor: Actor
+    audience: Audience
+    outlet: Outlet | None = None
+    detached_at: float | None = None
+    expect: int = 1
+    _n: int = 0
+    _kept: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
+    _answers: OrderedDict[int, str] = field(default_factory=OrderedDict)
+    _running: set[int] = field(default_factory=set)
+
+    def send(self, message: ServerMessage) -> None:
+        """Number a message, keep it, and hand it to the socket if there is one."""
+        self._n += 1
+        text = encode(message, self._n)
+        self._kept.append((self._n, text))
+        self._hand_over(text)
+
+    def answer(self, command_id: int, message: Ack | Error) -> None:
+        """Answer a command; kept for a repeat, outside the numbered messages."""
+        text = encode(message, None)
+        self._running.discard(command_id)
+        self._answers[command_id] = text
+        while len(self._answers) > KEPT_ANSWERS:
+            self._answers.popitem(last=False)
+        self._hand_over(text)
+
+    def admit(self, command_id: int) -> bool:
+        """Whether this command is new. A repeat is answered from memory and gives False.
+
+        Raises OutOfOrder for a number that skips one, or a repeat whose answer is no longer kept.
+        """
+        if command_id == self.expect:
+            self.expect += 1
+            self._running.add(command_id)
+            return True
+        if command_id in self._running:
+            return False  # still at work, on a socket that broke; the answer will come
+        if command_id < self.expect and command_id in self._answers:
+            self._hand_over(self._answers[command_id])
+            return False
+        raise OutOfOrder
+
+    def missed_since(self, last: int) -> list[str] | None:
+        """The kept messages after number `last`; None when some of them are gone."""
+        if last > self._n:
+            return None
+        oldest = self._kept[0][0] if self._kept else self._n + 1
+        if last + 1 < oldest:
+            return None
+        return [text for n, text in self._kept if n > last]
+
+    def attach(self, outlet: Outlet) -> None:
+        """Give the stream a socket; an older one of the same page is closed."""
+        if self.outlet is not None:
+            self.outlet.close("replaced")
+        self.outlet = outlet
+        self.detached_at = None
+
+    def detach(self, outlet: Outlet, now: float) -> None:
+        """Take this socket away, if it is still the stream's."""
+        if self.outlet is outlet:
+            self.outlet = None
+            self.detached_at = now
+
+    def _hand_over(self, text: str) -> None:
+        if self.outlet is not None and not self.outlet.put(text):
+            self.outlet.close("too-slow")
+            self.outlet = None
+            self.detached_at = None
+
+
+class Hub:
+    """All streams of this process."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, Stream] = {}
+
+    def open(self, stream_id: str, actor: Actor, audience: Audience) -> tuple[Stream, bool]:
+        """The stream of that name for this actor, and whether it was there already.
+
+        A name that belongs to somebody else gives a new stream, never theirs. Raises TooMany.
+        """
+        key = f"{actor.kind}:{actor.id}:{audience}:{stream_id}"
+        known = self._streams.get(key)
+        if known is not None:
+            known.actor = actor
+            return known, True
+        mine = [s for s in self._streams.values() if _same(s.actor, actor)]
+        idle = [s for s in mine if s.outlet is None]
+        if len(mine) >= STREAMS_PER_ACTOR and idle:
+            self._forget(idle[0])
+        elif len(mine) >= STREAMS_PER_ACTOR or len(self._streams) >= STREAMS:
+            raise TooMany
+        stream = Stream(id=key, actor=actor, audience=audience)
+        self._streams[key] = stream
+        return stream, False
+
+    def of(self, audience: Audience, actor_id: str | None = None) -> Iterator[Stream]:
+        """The streams of one kind of page, or of one actor on it."""
+        for stream in list(self._streams.values()):
+            if stream.audience == audience and actor_id in (None, stream.actor.id):
+                yield stream
+
+    def attached(self, audience: Audience, actor_id: str) -> bool:
+        """Whether any page of that actor has a socket now."""
+        return any(s.outlet is not None for s in self.of(audience, actor_id))
+
+    def all(self) -> list[Stream]:
+        return list(self._streams.values())
+
+    def dismiss(self, stream: Stream, reason: str, *, retry: bool) -> None:
+        """Say good-bye and forget the stream."""
+        if stream.outlet is not None:
+            stream.outlet.put(encode(Bye(reason=reason, retry=retry), None))
+            stream.outlet.close(reason)
+            stream.outlet = None
+        self._forget(stream)
+
+    def expire(self, now: float) -> None:
+        """Forget streams whose page has been away too long."""
+        for stream in list(self._streams.values()):
+            if stream.outlet is None and stream.detached_at is None:
+                stream.detached_at = now
+            elif stream.detached_at is not None and now - stream.detached_at > KEPT_SECONDS:
+                self._forget(stream)
+
+    def _forget(self, stream: Stream) -> None:
+        self._streams.pop(stream.id, None)
+
+
+def _same(one: Actor, other: Actor) -> bool:
+    return (one.kind, one.id) == (other.kind, other.id)

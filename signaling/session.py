@@ -1,0 +1,459 @@
+"""The crisis session's state machine.
+
+Rules of this file:
+1. No I/O, no clock, no randomness: an input and the time come in; the next session and its events
+   come out. One input gives at least one event, so that every change is on the timeline.
+2. TRANSITIONS is the whole truth about what may follow what. An input that it does not name raises
+   IllegalTransition and changes nothing.
+3. There is no "timed out": no clock ever ends a waiting session.
+4. `epoch` grows with each change of who leads, and fences everything that is said about the old
+   assignment.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+
+from signaling.errors import IllegalTransition
+
+SETUP_SECONDS = 20.0  # accepted, but no media both ways: back to the line (design.md)
+LOST_SECONDS = 20.0  # the clinician is gone this long: back to the head of the line (design.md)
+
+
+class State(enum.StrEnum):
+    WAITING = "waiting"
+    ANSWERING = "answering"
+    CONNECTED = "connected"
+    RECOVERING = "recovering"
+    WRAP_UP = "wrap_up"
+    CLOSED = "closed"
+
+
+class Phase(enum.StrEnum):
+    BRIEF = "brief"
+    HANDED_OVER = "handed_over"
+    DEBRIEF = "debrief"
+
+
+LIVE = frozenset({State.ANSWERING, State.CONNECTED, State.RECOVERING})
+OPEN = LIVE | {State.WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the machine knows; field names are those of the durable row."""
+
+    id: str
+    state: State
+    pressed_at: float
+    phase: Phase = Phase.BRIEF
+    epoch: int = 0
+    level: int = 0
+    lead_id: str | None = None
+    voice_only: bool = False
+    intake: tuple[str, ...] = ()
+    deadline_at: float | None = None
+    close_reason: str | None = None
+    alerted_at: float | None = None
+    accepted_at: float | None = None
+    media_at: float | None = None
+    handed_over_at: float | None = None
+    handed_back_at: float | None = None
+    recommended_at: float | None = None
+    acknowledged_at: float | None = None
+    ended_at: float | None = None
+    closed_at: float | None = None
+    disposition_at: float | None = None
+    requeued_at: float | None = None
+    brief_seconds: float = 0.0
+    handed_over_seconds: float = 0.0
+    debrief_seconds: float = 0.0
+    phase_since: float | None = None
+    recommended_disposition: str | None = None
+    actual_disposition: str | None = None
+    difference_reason: str | None = None
+
+
+# --- inputs: what happened ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """A clinician's console shows and sounds the offer."""
+
+    clinician_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    clinician_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFlowing:
+    """Media passes both ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupFailed:
+    """Accepted, but no media in time, or the clinician left before it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicianLost:
+    since: float  # when the last sign of life was
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicianBack:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicianGone:
+    """Lost for LOST_SECONDS: the session goes back to the head of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeTold:
+    tiles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceChosen:
+    voice_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """By the officer, before or between clinicians; `reason` is one of the close reasons."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    by: str  # officer | clinician
+
+
+@dataclass(frozen=True, slots=True)
+class CardSent:
+    disposition: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardAcknowledged:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class WrapupFinished:
+    disposition: str
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionRecorded:
+    actual: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    step: str
+
+
+Input = (
+    Alerted
+    | Accepted
+    | MediaFlowing
+    | SetupFailed
+    | ClinicianLost
+    | ClinicianBack
+    | ClinicianGone
+    | HandedOver
+    | TakenBack
+    | IntakeTold
+    | VoiceChosen
+    | Cancelled
+    | Ended
+    | CardSent
+    | CardAcknowledged
+    | WrapupFinished
+    | DispositionRecorded
+    | Escalated
+)
+
+S = State
+TRANSITIONS: Mapping[State, Mapping[type, State]] = {
+    S.WAITING: {
+        Alerted: S.WAITING,
+        Accepted: S.ANSWERING,
+        IntakeTold: S.WAITING,
+        VoiceChosen: S.WAITING,
+        Escalated: S.WAITING,
+        Cancelled: S.CLOSED,
+        CardAcknowledged: S.WAITING,
+        TakenBack: S.WAITING,
+    },
+    S.ANSWERING: {
+        MediaFlowing: S.CONNECTED,
+        SetupFailed: S.WAITING,
+        IntakeTold: S.ANSWERING,
+        VoiceChosen: S.ANSWERING,
+        Cancelled: S.CLOSED,
+        Ended: S.WRAP_UP,
+        CardSent: S.ANSWERING,
+        CardAcknowledged: S.ANSWERING,
+        TakenBack: S.ANSWERING,
+    },
+    S.CONNECTED: {
+        ClinicianLost: S.RECOVERING,
+        HandedOver: S.CONNECTED,
+        TakenBack: S.CONNECTED,
+        VoiceChosen: S.CONNECTED,
+        CardSent: S.CONNECTED,
+        CardAcknowledged: S.CONNECTED,
+        Ended: S.WRAP_UP,
+    },
+    S.RECOVERING: {
+        MediaFlowing: S.CONNECTED,
+        ClinicianBack: S.CONNECTED,
+        ClinicianGone: S.WAITING,
+        HandedOver: S.RECOVERING,
+        TakenBack: S.RECOVERING,
+        VoiceChosen: S.RECOVERING,
+        CardSent: S.RECOVERING,
+        CardAcknowledged: S.RECOVERING,
+        Ended: S.WRAP_UP,
+    },
+    S.WRAP_UP: {
+        CardSent: S.WRAP_UP,
+        CardAcknowledged: S.WRAP_UP,
+        DispositionRecorded: S.WRAP_UP,
+        WrapupFinished: S.CLOSED,
+    },
+    S.CLOSED: {
+        CardAcknowledged: S.CLOSED,
+        DispositionRecorded: S.CLOSED,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One entry for the timeline; codes, ids and numbers only."""
+
+    kind: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The session after an input, and what the timeline gains."""
+
+    before: Session
+    after: Session
+    events: tuple[TimelineEvent, ...]
+
+    @property
+    def changes(self) -> dict[str, object]:
+        """The columns that differ, by name."""
+        return {
+            f.name: getattr(self.after, f.name)
+            for f in fields(Session)
+            if getattr(self.after, f.name) != getattr(self.before, f.name)
+        }
+
+
+def handle(session: Session, item: Input, now: float) -> Step:
+    """Take one input at `now` (UTC seconds).
+
+    Raises IllegalTransition when the state does not admit it; nothing has changed then.
+    """
+    target = TRANSITIONS[session.state].get(type(item))
+    if target is None:
+        raise IllegalTransition(session.state, type(item).__name__)
+    after, events = _apply(session, item, now)
+    after = replace(after, state=target)
+    if session.state is S.CONNECTED and target is not S.CONNECTED:
+        after = _close_phase(after, now)
+    elif target is S.CONNECTED and session.state is not S.CONNECTED:
+        after = replace(after, phase_since=now)
+    return Step(session, after, tuple(events))
+
+
+def _apply(  # noqa: PLR0911 - one flat table of cases reads better than a tree
+    s: Session, item: Input, now: float
+) -> tuple[Session, list[TimelineEvent]]:
+    match item:
+        case Alerted(who):
+            return _alerted(s, who, now)
+        case Accepted(who):
+            return _accepted(s, who, now)
+        case MediaFlowing():
+            return _flowing(s, now)
+        case SetupFailed(reason):
+            return _requeued(s, reason, now)
+        case ClinicianGone():
+            return _requeued(s, "clinician_lost", now)
+        case ClinicianLost(since):
+            gone = replace(s, deadline_at=since + LOST_SECONDS)
+            return gone, [TimelineEvent("clinician.lost"), TimelineEvent("session.recovering")]
+        case ClinicianBack():
+            back = replace(s, deadline_at=None)
+            return back, [TimelineEvent("clinician.back"), TimelineEvent("session.recovered")]
+        case HandedOver() | TakenBack():
+            return _phase(s, item, now)
+        case IntakeTold(tiles):
+            told = replace(s, intake=tiles)
+            return told, [TimelineEvent("session.intake", {"tiles": list(tiles)})]
+        case VoiceChosen(voice_only):
+            chosen = replace(s, voice_only=voice_only)
+            return chosen, [TimelineEvent("session.voice", {"voice_only": voice_only})]
+        case Escalated(step):
+            raised = replace(s, level=s.level + 1)
+            return raised, [TimelineEvent("escalation.step", {"step": step})]
+        case Cancelled() | Ended() | WrapupFinished():
+            return _finish(s, item, now)
+        case CardSent() | CardAcknowledged() | DispositionRecorded():
+            return _record(s, item, now)
+
+
+def _alerted(s: Session, who: str, now: float) -> tuple[Session, list[TimelineEvent]]:
+    first = s.alerted_at if s.alerted_at is not None else now
+    return replace(s, alerted_at=first), [TimelineEvent("offer.delivered", {"clinician": who})]
+
+
+def _accepted(s: Session, who: str, now: float) -> tuple[Session, list[TimelineEvent]]:
+    after = replace(
+        s,
+        lead_id=who,
+        epoch=s.epoch + 1,
+        accepted_at=s.accepted_at if s.accepted_at is not None else now,
+        deadline_at=now + SETUP_SECONDS,
+    )
+    return after, [
+        TimelineEvent("offer.accepted", {"clinician": who}),
+        TimelineEvent("session.answering", {"epoch": after.epoch}),
+    ]
+
+
+def _flowing(s: Session, now: float) -> tuple[Session, list[TimelineEvent]]:
+    first = s.media_at is None
+    after = replace(s, deadline_at=None, media_at=now if first else s.media_at)
+    if s.state is S.RECOVERING:
+        return after, [TimelineEvent("session.recovered")]
+    return after, [TimelineEvent("media.flowing"), TimelineEvent("session.connected")]
+
+
+def _requeued(s: Session, reason: str, now: float) -> tuple[Session, list[TimelineEvent]]:
+    after = replace(s, lead_id=None, epoch=s.epoch + 1, deadline_at=None, requeued_at=now)
+    return after, [TimelineEvent("session.requeued", {"reason": reason, "clinician": s.lead_id})]
+
+
+def _phase(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineEvent]]:
+    over = isinstance(item, HandedOver)
+    if over == (s.phase is Phase.HANDED_OVER):
+        raise IllegalTransition(f"{s.state}/{s.phase}", type(item).__name__)
+    counted = _close_phase(s, now) if s.phase_since is not None else s
+    running = now if s.state is S.CONNECTED else None
+    if over:
+        after = replace(
+            counted,
+            phase=Phase.HANDED_OVER,
+            phase_since=running,
+            handed_over_at=s.handed_over_at if s.handed_over_at is not None else now,
+        )
+        return after, [TimelineEvent("handover.started")]
+    after = replace(counted, phase=Phase.DEBRIEF, phase_since=running, handed_back_at=now)
+    return after, [TimelineEvent("handover.ended")]
+
+
+def _close_phase(s: Session, now: float) -> Session:
+    """Add the running phase's time to its sum; clocks of one session only count while connected."""
+    if s.phase_since is None:
+        return s
+    spent = max(0.0, now - s.phase_since)
+    name = f"{s.phase}_seconds"
+    return replace(s, phase_since=None, **{name: getattr(s, name) + spent})
+
+
+def _finish(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineEvent]]:
+    match item:
+        case Cancelled(reason):
+            after = replace(
+                s,
+                lead_id=None,
+                epoch=s.epoch + 1,
+                deadline_at=None,
+                close_reason=reason,
+                ended_at=now,
+                closed_at=now,
+            )
+            return after, [TimelineEvent("session.closed", {"reason": reason})]
+        case Ended(by):
+            after = replace(s, deadline_at=None, ended_at=now)
+            return after, [TimelineEvent("session.ended", {"by": by})]
+        case WrapupFinished(disposition):
+            after = replace(
+                s,
+                close_reason="completed",
+                closed_at=now,
+                recommended_disposition=disposition,
+            )
+            return after, [
+                TimelineEvent("wrapup.finished", {"disposition": disposition}),
+                TimelineEvent("session.closed", {"reason": "completed"}),
+            ]
+    raise AssertionError(item)
+
+
+def _record(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineEvent]]:
+    match item:
+        case CardSent(disposition):
+            after = replace(
+                s,
+                recommended_disposition=disposition,
+                recommended_at=s.recommended_at if s.recommended_at is not None else now,
+            )
+            return after, [TimelineEvent("card.sent", {"disposition": disposition})]
+        case CardAcknowledged():
+            after = replace(
+                s, acknowledged_at=s.acknowledged_at if s.acknowledged_at is not None else now
+            )
+            return after, [TimelineEvent("card.acknowledged")]
+        case DispositionRecorded(actual, reason):
+            after = replace(
+                s, actual_disposition=actual, difference_reason=reason, disposition_at=now
+            )
+            data: dict[str, object] = {"actual": actual}
+            if reason is not None:
+                data["reason"] = reason
+            return after, [TimelineEvent("disposition.recorded", data)]
+    raise AssertionError(item)
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for the documentation."""
+    lines = ["stateDiagram-v2", "    [*] --> waiting"]
+    for before, row in TRANSITIONS.items():
+        by_target: dict[State, list[str]] = {}
+        for item, after in row.items():
+            if after is not before:
+                by_target.setdefault(after, []).append(item.__name__)
+        lines += [f"    {before} --> {after}: {', '.join(n)}" for after, n in by_target.items()]
+    return "\n".join([*lines, "    closed --> [*]"])

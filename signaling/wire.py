@@ -1,0 +1,534 @@
+"""The messages of the WebSocket protocol, both ways; the single source of docs/protocol.md.
+
+Rules of this file:
+1. Every message is a tagged struct; unknown types, unknown fields and wrong types are refused whole.
+2. Browser to server: `id` is 1, 2, 3 … within one stream. The server answers each with `ack` or
+   `error` naming it in `re`. A repeated id gets its stored answer again and changes nothing.
+3. Server to browser: `n` is 1, 2, 3 … within one stream. A browser that reconnects names the last
+   one it saw in `hello` and gets the rest, or a fresh snapshot when the rest is no longer kept.
+4. State travels as whole snapshots (`tablet`, `console`), so a lost edge can never leave a page wrong.
+5. Times are UTC seconds since the epoch, as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+PROTOCOL = 1
+MAX_MESSAGE = 128 * 1024  # bytes; a description is at most 64 KiB
+
+Audience = Literal["tablet", "console"]
+
+Id = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[A-Za-z0-9_-]+$")]
+Code = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9_-]+$")]
+Key = Annotated[str, Meta(min_length=16, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
+Text = Annotated[str, Meta(max_length=2000)]
+ShortText = Annotated[str, Meta(min_length=1, max_length=500)]
+Description = Annotated[str, Meta(min_length=1, max_length=65536)]
+Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Epoch = Number
+
+# --- browser to server ----------------------------------------------------------------------------
+
+
+class ClientMessage(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True
+):
+    """One message from a browser; `id` numbers it within the stream."""
+
+    audience: ClassVar[tuple[Audience, ...]] = ("tablet", "console")
+    id: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class Hello(Struct, frozen=True, forbid_unknown_fields=True, tag="hello", tag_field="type"):
+    """The first message on every socket: which page, which stream, and what it saw last."""
+
+    protocol: int
+    page: Audience
+    stream: Id  # made by the page when it loads; names its numbered sequence on the server
+    last: Number = 0  # the last `n` seen on this stream
+
+
+class Beat(ClientMessage, frozen=True, tag="beat"):
+    """The page is alive; a console's beat renews its presence lease. Every 5 s."""
+
+
+class SessionOpen(ClientMessage, frozen=True, tag="session.open"):
+    """The press. `key` makes it happen once, however often it is sent."""
+
+    audience = ("tablet",)
+    key: Key
+    voice_only: bool = False
+    test: bool = False
+
+
+class SessionIntake(ClientMessage, frozen=True, tag="session.intake"):
+    """Up to three tiles, tapped while it rings; replaces what was tapped before."""
+
+    audience = ("tablet",)
+    session: Id
+    tiles: Annotated[list[Code], Meta(max_length=3)]
+
+
+class SessionVoice(ClientMessage, frozen=True, tag="session.voice"):
+    """Voice only, or picture again."""
+
+    audience = ("tablet",)
+    session: Id
+    voice_only: bool
+
+
+class SessionCancel(ClientMessage, frozen=True, tag="session.cancel"):
+    """The officer ends a session that nobody has answered, or moves it to the phone."""
+
+    audience = ("tablet",)
+    session: Id
+    reason: Literal["cancelled_by_officer", "moved_to_phone"] = "cancelled_by_officer"
+
+
+class SessionEnd(ClientMessage, frozen=True, tag="session.end"):
+    """End the call, from either side; the clinician's wrap-up follows."""
+
+    session: Id
+    epoch: Epoch
+
+
+class HandoverStart(ClientMessage, frozen=True, tag="handover.start"):
+    """The officer hands the tablet to the person."""
+
+    audience = ("tablet",)
+    session: Id
+    epoch: Epoch
+
+
+class HandoverEnd(ClientMessage, frozen=True, tag="handover.end"):
+    """The officer takes the tablet back; needs the PIN of the officer on shift."""
+
+    audience = ("tablet",)
+    session: Id
+    epoch: Epoch
+    pin: Annotated[str, Meta(min_length=4, max_length=12, pattern="^[0-9]+$")]
+
+
+class ChatSend(ClientMessage, frozen=True, tag="chat.send"):
+    """A line of text between officer and clinician; never shown while handed over."""
+
+    session: Id
+    text: ShortText
+
+
+class MediaDescribe(ClientMessage, frozen=True, tag="media.describe"):
+    """The browser's description; the `ack` carries the bridge's answer in `data.description`."""
+
+    session: Id
+    epoch: Epoch  # console: the epoch of its assignment; tablet: any, its leg outlives epochs
+    generation: Id  # one per RTCPeerConnection; the same again is a renegotiation
+    description: Description
+
+
+class MediaState(ClientMessage, frozen=True, tag="media.state"):
+    """What this side sends and how well it receives, told to the other side in words."""
+
+    session: Id
+    muted: bool
+    camera: bool
+    quality: Literal["good", "fair", "poor", "none"] = "good"
+
+
+class CardAcknowledge(ClientMessage, frozen=True, tag="card.acknowledge"):
+    audience = ("tablet",)
+    session: Id
+    rev: Number
+
+
+class DispositionRecord(ClientMessage, frozen=True, tag="disposition.record"):
+    """What actually happened, by the officer; `reason` when it differs from what was advised."""
+
+    audience = ("tablet",)
+    session: Id
+    actual: Code
+    reason: Code | None = None
+
+
+class DispositionLater(ClientMessage, frozen=True, tag="disposition.later"):
+    """Skip for now; the ready screen reminds."""
+
+    audience = ("tablet",)
+    session: Id
+
+
+class ActivitySet(ClientMessage, frozen=True, tag="activity.set"):
+    audience = ("console",)
+    activity: Literal["available", "paused", "offline"]
+    reason: Code | None = None
+
+
+class OfferDelivered(ClientMessage, frozen=True, tag="offer.delivered"):
+    """This console shows and sounds the offer; within 2 s, or it counts as undelivered."""
+
+    audience = ("console",)
+    offer: Id
+
+
+class OfferAccept(ClientMessage, frozen=True, tag="offer.accept"):
+    audience = ("console",)
+    offer: Id
+    token: Key
+
+
+class OfferDecline(ClientMessage, frozen=True, tag="offer.decline"):
+    audience = ("console",)
+    offer: Id
+    token: Key
+    reason: Code = "busy"
+
+
+class AssessmentSave(ClientMessage, frozen=True, tag="assessment.save"):
+    """Autosave: only the answers that changed, against the revision that the page knows.
+
+    `null` clears an answer. A stale `rev` is refused with `conflict`, and nothing is written.
+    """
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    instrument: Code
+    rev: Number  # 0: nothing saved yet
+    answers: dict[Code, str | int | bool | list[str] | None]
+
+
+class CardAction(Struct, frozen=True, forbid_unknown_fields=True):
+    """One recommended step: a code from the list, with the clinician's own words if any."""
+
+    code: Code
+    text: Annotated[str, Meta(max_length=300)] = ""
+
+
+class Card(Struct, frozen=True, forbid_unknown_fields=True):
+    """A recommendation in plain words; the only clinical output that a tablet ever gets."""
+
+    level: Literal["routine", "soon", "now"]
+    disposition: Code
+    actions: Annotated[list[CardAction], Meta(max_length=12)]
+    words: Text = ""
+
+
+class CardSave(ClientMessage, frozen=True, tag="card.save"):
+    """Autosave of the draft; with `send`, it also goes to the tablet."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    rev: Number
+    card: Card
+    send: bool = False
+
+
+class FollowupDraft(Struct, frozen=True, forbid_unknown_fields=True):
+    kind: Code
+    owner: Id
+    due_at: Annotated[float, Meta(ge=0, le=4102444800)]
+    note: Text = ""
+
+
+class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
+    """Close the session: recommended disposition is mandatory, each follow-up is owned and due."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    disposition: Code
+    followups: Annotated[list[FollowupDraft], Meta(max_length=20)]
+
+
+Command = (
+    Beat
+    | SessionOpen
+    | SessionIntake
+    | SessionVoice
+    | SessionCancel
+    | SessionEnd
+    | HandoverStart
+    | HandoverEnd
+    | ChatSend
+    | MediaDescribe
+    | MediaState
+    | CardAcknowledge
+    | DispositionRecord
+    | DispositionLater
+    | ActivitySet
+    | OfferDelivered
+    | OfferAccept
+    | OfferDecline
+    | AssessmentSave
+    | CardSave
+    | WrapupFinish
+)
+
+# --- server to browser ----------------------------------------------------------------------------
+
+
+class ServerMessage(Struct, frozen=True, tag_field="type", kw_only=True):
+    """One message to a browser; `n` is written when it is queued on a stream."""
+
+
+class Welcome(ServerMessage, frozen=True, tag="welcome"):
+    """Answer to `hello`. `resumed` false: forget all numbers, a snapshot follows."""
+
+    protocol: int
+    now: float  # the server's clock, for countdowns
+    resumed: bool
+    expect: int  # the id that the server expects next from this stream
+    beat_seconds: float
+
+
+class Ack(ServerMessage, frozen=True, tag="ack"):
+    re: int
+    data: Mapping[str, object] = {}
+
+
+class Error(ServerMessage, frozen=True, tag="error"):
+    """`code` is stable and for programs; `message` is for people and says what to do next."""
+
+    re: int | None
+    code: str
+    message: str
+    data: Mapping[str, object] = {}
+
+
+class ChatLine(Struct, frozen=True):
+    no: int
+    at: float
+    sender: Literal["officer", "clinician"]
+    text: str
+
+
+class PeerView(Struct, frozen=True):
+    """The other side's media, as this side should say it."""
+
+    connected: bool  # its leg is up and packets arrive
+    muted: bool
+    camera: bool
+    quality: Literal["good", "fair", "poor", "none"]
+
+
+class CardView(Struct, frozen=True):
+    rev: int
+    card: Card
+    clinician: str
+    licence: str
+    sent_at: float
+    acknowledged: bool
+
+
+class TabletSession(Struct, frozen=True):
+    id: str
+    code: str
+    state: str
+    phase: str
+    epoch: int
+    pressed_at: float
+    accepted_at: float | None
+    media_at: float | None
+    ended_at: float | None
+    phase_since: float | None
+    voice_only: bool
+    test: bool
+    intake: list[str]
+    alerted: list[str]  # short names of the clinicians being rung now
+    step: str  # alerting | still-trying | more-people | call-instead
+    requeued: bool
+    clinician: str | None  # short name
+    licence: str | None
+    peer: PeerView | None
+    chat: list[ChatLine]  # empty while handed over: the person must not see it
+    card: CardView | None
+    close_reason: str | None
+    recommended: str | None  # the disposition advised on the card that was sent
+    actual: str | None
+
+
+class TabletView(ServerMessage, frozen=True, tag="tablet"):
+    """All that the tablet shows."""
+
+    agency: str
+    unit: str
+    officer: str | None  # None: nobody has checked this tablet out
+    regional_line: str
+    provider_line: str
+    tiles: list[str]
+    ready_clinicians: int
+    on_call: bool
+    session: TabletSession | None
+    owed: str | None  # id of a finished session whose actual disposition is still missing
+
+
+class Me(Struct, frozen=True):
+    id: str
+    name: str
+    activity: str
+    reason: str | None
+    work: str  # idle | ringing | answering | in_call | wrap_up
+    on_call: bool
+    tier: int | None
+
+
+class WaitingRow(Struct, frozen=True):
+    session: str
+    code: str
+    agency: str
+    county: str
+    unit: str
+    intake: list[str]
+    pressed_at: float
+    requeued: bool
+    ringing: int
+
+
+class OfferView(Struct, frozen=True):
+    offer: str
+    token: str
+    session: str
+    epoch: int
+    expires_at: float
+    agency: str
+    county: str
+    unit: str
+    officer: str | None
+    intake: list[str]
+    pressed_at: float
+    requeued: bool
+    voice_only: bool
+
+
+class AssessmentView(Struct, frozen=True):
+    instrument: str
+    version: str
+    rev: int
+    answers: Mapping[str, object]
+    result: Mapping[str, object]
+    updated_at: float
+
+
+class CardDraft(Struct, frozen=True):
+    rev: int
+    card: Card | None
+    sent_rev: int | None
+    sent_at: float | None
+    acknowledged_rev: int | None
+    acknowledged_at: float | None
+
+
+class FollowupView(Struct, frozen=True):
+    id: str
+    kind: str
+    owner: str
+    due_at: float
+    note: str
+    status: str
+
+
+class ConsoleSession(Struct, frozen=True):
+    id: str
+    code: str
+    state: str
+    phase: str
+    epoch: int
+    agency: str
+    county: str
+    unit: str
+    officer: str | None
+    intake: list[str]
+    voice_only: bool
+    test: bool
+    pressed_at: float
+    accepted_at: float | None
+    media_at: float | None
+    ended_at: float | None
+    phase_since: float | None
+    brief_seconds: float
+    handed_over_seconds: float
+    debrief_seconds: float
+    tablet_online: bool
+    peer: PeerView
+    chat: list[ChatLine]
+    card: CardDraft
+    assessments: list[AssessmentView]
+    recommended: str | None
+    actual: str | None
+
+
+class Option(Struct, frozen=True):
+    id: str
+    name: str
+
+
+class ConsoleView(ServerMessage, frozen=True, tag="console"):
+    """All that the clinician's console shows. `session` is the one that I lead, or owe a wrap-up."""
+
+    me: Me
+    waiting: list[WaitingRow]
+    offers: list[OfferView]
+    session: ConsoleSession | None
+    colleagues: list[Me]
+    owners: list[Option]
+
+
+class OfferGone(ServerMessage, frozen=True, tag="offer.gone"):
+    """An offer stopped ringing. `taken`: read who took it; never shown as an error."""
+
+    offer: str
+    session: str
+    reason: str  # taken | cancelled | expired | declined | …
+    by: str | None
+
+
+class MediaRebuild(ServerMessage, frozen=True, tag="media.rebuild"):
+    """The bridge lost this side's leg (restart of the server): send a fresh description."""
+
+    session: str
+
+
+class Bye(ServerMessage, frozen=True, tag="bye"):
+    """The server closes this socket. `retry` false: do not come back with this sign-in."""
+
+    reason: str  # replaced | signed-out | revoked | draining | too-slow
+    retry: bool
+
+
+Event = (
+    Welcome
+    | Ack
+    | Error
+    | TabletView
+    | ConsoleView
+    | OfferGone
+    | MediaRebuild
+    | Bye
+)
+
+_hello = msgspec.json.Decoder(Hello)
+_command = msgspec.json.Decoder(Command)
+_encoder = msgspec.json.Encoder()
+
+
+def parse_hello(raw: str | bytes) -> Hello:
+    """The opening message of a socket. Raises msgspec.DecodeError or ValidationError."""
+    return _hello.decode(raw)
+
+
+def parse_command(raw: str | bytes) -> Command:
+    """One later message. Raises msgspec.DecodeError or ValidationError; nothing is half-parsed."""
+    return _command.decode(raw)
+
+
+def encode(message: ServerMessage, n: int | None) -> str:
+    """The JSON text of a message, numbered `n` (None: outside the numbered sequence)."""
+    body = msgspec.to_builtins(message)
+    if n is not None:
+        body["n"] = n
+    return _encoder.encode(body).decode()
