@@ -1,0 +1,203 @@
+/**
+ * The page's line to the server: one WebSocket that comes back by itself, numbered both ways, so that nothing is
+ * lost or done twice. It never gives up while the page is open; a page that is told to go (`bye` without
+ * `retry`) stops.
+ */
+
+import { Outbox, WireError, backoff } from "./outbox.js";
+import { every } from "./ticker.js";
+import { PROTOCOL } from "./wire.js";
+
+export { WireError };
+
+/** @typedef {import("./wire.js").ServerMessage} ServerMessage */
+/** @typedef {import("./wire.js").PageMessage} PageMessage */
+/** @typedef {"connecting" | "open" | "lost"} LineState */
+/** @typedef {{ attempt: number, retryInMs: number | null, reason: string | null, final: boolean }} LineInfo
+ *   final: the server sent us away and we do not come back (`reason` says why) */
+/** @typedef {{ page: "tablet" | "console", url?: string, onMessage: (message: PageMessage) => void,
+ *   onState: (state: LineState, info: LineInfo) => void }} LineOptions */
+
+const WELCOME_MS = 8000; // no welcome by then: this socket is not going to work
+
+/** @returns {string} a name that nobody can guess */
+export function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(18));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+}
+
+export class Line {
+  /** @param {LineOptions} options */
+  constructor({ page, url = "/ws", onMessage, onState }) {
+    this.page = page;
+    this.url = new URL(url, location.href);
+    this.url.protocol = this.url.protocol.replace(/^http/, "ws");
+    this.onMessage = onMessage;
+    this.onState = onState;
+    this.stream = randomKey();
+    this.last = 0;
+    this.outbox = new Outbox();
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    this.open = false;
+    this.stopped = false;
+    this.attempt = 0;
+    this.offset = (Date.now() - performance.now()) / 1000;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    /** @type {(() => void) | null} */
+    this.stopBeat = null;
+    this.beatSentAt = 0;
+    this.beatSeconds = 5;
+    this.wake = () => { if (document.visibilityState === "visible") this.#hurry(); };
+    this.hurry = () => this.#hurry();
+  }
+
+  /** Connect, and stay connected from now on. */
+  start() {
+    addEventListener("online", this.hurry);
+    document.addEventListener("visibilitychange", this.wake);
+    this.#connect();
+  }
+
+  /** The server's clock, seconds since the epoch. */
+  serverNow() {
+    return this.offset + performance.now() / 1000;
+  }
+
+  /**
+   * Send a command; it survives reconnects. Resolves with the data of the server's `ack`.
+   * @param {string} type
+   * @param {Readonly<Record<string, unknown>>} [fields]
+   * @returns {Promise<Record<string, unknown>>}
+   * @throws {WireError} when the server refuses it
+   */
+  send(type, fields = {}) {
+    return new Promise((resolve, reject) => {
+      if (this.stopped) return reject(new WireError("closed", "This page is not connected any more."));
+      const text = this.outbox.add(type, fields, resolve, reject);
+      if (this.open) this.socket?.send(text);
+    });
+  }
+
+  /** Do not wait for the next try. */
+  tryNow() {
+    if (this.stopped || this.open) return;
+    this.attempt = 0;
+    this.#connect();
+  }
+
+  /** Stop for good; unanswered commands are rejected with `closed`. */
+  close() {
+    this.#stop("closed");
+  }
+
+  #connect() {
+    if (this.stopped) return;
+    clearTimeout(this.timer);
+    this.#drop();
+    this.onState("connecting", { attempt: this.attempt, retryInMs: null, reason: null, final: false });
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    socket.addEventListener("open", () => {
+      if (socket !== this.socket) return;
+      socket.send(JSON.stringify({ type: "hello", protocol: PROTOCOL, page: this.page, stream: this.stream, last: this.last }));
+    });
+    socket.addEventListener("message", (event) => { if (socket === this.socket) this.#receive(String(event.data)); });
+    socket.addEventListener("close", () => { if (socket === this.socket) this.#retry("network"); });
+    this.timer = setTimeout(() => { if (socket === this.socket) this.#retry("slow"); }, WELCOME_MS);
+  }
+
+  /** Leave the present socket without waiting for it: closing a dead one can take a minute. */
+  #drop() {
+    const old = this.socket;
+    this.socket = null;
+    this.open = false;
+    this.stopBeat?.();
+    this.stopBeat = null;
+    this.beatSentAt = 0;
+    if (old && old.readyState <= WebSocket.OPEN) old.close(1000);
+  }
+
+  /** @param {string} reason */
+  #retry(reason) {
+    if (this.stopped) return;
+    clearTimeout(this.timer);
+    this.#drop();
+    const wait = backoff(this.attempt++, Math.random());
+    this.timer = setTimeout(() => this.#connect(), wait);
+    this.onState("lost", { attempt: this.attempt, retryInMs: wait, reason, final: false });
+  }
+
+  /** @param {string} reason */
+  #stop(reason) {
+    if (this.stopped) return;
+    this.stopped = true;
+    clearTimeout(this.timer);
+    removeEventListener("online", this.hurry);
+    document.removeEventListener("visibilitychange", this.wake);
+    this.#drop();
+    this.outbox.abandon(new WireError("closed", "This page is not connected any more."));
+    this.onState("lost", { attempt: this.attempt, retryInMs: null, reason, final: true });
+  }
+
+  /** The network may be back, or the page was asleep: try at once, or test the socket that seems open. */
+  #hurry() {
+    if (this.stopped) return;
+    if (this.open) this.#beat();
+    else this.tryNow();
+  }
+
+  /** @param {string} text */
+  #receive(text) {
+    /** @type {ServerMessage} */
+    const message = JSON.parse(text);
+    if (message.type === "welcome") return this.#welcome(message);
+    if (typeof message.n === "number") {
+      if (message.n <= this.last) return; // seen before the reconnect
+      if (message.n !== this.last + 1) return this.#retry("gap"); // the server sends the rest again
+      this.last = message.n;
+    }
+    switch (message.type) {
+      case "ack":
+        this.outbox.settle(message.re)?.resolve(message.data);
+        return;
+      case "error":
+        if (message.re === null) this.onMessage(message);
+        else this.outbox.settle(message.re)?.reject(new WireError(message.code, message.message, message.data));
+        return;
+      case "bye":
+        if (message.retry) this.#retry(message.reason);
+        else this.#stop(message.reason);
+        return;
+      default:
+        this.onMessage(message);
+    }
+  }
+
+  /** @param {import("./wire.js").Welcome} message */
+  #welcome(message) {
+    clearTimeout(this.timer);
+    this.offset = message.now - performance.now() / 1000;
+    this.beatSeconds = message.beat_seconds;
+    this.open = true;
+    if (!message.resumed) this.last = 0;
+    for (const text of this.outbox.again(message.resumed, message.expect)) this.socket?.send(text);
+    this.stopBeat = every(this.beatSeconds, () => this.#beat());
+    this.attempt = 0;
+    this.onState("open", { attempt: 0, retryInMs: null, reason: null, final: false });
+  }
+
+  /** Ask for a sign of life; a beat that is unanswered for two intervals means that the socket is dead. */
+  #beat() {
+    if (!this.open) return;
+    const now = performance.now();
+    if (this.beatSentAt > 0) {
+      if (now - this.beatSentAt > 2000 * this.beatSeconds) this.#retry("silent");
+      return;
+    }
+    this.beatSentAt = now;
+    const answered = () => { this.beatSentAt = 0; };
+    this.send("beat").then(answered, answered);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The messages of the WebSocket, as types: the JavaScript twin of signaling/wire.py, which is the source.
+ * Nothing runs here.
+ *
+ * @typedef {"good" | "fair" | "poor" | "none"} Quality
+ * @typedef {{ no: number, at: number, sender: "officer" | "clinician", text: string }} ChatLine
+ * @typedef {{ connected: boolean, muted: boolean, camera: boolean, quality: Quality }} PeerView
+ * @typedef {{ code: string, text: string }} CardAction
+ * @typedef {{ level: "routine" | "soon" | "now", disposition: string, actions: CardAction[], words: string }} Card
+ * @typedef {{ rev: number, card: Card, clinician: string, licence: string, sent_at: number, acknowledged: boolean }} CardView
+ *
+ * @typedef {"waiting" | "answering" | "connected" | "recovering" | "wrap_up" | "closed"} SessionState
+ * @typedef {"brief" | "handed_over" | "debrief"} Phase
+ * @typedef {"alerting" | "still-trying" | "more-people" | "call-instead"} Step
+ * @typedef {{
+ *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
+ *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
+ *   voice_only: boolean, test: boolean, intake: string[], alerted: string[], step: Step, requeued: boolean,
+ *   clinician: string | null, licence: string | null, peer: PeerView | null, chat: ChatLine[],
+ *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
+ * }} TabletSession
+ * @typedef {{
+ *   type: "tablet", n?: number, agency: string, unit: string, officer: string | null, regional_line: string,
+ *   provider_line: string, tiles: string[], ready_clinicians: number, on_call: boolean,
+ *   session: TabletSession | null, owed: string | null,
+ * }} TabletView
+ *
+ * @typedef {{ id: string, name: string, activity: string, reason: string | null, work: string, on_call: boolean, tier: number | null }} Me
+ * @typedef {{ session: string, code: string, agency: string, county: string, unit: string, intake: string[], pressed_at: number, requeued: boolean, ringing: number }} WaitingRow
+ * @typedef {{
+ *   offer: string, token: string, session: string, epoch: number, expires_at: number, agency: string, county: string,
+ *   unit: string, officer: string | null, intake: string[], pressed_at: number, requeued: boolean, voice_only: boolean,
+ * }} OfferView
+ * @typedef {{ instrument: string, version: string, rev: number, answers: Record<string, unknown>, result: Record<string, unknown>, updated_at: number }} AssessmentView
+ * @typedef {{ rev: number, card: Card | null, sent_rev: number | null, sent_at: number | null, acknowledged_rev: number | null, acknowledged_at: number | null }} CardDraft
+ * @typedef {{
+ *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, unit: string,
+ *   officer: string | null, intake: string[], voice_only: boolean, test: boolean, pressed_at: number,
+ *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
+ *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number, tablet_online: boolean, peer: PeerView,
+ *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[], recommended: string | null, actual: string | null,
+ * }} ConsoleSession
+ * @typedef {{ id: string, name: string }} Option
+ * @typedef {{
+ *   type: "console", n?: number, me: Me, waiting: WaitingRow[], offers: OfferView[], session: ConsoleSession | null,
+ *   colleagues: Me[], owners: Option[],
+ * }} ConsoleView
+ *
+ * @typedef {{ type: "welcome", n?: number, protocol: number, now: number, resumed: boolean, expect: number, beat_seconds: number }} Welcome
+ * @typedef {{ type: "ack", n?: number, re: number, data: Record<string, unknown> }} Ack
+ * @typedef {{ type: "error", n?: number, re: number | null, code: string, message: string, data: Record<string, unknown> }} ErrorMessage
+ * @typedef {{ type: "offer.gone", n?: number, offer: string, session: string, reason: string, by: string | null }} OfferGone
+ * @typedef {{ type: "media.rebuild", n?: number, session: string }} MediaRebuild
+ * @typedef {{ type: "bye", n?: number, reason: string, retry: boolean }} Bye
+ * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | OfferGone | MediaRebuild | Bye} ServerMessage
+ * @typedef {TabletView | ConsoleView | OfferGone | MediaRebuild | ErrorMessage} PageMessage  what a page gets from its Line
+ */
+
+export const PROTOCOL = 1;
