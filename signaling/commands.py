@@ -1,0 +1,52 @@
+"""What each message does: one table from message type to handler, checked once.
+
+Every handler takes (desk, actor, stream, message) and gives the data of its `ack`. The socket has
+already checked that this kind of page may send it; the handler checks that this session is this
+actor's, and the state machine that it may happen now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from signaling import console_commands as console
+from signaling import shared_commands as shared
+from signaling import tablet_commands as tablet
+from signaling import wire
+
+if TYPE_CHECKING:
+    from auth.actors import Actor
+    from signaling.desk import Desk
+    from signaling.hub import Stream
+
+Handler = Callable[["Desk", "Actor", "Stream", Any], Awaitable[dict[str, object]]]
+
+HANDLERS: dict[type, Handler] = {
+    wire.Beat: shared.beat,
+    wire.SessionEnd: shared.end,
+    wire.ChatSend: shared.send_chat,
+    wire.MediaDescribe: shared.describe_media,
+    wire.MediaState: shared.state_media,
+    wire.SessionOpen: tablet.open_session,
+    wire.SessionIntake: tablet.tell_intake,
+    wire.SessionVoice: tablet.choose_voice,
+    wire.SessionCancel: tablet.cancel,
+    wire.HandoverStart: tablet.hand_over,
+    wire.HandoverEnd: tablet.take_back,
+    wire.CardAcknowledge: tablet.acknowledge_card,
+    wire.DispositionRecord: tablet.record_disposition,
+    wire.DispositionLater: tablet.postpone_disposition,
+    wire.ActivitySet: console.set_activity,
+    wire.OfferDelivered: console.offer_delivered,
+    wire.OfferAccept: console.accept,
+    wire.OfferDecline: console.decline,
+    wire.AssessmentSave: console.save_assessment,
+    wire.CardSave: console.save_card,
+    wire.WrapupFinish: console.finish_wrapup,
+}
+
+
+async def dispatch(desk: Desk, stream: Stream, command: wire.Command) -> dict[str, object]:
+    """Carry out one command for the stream's actor."""
+    return await HANDLERS[type(command)](desk, stream.actor, stream, command)

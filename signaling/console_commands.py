@@ -1,0 +1,223 @@
+"""Commands of the clinician's console."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth.audit import record
+from oncall.policy import Activity
+from records import assessments, directory, followups, offers, recommendations
+from records.followups import NewFollowup
+from records.offers import OfferRow
+from records.sessions import SessionRow
+from records.vocabulary import CARD_ACTIONS, DISPOSITIONS, FOLLOWUP_KINDS
+from signaling import metrics, wire
+from signaling.errors import IllegalTransition, NoSuchSession, OfferGone, StaleToken, UnknownCode
+from signaling.scope import by, leads
+from signaling.session import (
+    LIVE,
+    Accepted,
+    Alerted,
+    CardSent,
+    State,
+    Step,
+    TimelineEvent,
+    WrapupFinished,
+    handle,
+)
+
+if TYPE_CHECKING:
+    from auth.actors import Actor
+    from signaling.desk import Desk
+    from signaling.hub import Stream
+
+WRITABLE = LIVE | {State.WRAP_UP}
+OVERDUE_TOLERANCE = 120.0  # seconds that a due time may lie behind our clock
+
+
+async def set_activity(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.ActivitySet
+) -> dict[str, object]:
+    """Available, paused, or off: what the clinician chooses; a running call goes on."""
+    await desk.live.set_activity(actor.id, Activity(m.activity), m.reason, desk.now())
+    desk.screens.touch_all()
+    desk.line.wake()
+    return {}
+
+
+# --- offers ---------------------------------------------------------------------------------------
+
+
+async def _own_offer(conn: AsyncConnection, actor: Actor, offer_id: str) -> OfferRow:
+    offer = await offers.get(conn, offer_id)
+    if offer is None or offer.clinician_id != actor.id:
+        raise NoSuchSession
+    return offer
+
+
+async def offer_delivered(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.OfferDelivered
+) -> dict[str, object]:
+    """The page rings. A second page of the same clinician changes nothing."""
+    async with desk.db.read() as conn:
+        offer = await _own_offer(conn, actor, m.offer)
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+        if not await offers.deliver(conn, m.offer, now):
+            return None
+        if row.state != State.WAITING:
+            return None
+        return handle(desk.machine(row), Alerted(actor.id), now)
+
+    row = await desk.change(offer.session_id, decide, by(actor))
+    metrics.observe_alert(row)
+    desk.line.wake()
+    return {}
+
+
+async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> dict[str, object]:
+    """Answer. Of many accepts exactly one wins; the others read who took it."""
+    async with desk.db.read() as conn:
+        offer = await _own_offer(conn, actor, m.offer)
+    if not hmac.compare_digest(offer.token, m.token):
+        raise StaleToken
+    losers: list[OfferRow] = []
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        losers.clear()
+        if row.state != State.WAITING or row.epoch != offer.epoch:
+            raise OfferGone
+        if not await offers.end(conn, offer.id, to_state="accepted", reason=None, now=now):
+            raise OfferGone
+        losers.extend(await offers.withdraw_all(conn, row.id, "taken", now))
+        step = handle(desk.machine(row), Accepted(actor.id), now)
+        withdrawn = tuple(
+            TimelineEvent("offer.withdrawn", {"clinician": o.clinician_id, "reason": "taken"})
+            for o in losers
+        )
+        return Step(step.before, step.after, step.events + withdrawn)
+
+    row = await desk.change(offer.session_id, decide, by(actor))
+    for loser in losers:
+        desk.line.tell_gone(loser, "taken", actor.short_name)
+    metrics.OFFERS.labels(outcome="accepted").inc()
+    metrics.observe_accept(row)
+    desk.line.wake()
+    return {"session": row.id, "epoch": row.epoch}
+
+
+async def decline(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferDecline) -> dict[str, object]:
+    """Not me, with a reason; the session goes on ringing for others."""
+    async with desk.db.read() as conn:
+        offer = await _own_offer(conn, actor, m.offer)
+    if not hmac.compare_digest(offer.token, m.token):
+        raise StaleToken
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        done = await offers.end(conn, offer.id, to_state="declined", reason=m.reason, now=now)
+        if not done:
+            raise OfferGone
+        before = desk.machine(row)
+        event = TimelineEvent("offer.declined", {"clinician": actor.id, "reason": m.reason})
+        return Step(before, before, (event,))
+
+    await desk.change(offer.session_id, decide, by(actor))
+    desk.line.tell_gone(offer, "declined", None)
+    metrics.OFFERS.labels(outcome="declined").inc()
+    desk.line.wake()
+    return {}
+
+
+# --- the record -----------------------------------------------------------------------------------
+
+
+def _may_write(actor: Actor, row: SessionRow, epoch: int) -> None:
+    leads(actor, row, epoch)
+    if row.state not in WRITABLE:
+        raise IllegalTransition(row.state, "record")
+
+
+async def save_assessment(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.AssessmentSave
+) -> dict[str, object]:
+    """Autosave. A stale revision is refused with both versions, and nothing is written."""
+    saved: list[assessments.AssessmentRow] = []
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+        _may_write(actor, row, m.epoch)
+        saved[:] = [
+            await assessments.save(
+                conn, desk.vault, row.id, m.instrument, m.rev, m.answers, actor.id, now
+            )
+        ]
+        await record(conn, actor, "assessment.save", "session", row.id, "allowed", now)
+        before = desk.machine(row)
+        first = saved[0].rev == 1
+        event = TimelineEvent("assessment.saved", {"instrument": m.instrument})
+        return Step(before, before, (event,) if first else ())
+
+    await desk.change(m.session, decide, by(actor))
+    row = saved[0]
+    return {"rev": row.rev, "result": dict(row.result), "updated_at": row.updated_at}
+
+
+async def save_card(desk: Desk, actor: Actor, _s: Stream, m: wire.CardSave) -> dict[str, object]:
+    """Save the recommendation's draft; with `send` the tablet shows it."""
+    codes = {action.code for action in m.card.actions}
+    if m.card.disposition not in DISPOSITIONS or not codes <= set(CARD_ACTIONS):
+        raise UnknownCode
+    saved: list[recommendations.RecommendationRow] = []
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+        _may_write(actor, row, m.epoch)
+        card = msgspec.to_builtins(m.card)
+        saved[:] = [
+            await recommendations.save(
+                conn, desk.vault, row.id, m.rev, card, actor.id, now, send=m.send
+            )
+        ]
+        action = "card.send" if m.send else "card.save"
+        await record(conn, actor, action, "session", row.id, "allowed", now)
+        if not m.send:
+            return Step(desk.machine(row), desk.machine(row), ())
+        return handle(desk.machine(row), CardSent(m.card.disposition), now)
+
+    await desk.change(m.session, decide, by(actor))
+    return {"rev": saved[0].rev, "sent_rev": saved[0].sent_rev}
+
+
+async def finish_wrapup(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.WrapupFinish
+) -> dict[str, object]:
+    """Close the session: disposition, and follow-ups with an owner and a due time each."""
+    kinds = {f.kind for f in m.followups}
+    if m.disposition not in DISPOSITIONS or not kinds <= set(FOLLOWUP_KINDS):
+        raise UnknownCode
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        leads(actor, row, m.epoch)
+        step = handle(desk.machine(row), WrapupFinished(m.disposition), now)
+        who = await directory.read(conn)
+        owners = {person.id for person in who.clinicians(row.provider_id)}
+        if not {f.owner for f in m.followups} <= owners:
+            raise UnknownCode("A follow-up's owner is not on the list. Nothing was changed.")
+        if any(f.due_at < now - OVERDUE_TOLERANCE for f in m.followups):
+            raise UnknownCode("A follow-up is due in the past. Nothing was changed.")
+        await followups.add_many(
+            conn,
+            desk.vault,
+            row.id,
+            [NewFollowup(f.kind, f.owner, f.due_at, f.note) for f in m.followups],
+            now,
+        )
+        await record(conn, actor, "wrapup.finish", "session", row.id, "allowed", now)
+        return step
+
+    await desk.change(m.session, decide, by(actor))
+    desk.line.wake()
+    return {}
+

@@ -1,0 +1,454 @@
+"""The desk: drives every live session of this process.
+
+It owns the loops (queue, screens, clock), the one way to change a session (`change`), and the link
+to the bridge. Decisions are made elsewhere and without I/O: `signaling.session` says what may
+follow, `oncall.policy` whom to ring, `signaling.views` what is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth.actors import Actor
+from auth.errors import AuthError
+from media import Bridge, LegEvent, LegEventKind, MediaError
+from oncall.live import EmbeddedLiveStore
+from oncall.policy import Rules
+from records import people, sessions
+from records.crypto import Vault
+from records.engine import Database
+from records.errors import RecordError, StaleSession
+from records.sessions import Event, SessionRow
+from signaling import metrics, wire
+from signaling.commands import dispatch
+from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
+from signaling.hub import Hub, Stream
+from signaling.legs import Legs
+from signaling.linekeeper import Linekeeper
+from signaling.screens import Screens
+from signaling.session import (
+    LIVE,
+    ClinicianGone,
+    ClinicianLost,
+    Input,
+    MediaFlowing,
+    Phase,
+    Session,
+    SetupFailed,
+    State,
+    Step,
+    handle,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TRIES = 5  # of a change that met another one on a database with many writers
+TICK_SECONDS = 1.0
+MISSING_SECONDS = 3.0  # a leader without page and packets this long is lost; a reload is quicker
+TABLET_MISSING_SECONDS = 8.0
+CHECK_LOGINS_SECONDS = 15.0
+
+Clock = Callable[[], float]
+StillWelcome = Callable[[AsyncConnection, Actor], Awaitable[bool]]
+
+
+class Desk:
+    """One process's live sessions. `start` before use; `close` ends its tasks."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        bridge_of: Callable[[Callable[[LegEvent], None]], Bridge],
+        clock: Clock,
+        still_welcome: StillWelcome,
+        rules: Rules | None = None,
+    ) -> None:
+        self.db = db
+        self.vault = vault
+        self.hub = Hub()
+        self.legs = Legs()
+        self.live = EmbeddedLiveStore()
+        self.rules = rules or Rules()
+        self.bridge = bridge_of(self._on_leg)
+        self.typed_errors: tuple[type[Exception], ...] = (
+            SessionError,
+            RecordError,
+            AuthError,
+            MediaError,
+        )
+        self.screens = Screens(self)
+        self.line = Linekeeper(self)
+        self._clock = clock
+        self._still_welcome = still_welcome
+        self._draining = False
+        self._tasks: asyncio.Task[None] | None = None
+        self._attention: set[str] = set()  # sessions whose legs changed
+        self._looked_at: asyncio.Event = asyncio.Event()
+        self._lead_missing: dict[str, float] = {}
+        self._tablet_missing: dict[str, float] = {}
+        self._tablet_lost: set[str] = set()
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bind the bridge and start the loops. Open sessions of an earlier process go on."""
+        await self.bridge.start()
+        self._tasks = asyncio.create_task(self._run(), name="desk")
+        await self.line.resume()
+        self.screens.touch_all()
+
+    async def drain(self) -> None:
+        """Stop taking sockets; tell every page to come back. Sessions stay as they are, in SQL."""
+        self._draining = True
+        for stream in self.hub.all():
+            self.hub.dismiss(stream, "draining", retry=True)
+
+    async def close(self) -> None:
+        """End the loops and the bridge. Safe to call twice."""
+        if self._tasks is not None:
+            self._tasks.cancel()
+            await asyncio.gather(self._tasks, return_exceptions=True)
+            self._tasks = None
+        await self.bridge.close()
+
+    @property
+    def draining(self) -> bool:
+        return self._draining
+
+    @property
+    def ready(self) -> bool:
+        """Whether the loops run and new sockets are welcome."""
+        return not self._draining and self._tasks is not None and not self._tasks.done()
+
+    def now(self) -> float:
+        return self._clock()
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._supervise("line", self.line.run), name="line")
+            tasks.create_task(self._supervise("screens", self.screens.run), name="screens")
+            tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
+            tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
+
+    async def _supervise(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """Keep one loop alive: a queue that dies in silence is the worst failure of all."""
+        while True:
+            try:
+                await loop()
+            except Exception:  # noqa: BLE001 - a supervisor: the loop is logged and started again
+                log.exception("desk.loop_failed loop=%s", name)
+                metrics.LOOP_FAILURES.labels(loop=name).inc()
+                await asyncio.sleep(0.2)
+
+    # --- sockets ----------------------------------------------------------------------------------
+
+    async def joined(self, stream: Stream, *, resumed: bool) -> None:
+        """A page has a socket (again): presence, and what it should show."""
+        actor, now = stream.actor, self.now()
+        metrics.SOCKETS.labels(page=stream.audience).inc()
+        if stream.audience == "console":
+            await self.live.beat(actor.id, stream.id, now)
+            self.line.wake()
+        else:
+            self._replace_other_pages(stream)
+            await self._tablet_seen(actor.id, now)
+        self.screens.greet(stream, fresh=not resumed)
+
+    async def left(self, stream: Stream) -> None:
+        """A socket ended; the stream waits for the page to come back."""
+        metrics.SOCKETS.labels(page=stream.audience).dec()
+        now = self.now()
+        if stream.outlet is not None:
+            return  # a newer socket of the same page has taken over
+        if stream.audience == "console":
+            await self.live.drop(stream.actor.id, stream.id, now)
+            self.line.wake()
+        elif not self.hub.attached("tablet", stream.actor.id):
+            self._tablet_missing.setdefault(stream.actor.id, now)
+        self.screens.touch_consoles()
+
+    async def handle(self, stream: Stream, command: wire.Command) -> dict[str, object]:
+        """Carry out one command of a page. Raises typed errors; then nothing has changed."""
+        if self._draining:
+            raise Draining
+        return await dispatch(self, stream, command)
+
+    async def dismiss_actor(self, actor_id: str, reason: str) -> None:
+        """Close all pages of somebody who signed out or was revoked."""
+        for stream in self.hub.all():
+            if stream.actor.id == actor_id:
+                self.hub.dismiss(stream, reason, retry=False)
+                if stream.audience == "console":
+                    await self.live.drop(actor_id, stream.id, self.now())
+        self.line.wake()
+
+    def _replace_other_pages(self, stream: Stream) -> None:
+        """One tablet is one page: a second one takes over from the first."""
+        for other in self.hub.of("tablet", stream.actor.id):
+            if other is not stream:
+                self.hub.dismiss(other, "replaced", retry=False)
+
+    # --- the one way to change a session ------------------------------------------------------------
+
+    async def change(
+        self,
+        session_id: str,
+        decide: Callable[[AsyncConnection, SessionRow, float], Awaitable[Step | None]],
+        actor: tuple[str, str | None] = ("system", None),
+    ) -> SessionRow:
+        """Read, decide and write one session in one transaction; its events with it.
+
+        `decide` may write beside the session (offers, the record) in the same transaction; what it
+        raises undoes everything. Raises NoSuchSession.
+        """
+
+        async def write(conn: AsyncConnection) -> SessionRow:
+            row = await sessions.get(conn, session_id)
+            if row is None:
+                raise NoSuchSession
+            now = self.now()
+            step = await decide(conn, row, now)
+            if step is None:
+                return row
+            events = [Event(e.kind, *actor, e.data) for e in step.events]
+            return await sessions.apply(conn, row, step.changes, events, now)
+
+        row = await self._again(lambda: self.db.write(write))
+        self.screens.touch(row)
+        return row
+
+    async def advance(
+        self, session_id: str, item: Input, actor: tuple[str, str | None] = ("system", None)
+    ) -> SessionRow:
+        """Feed one input to a session's machine. Raises IllegalTransition, NoSuchSession."""
+
+        async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+            return handle(machine(row), item, now)
+
+        row = await self.change(session_id, decide, actor)
+        metrics.observe(row, item)
+        return row
+
+    async def _again(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                return await attempt()
+            except StaleSession:
+                continue
+        return await attempt()
+
+    # --- media --------------------------------------------------------------------------------------
+
+    def _on_leg(self, event: LegEvent) -> None:
+        """Called by the bridge, inside a datagram: note it and return."""
+        self.legs.told(event, self.now())
+        if event.kind is not LegEventKind.PATH_CHANGED:
+            self._attention.add(event.call)
+            self._looked_at.set()
+
+    async def _watch_legs(self) -> None:
+        while True:
+            await self._looked_at.wait()
+            self._looked_at.clear()
+            while self._attention:
+                await self.check_media(self._attention.pop())
+
+    async def check_media(self, session_id: str) -> None:
+        """Whether media passes both ways now; says so to the session's machine and the screens."""
+        async with self.db.read() as conn:
+            row = await sessions.get(conn, session_id)
+        if row is None:
+            return
+        if row.state in {"answering", "recovering"} and self.legs.both_up(session_id):
+            await self._try(session_id, MediaFlowing())
+            self._lead_missing.pop(session_id, None)
+        self.screens.touch(row)
+
+    async def _try(self, session_id: str, item: Input) -> None:
+        """Feed an input that may have been overtaken by another one."""
+        try:
+            await self.advance(session_id, item)
+        except SessionError as error:
+            log.info(
+                "session.overtaken session=%s input=%s code=%s",
+                session_id,
+                type(item).__name__,
+                error.code,
+            )
+
+    # --- time ---------------------------------------------------------------------------------------
+
+    async def _keep_time(self) -> None:
+        checked = self.now()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = self.now()
+            async with self.db.read() as conn:
+                rows = await sessions.open_sessions(conn)
+            for row in rows:
+                await self._look_after(row, now)
+            await self._look_for_tablets(rows, now)
+            self.hub.expire(now)
+            if now - checked >= CHECK_LOGINS_SECONDS:
+                checked = now
+                await self._check_welcome()
+
+    async def _look_after(self, row: SessionRow, now: float) -> None:
+        """Deadlines of one session: set-up, and the clinician who is gone."""
+        if row.state not in LIVE or row.lead_id is None:
+            self._lead_missing.pop(row.id, None)
+            return
+        here = self.hub.attached("console", row.lead_id)
+        leg = self.legs.seat(row.id, "clinician")
+        if here or leg.up:
+            self._lead_missing.pop(row.id, None)
+        else:
+            self._lead_missing.setdefault(row.id, now)
+        since = self._lead_missing.get(row.id)
+        overdue = row.deadline_at is not None and now >= row.deadline_at
+        if row.state == State.ANSWERING and overdue:
+            await self._setup_overdue(row, leg_up=leg.up, here=here)
+        elif row.state == State.CONNECTED and since is not None and now - since > MISSING_SECONDS:
+            await self._try(row.id, ClinicianLost(since))
+        elif row.state == State.RECOVERING:
+            await self._recovering(row, missing=since is not None, overdue=overdue)
+
+    async def _setup_overdue(self, row: SessionRow, *, leg_up: bool, here: bool) -> None:
+        """No media in time. A clinician who waits for a rebooting tablet is not sent away."""
+        if here and leg_up and not self.legs.seat(row.id, "tablet").up:
+            async def wait_on(_conn: AsyncConnection, r: SessionRow, now: float) -> Step:
+                before = machine(r)
+                return Step(before, replace(before, deadline_at=now + 20), ())
+
+            await self.change(row.id, wait_on)
+            return
+        await self._put_back(row, SetupFailed("setup_failed"))
+
+    async def _recovering(self, row: SessionRow, *, missing: bool, overdue: bool) -> None:
+        if self.legs.both_up(row.id):
+            await self._try(row.id, MediaFlowing())
+        elif overdue and missing:
+            await self._put_back(row, ClinicianGone())
+
+    async def _put_back(self, row: SessionRow, item: Input) -> None:
+        """Back to the head of the line; the tablet's leg stays."""
+        self._lead_missing.pop(row.id, None)
+        await self._try(row.id, item)
+        self.empty_seat(row.id, "clinician")
+        self.line.exclude(row.id, row.lead_id or "", self.now())
+        self.line.wake()
+
+    @staticmethod
+    def machine(row: SessionRow) -> Session:
+        """The durable row as the state machine sees it."""
+        return machine(row)
+
+    @staticmethod
+    def same_epoch(row: SessionRow, epoch: int) -> None:
+        """Raises StaleEpoch when a page speaks of an assignment that is over."""
+        if row.epoch != epoch:
+            raise StaleEpoch
+
+    def empty_seat(self, session_id: str, seat: str) -> None:
+        self.bridge.leave(session_id, seat)
+        self.legs.vacate(session_id, seat)
+
+    def end_media(self, session_id: str) -> None:
+        self.bridge.close_call(session_id)
+        self.legs.forget(session_id)
+
+    async def _tablet_seen(self, tablet_id: str, now: float) -> None:
+        self._tablet_missing.pop(tablet_id, None)
+        async with self.db.read() as conn:
+            row = await sessions.by_tablet(conn, tablet_id)
+        if row is not None and row.id in self._tablet_lost:
+            self._tablet_lost.discard(row.id)
+            await self.note(row.id, "tablet.back")
+        await self.db.write(lambda conn: people.tablet_seen(conn, tablet_id, now))
+
+    async def _look_for_tablets(self, rows: list[SessionRow], now: float) -> None:
+        """A tablet that is away is written down; its session is never ended for that."""
+        by_tablet = {row.tablet_id: row for row in rows if row.state != State.WRAP_UP}
+        self._tablet_lost &= {row.id for row in rows}
+        for tablet_id, since in list(self._tablet_missing.items()):
+            row = by_tablet.get(tablet_id)
+            if row is None:
+                self._tablet_missing.pop(tablet_id, None)
+            elif now - since > TABLET_MISSING_SECONDS and row.id not in self._tablet_lost:
+                self._tablet_lost.add(row.id)
+                await self.note(row.id, "tablet.lost")
+
+    async def note(
+        self,
+        session_id: str,
+        kind: str,
+        data: dict[str, object] | None = None,
+        actor: tuple[str, str | None] = ("system", None),
+    ) -> None:
+        """One event on the timeline, without a change of state."""
+
+        async def write(conn: AsyncConnection) -> None:
+            row = await sessions.get(conn, session_id)
+            if row is not None:
+                event = Event(kind, *actor, data or {})
+                self.screens.touch(await sessions.apply(conn, row, {}, [event], self.now()))
+
+        await self._again(lambda: self.db.write(write))
+
+    async def _check_welcome(self) -> None:
+        """Somebody who was removed is put out; a sign-in that merely ran out ends no call."""
+        for stream in self.hub.all():
+            async with self.db.read() as conn:
+                welcome = await self._still_welcome(conn, stream.actor)
+            if not welcome:
+                await self.dismiss_actor(stream.actor.id, "revoked")
+
+    async def ready_clinicians(self, agency_id: str) -> int:
+        """How many clinicians of the agency's provider could be rung now."""
+        picture = await self.screens.picture()
+        agency = picture.directory.agencies[agency_id]
+        return picture.ready_clinicians(agency.provider_id)
+
+
+def machine(row: SessionRow) -> Session:
+    """The durable row as the state machine sees it."""
+    return Session(
+        id=row.id,
+        state=State(row.state),
+        phase=Phase(row.phase),
+        pressed_at=row.pressed_at,
+        epoch=row.epoch,
+        level=row.level,
+        lead_id=row.lead_id,
+        voice_only=row.voice_only,
+        intake=row.intake,
+        deadline_at=row.deadline_at,
+        close_reason=row.close_reason,
+        alerted_at=row.alerted_at,
+        accepted_at=row.accepted_at,
+        media_at=row.media_at,
+        handed_over_at=row.handed_over_at,
+        handed_back_at=row.handed_back_at,
+        recommended_at=row.recommended_at,
+        acknowledged_at=row.acknowledged_at,
+        ended_at=row.ended_at,
+        closed_at=row.closed_at,
+        disposition_at=row.disposition_at,
+        requeued_at=row.requeued_at,
+        brief_seconds=row.brief_seconds,
+        handed_over_seconds=row.handed_over_seconds,
+        debrief_seconds=row.debrief_seconds,
+        phase_since=row.phase_since,
+        recommended_disposition=row.recommended_disposition,
+        actual_disposition=row.actual_disposition,
+        difference_reason=row.difference_reason,
+    )

@@ -1,0 +1,106 @@
+"""What is known of each session's legs: told by the bridge, and by the pages themselves.
+
+In memory only: after a restart the pages describe themselves anew. No I/O here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from media import LegEvent, LegEventKind
+from signaling.wire import PeerView
+
+Seat = Literal["tablet", "clinician"]
+Quality = Literal["good", "fair", "poor", "none"]
+
+
+@dataclass(slots=True)
+class SeatState:
+    """One side's leg and what its page says about itself."""
+
+    generation: str | None = None
+    connected: bool = False
+    flowing: set[str] = field(default_factory=set)  # media that have arrived: audio, video
+    silent_since: float | None = None
+    muted: bool = False
+    camera: bool = True
+    quality: Quality = "good"
+
+    @property
+    def sends(self) -> bool:
+        return not self.muted or self.camera
+
+    @property
+    def up(self) -> bool:
+        """Connected, and something arrives, or its page said that it sends nothing on purpose."""
+        return self.connected and self.silent_since is None and (bool(self.flowing) or not self.sends)
+
+
+class Legs:
+    """All seats of all sessions of this process."""
+
+    def __init__(self) -> None:
+        self._seats: dict[tuple[str, str], SeatState] = {}
+
+    def seat(self, session_id: str, seat: str) -> SeatState:
+        return self._seats.setdefault((session_id, seat), SeatState())
+
+    def described(self, session_id: str, seat: str, generation: str) -> None:
+        """A description was answered; a new generation starts unconnected."""
+        state = self.seat(session_id, seat)
+        if state.generation != generation:
+            state.generation = generation
+            state.connected = False
+            state.flowing.clear()
+            state.silent_since = None
+
+    def told(self, event: LegEvent, now: float) -> None:
+        """Take one event from the bridge; those of an older generation are ignored."""
+        state = self._seats.get((event.call, event.seat))
+        if state is None or state.generation != event.generation:
+            return
+        match event.kind:
+            case LegEventKind.CONNECTED:
+                state.connected = True
+                state.silent_since = None
+            case LegEventKind.FLOWING:
+                state.silent_since = None
+                if event.medium is not None:
+                    state.flowing.add(event.medium)
+            case LegEventKind.SILENT:
+                state.silent_since = now
+            case LegEventKind.RESUMED:
+                state.silent_since = None
+            case LegEventKind.CLOSED:
+                state.connected = False
+                state.flowing.clear()
+                state.silent_since = now
+            case LegEventKind.PATH_CHANGED:
+                pass
+
+    def stated(self, session_id: str, seat: str, muted: bool, camera: bool, quality: Quality) -> None:  # noqa: FBT001 - mirrors the message
+        state = self.seat(session_id, seat)
+        state.muted, state.camera, state.quality = muted, camera, quality
+
+    def both_up(self, session_id: str) -> bool:
+        """Whether media passes both ways."""
+        return all(self.seat(session_id, seat).up for seat in ("tablet", "clinician"))
+
+    def peer(self, session_id: str, seat: str) -> PeerView:
+        """That seat as the other side should say it."""
+        state = self.seat(session_id, seat)
+        return PeerView(
+            connected=state.connected and state.silent_since is None,
+            muted=state.muted,
+            camera=state.camera,
+            quality=state.quality,
+        )
+
+    def vacate(self, session_id: str, seat: str) -> None:
+        """Forget one side, after it was put out of the call."""
+        self._seats.pop((session_id, seat), None)
+
+    def forget(self, session_id: str) -> None:
+        for key in [k for k in self._seats if k[0] == session_id]:
+            del self._seats[key]

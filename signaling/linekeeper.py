@@ -1,0 +1,297 @@
+"""Keeps the line moving: reads the queue, asks the policy, carries out its plan.
+
+The policy decides (`oncall.policy`, pure); each action is one transaction that checks again what
+the decision stood on. An action that was overtaken is dropped, and the next round decides anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from oncall import policy
+from oncall.presence import PresenceState
+from records import directory, offers, people, sessions
+from records.errors import RecordError, StaleSession
+from records.ids import new_id
+from records.offers import OfferRow
+from records.sessions import Event, SessionRow
+from signaling import metrics, wire
+from signaling.errors import SessionError
+from signaling.screens import clinician_states
+from signaling.session import Escalated
+from signaling.views import ClinicianState
+
+if TYPE_CHECKING:
+    from signaling.desk import Desk
+
+log = logging.getLogger(__name__)
+
+MOST_ROUNDS = 20  # a plan that never settles is a fault: stop, log, and go on at the next wake-up
+IDLE_SECONDS = 5.0  # the auditor's round, even when nothing wakes the line
+EXCLUDED_SECONDS = 60.0  # after a failed set-up or a lost clinician, others first
+LOOK_BACK_SECONDS = 300.0  # ended offers that still matter for cool-downs
+
+
+class Linekeeper:
+    """The dispatcher of one process."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._wake = asyncio.Event()
+        self._excluded: dict[tuple[str, str], float] = {}
+        self._explained: dict[str, str] = {}
+
+    def wake(self) -> None:
+        """Something changed that the line may act on."""
+        self._wake.set()
+
+    def exclude(self, session_id: str, clinician_id: str, now: float) -> None:
+        """Do not ring this clinician for this session again at once."""
+        self._excluded[session_id, clinician_id] = now + EXCLUDED_SECONDS
+
+    async def resume(self) -> None:
+        """After a start: rings of an earlier process are not ringing any more."""
+
+        async def write(conn: AsyncConnection) -> list[OfferRow]:
+            rung = await offers.open_offers(conn)
+            now = self._desk.now()
+            for offer in rung:
+                await offers.end(
+                    conn, offer.id, to_state="withdrawn", reason="server_restarted", now=now
+                )
+            return rung
+
+        for offer in await self._desk.db.write(write):
+            await self._note(offer, "offer.withdrawn", {"reason": "server_restarted"})
+        self.wake()
+
+    async def run(self) -> None:
+        while True:
+            deadline = await self._settle()
+            delay = IDLE_SECONDS
+            if deadline is not None:
+                delay = min(IDLE_SECONDS, max(0.02, deadline - self._desk.now()))
+            try:
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass  # a deadline, or the auditor's round
+            self._wake.clear()
+
+    async def _settle(self) -> float | None:
+        """Plan and act until the policy has nothing more to do; the next deadline."""
+        for _ in range(MOST_ROUNDS):
+            snapshot = await self._snapshot()
+            plan = policy.plan(snapshot, self._desk.rules)
+            acted = False
+            for action in plan.actions:
+                acted = await self._act(action) or acted
+            if not acted:
+                return plan.next_deadline
+        log.error("line.unsettled rounds=%d", MOST_ROUNDS)
+        return None
+
+    async def _act(self, action: policy.Action) -> bool:
+        """Carry out one action; False when there was nothing to do any more."""
+        try:
+            match action:
+                case policy.MakeOffer():
+                    return await self._offer(action)
+                case policy.ExpireOffer():
+                    state = "undelivered" if action.undelivered else "expired"
+                    return await self._end(action.offer_id, state, state)
+                case policy.WithdrawOffer():
+                    return await self._end(action.offer_id, "withdrawn", action.reason)
+                case policy.Escalate():
+                    await self._desk.advance(action.session_id, Escalated(action.step))
+                    metrics.ESCALATIONS.labels(step=action.step).inc()
+                    return True
+                case policy.Explain():
+                    return await self._explain(action)
+        except (RecordError, SessionError) as error:
+            log.info("line.overtaken action=%s code=%s", type(action).__name__, error.code)
+            return False
+
+    async def _offer(self, action: policy.MakeOffer) -> bool:
+        token = secrets.token_urlsafe(18)
+        offer_id = new_id("off")
+
+        async def write(conn: AsyncConnection) -> SessionRow:
+            row = await sessions.get(conn, action.session_id)
+            if row is None or row.state != "waiting" or row.epoch != action.epoch:
+                raise StaleSession
+            now = self._desk.now()
+            await offers.add(
+                conn,
+                id=offer_id,
+                session_id=row.id,
+                clinician_id=action.clinician_id,
+                epoch=row.epoch,
+                token=token,
+                sent_at=now,
+                deliver_by=action.deliver_by,
+                expires_at=action.expires_at,
+            )
+            event = Event("offer.sent", "system", None, {"clinician": action.clinician_id})
+            return await sessions.apply(conn, row, {}, [event], now)
+
+        row = await self._desk.db.write(write)
+        self._explained.pop(row.id, None)
+        self._desk.screens.touch(row)
+        metrics.OFFERS.labels(outcome="sent").inc()
+        return True
+
+    async def _end(self, offer_id: str, state: str, reason: str) -> bool:
+        async def write(conn: AsyncConnection) -> OfferRow | None:
+            now = self._desk.now()
+            if not await offers.end(conn, offer_id, to_state=state, reason=reason, now=now):
+                return None
+            return await offers.get(conn, offer_id)
+
+        offer = await self._desk.db.write(write)
+        if offer is None:
+            return False
+        await self._note(offer, f"offer.{state}", {"reason": reason})
+        self.tell_gone(offer, reason, None)
+        return True
+
+    async def _note(self, offer: OfferRow, kind: str, data: dict[str, object]) -> None:
+        await self._desk.note(
+            offer.session_id, kind, {"clinician": offer.clinician_id, **data}
+        )
+        metrics.OFFERS.labels(outcome=offer.state).inc()
+
+    async def withdraw(self, session_id: str, reason: str) -> None:
+        """Stop everything that rings for a session, and say why."""
+
+        async def write(conn: AsyncConnection) -> list[OfferRow]:
+            return await offers.withdraw_all(conn, session_id, reason, self._desk.now())
+
+        for offer in await self._desk.db.write(write):
+            await self._note(offer, "offer.withdrawn", {"reason": reason})
+            self.tell_gone(offer, reason, None)
+        self.wake()
+
+    def tell_gone(self, offer: OfferRow, reason: str, by: str | None) -> None:
+        """Stop the ring on all of a clinician's pages, with the reason in words."""
+        for stream in self._desk.hub.of("console", offer.clinician_id):
+            stream.send(
+                wire.OfferGone(offer=offer.id, session=offer.session_id, reason=reason, by=by)
+            )
+        self._desk.screens.touch_consoles()
+
+    async def _explain(self, action: policy.Explain) -> bool:
+        """Nobody can be rung: the reason goes on the timeline once, not on every round."""
+        if self._explained.get(action.session_id) == action.reason:
+            return False
+        self._explained[action.session_id] = action.reason
+        await self._desk.note(action.session_id, "queue.nobody", {"reason": action.reason})
+        return False
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    async def _snapshot(self) -> policy.Snapshot:
+        desk = self._desk
+        now = desk.now()
+        self._excluded = {pair: until for pair, until in self._excluded.items() if until > now}
+        async with desk.db.read() as conn:
+            rows = await sessions.open_sessions(conn)
+            rung = await offers.open_offers(conn)
+            ended = await offers.recent(conn, now - LOOK_BACK_SECONDS)
+            who = await directory.read(conn)
+            roster = await people.roster(conn)
+        states = await clinician_states(desk, roster, now)
+        waiting = [r for r in rows if r.state == "waiting" and not r.test]
+        self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}
+        return policy.Snapshot(
+            waiting=tuple(self._waiting(r, ended, who) for r in waiting),
+            offers=tuple(_open_offer(o) for o in rung),
+            clinicians=tuple(
+                self._clinician(person, states, rows, ended)
+                for provider_id in who.providers
+                for person in who.clinicians(provider_id)
+                if "clinician" in person.roles
+            ),
+            now=now,
+        )
+
+    def _waiting(
+        self, row: SessionRow, ended: list[OfferRow], who: directory.Directory
+    ) -> policy.WaitingSession:
+        excluded = {c: until for (s, c), until in self._excluded.items() if s == row.id}
+        rounds = [o.sent_at for o in ended if o.session_id == row.id]
+        for offer in ended:
+            if offer.session_id == row.id and offer.state == "declined":
+                until = (offer.ended_at or offer.sent_at) + self._desk.rules.excluded_after_decline
+                excluded[offer.clinician_id] = max(until, excluded.get(offer.clinician_id, 0.0))
+        return policy.WaitingSession(
+            id=row.id,
+            provider_id=row.provider_id,
+            priority=row.priority,
+            seq=row.seq,
+            pressed_at=row.pressed_at,
+            requeued_at=row.requeued_at,
+            epoch=row.epoch,
+            level=row.level,
+            last_round_at=max(rounds, default=None),
+            licence_state=who.agencies[row.agency_id].state,
+            excluded=excluded,
+        )
+
+    def _clinician(
+        self,
+        person: directory.Person,
+        states: dict[str, ClinicianState],
+        rows: list[SessionRow],
+        ended: list[OfferRow],
+    ) -> policy.ClinicianNow:
+        state = states.get(person.id)
+        led = {row.state for row in rows if row.lead_id == person.id}
+        return policy.ClinicianNow(
+            id=person.id,
+            provider_ids=frozenset({person.provider_id or ""}),
+            tier=state.tier if state else None,
+            activity=policy.Activity(state.activity if state else "offline"),
+            presence=(
+                PresenceState.CONNECTED if state and state.present else PresenceState.LOST
+            ),
+            busy=bool(led),
+            wrapping_up=led == {"wrap_up"},
+            cooldown_until=self._cooldown(person.id, ended),
+            licence_states=frozenset({person.licence_state} if person.licence_state else ()),
+            licence_expires=person.licence_expires_at,
+        )
+
+    def _cooldown(self, person_id: str, ended: list[OfferRow]) -> float:
+        rules = self._desk.rules
+        seconds = {
+            "declined": rules.cooldown_declined,
+            "expired": rules.cooldown_expired,
+            "undelivered": rules.cooldown_undelivered,
+        }
+        return max(
+            (
+                (offer.ended_at or offer.sent_at) + seconds[offer.state]
+                for offer in ended
+                if offer.clinician_id == person_id and offer.state in seconds
+            ),
+            default=0.0,
+        )
+
+
+def _open_offer(offer: OfferRow) -> policy.OpenOffer:
+    return policy.OpenOffer(
+        id=offer.id,
+        session_id=offer.session_id,
+        clinician_id=offer.clinician_id,
+        epoch=offer.epoch,
+        state=policy.OfferState(offer.state),
+        sent_at=offer.sent_at,
+        deliver_by=offer.deliver_by,
+        expires_at=offer.expires_at,
+    )

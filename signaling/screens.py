@@ -1,0 +1,210 @@
+"""Keeps every page's snapshot true: what changed is marked, gathered briefly, and sent once.
+
+One reading of the record serves all pages of a round, so that they never contradict each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from oncall.presence import PresenceState
+from oncall.roster import RosterEntry, on_call
+from records import assessments, chat, directory, offers, people, recommendations, sessions
+from records.sessions import SessionRow
+from signaling import wire
+from signaling.views import ClinicianState, Details, Picture, console_view, tablet_view
+
+if TYPE_CHECKING:
+    from signaling.desk import Desk
+    from signaling.hub import Stream
+
+GATHER_SECONDS = 0.015  # changes that come together are shown together
+REFRESH_SECONDS = 5.0  # waiting words, presence and readiness change by time alone
+
+
+class Screens:
+    """Marks and sends snapshots."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._tablets: set[str] = set()
+        self._greet: set[str] = set()
+        self._consoles = False
+        self._everything = False
+        self._marked = asyncio.Event()
+        self._last: dict[str, str] = {}  # stream id -> what it showed last
+
+    def touch(self, row: SessionRow) -> None:
+        """A session changed: its tablet, and all consoles."""
+        self._tablets.add(row.tablet_id)
+        self.touch_consoles()
+
+    def touch_tablet(self, tablet_id: str) -> None:
+        self._tablets.add(tablet_id)
+        self._marked.set()
+
+    def touch_consoles(self) -> None:
+        self._consoles = True
+        self._marked.set()
+
+    def touch_all(self) -> None:
+        self._everything = True
+        self._marked.set()
+
+    def greet(self, stream: Stream, *, fresh: bool) -> None:
+        """A page has a socket: it gets its snapshot even if nothing changed."""
+        if fresh:
+            self._last.pop(stream.id, None)
+        self._greet.add(stream.id)
+        if stream.audience == "console":
+            self.touch_consoles()
+        else:
+            self.touch_tablet(stream.actor.id)
+            self.touch_consoles()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    await self._marked.wait()
+            except TimeoutError:
+                self._everything = True
+            await asyncio.sleep(GATHER_SECONDS)
+            await self._send()
+
+    async def _send(self) -> None:
+        self._marked.clear()
+        tablets, self._tablets = self._tablets, set()
+        greet, self._greet = self._greet, set()
+        consoles, self._consoles = self._consoles, False
+        everything, self._everything = self._everything, False
+        hub = self._desk.hub
+        streams = [
+            stream
+            for stream in hub.all()
+            if stream.outlet is not None
+            and (
+                everything
+                or stream.id in greet
+                or (stream.audience == "console" and consoles)
+                or (stream.audience == "tablet" and stream.actor.id in tablets)
+            )
+        ]
+        if not streams:
+            return
+        async with self._desk.db.read() as conn:
+            picture = await self._picture(conn)
+            for stream in streams:
+                message = await self._view(conn, picture, stream)
+                if message is not None:
+                    self._show(stream, message)
+        known = {stream.id for stream in hub.all()}
+        self._last = {key: text for key, text in self._last.items() if key in known}
+
+    def _show(self, stream: Stream, message: wire.ServerMessage) -> None:
+        """Send a snapshot unless the page shows exactly that already."""
+        text = wire.encode(message, None)
+        if self._last.get(stream.id) != text:
+            self._last[stream.id] = text
+            stream.send(message)
+
+    async def picture(self) -> Picture:
+        """The newest reading, without anybody's content."""
+        async with self._desk.db.read() as conn:
+            return await self._picture(conn)
+
+    async def _picture(self, conn: AsyncConnection) -> Picture:
+        desk = self._desk
+        now = desk.now()
+        return Picture(
+            now=now,
+            directory=await directory.read(conn),
+            sessions=await sessions.open_sessions(conn),
+            offers=await offers.open_offers(conn),
+            clinicians=await clinician_states(desk, await people.roster(conn), now),
+            tablets_online=frozenset(
+                s.actor.id for s in desk.hub.of("tablet") if s.outlet is not None
+            ),
+            legs=desk.legs,
+        )
+
+    async def _view(
+        self, conn: AsyncConnection, picture: Picture, stream: Stream
+    ) -> wire.ServerMessage | None:
+        if stream.audience == "tablet":
+            return await self._tablet(conn, picture, stream.actor.id)
+        return await self._console(conn, picture, stream.actor.id)
+
+    async def _tablet(
+        self, conn: AsyncConnection, picture: Picture, tablet_id: str
+    ) -> wire.TabletView | None:
+        if tablet_id not in picture.directory.tablets:
+            return None
+        owed = await sessions.owed(conn, tablet_id, picture.now)
+        row = await sessions.by_tablet(conn, tablet_id)
+        if row is None and owed is not None:
+            row = owed  # afterwards: the card and "what happened?"
+        if row is not None:
+            picture = _with(picture, row.id, await self._tablet_details(conn, row))
+        return tablet_view(picture, tablet_id, row, owed.id if owed is not None else None)
+
+    async def _tablet_details(self, conn: AsyncConnection, row: SessionRow) -> Details:
+        vault = self._desk.vault
+        return Details(
+            chat=await chat.of_session(conn, vault, row.id),
+            recommendation=await recommendations.get(conn, vault, row.id),
+        )
+
+    async def _console(
+        self, conn: AsyncConnection, picture: Picture, person_id: str
+    ) -> wire.ConsoleView | None:
+        if person_id not in picture.directory.people:
+            return None
+        row = await sessions.led_by(conn, person_id)
+        if row is not None:
+            details = await self._tablet_details(conn, row)
+            picture = _with(
+                picture,
+                row.id,
+                Details(
+                    chat=details.chat,
+                    recommendation=details.recommendation,
+                    assessments=await assessments.of_session(conn, self._desk.vault, row.id),
+                ),
+            )
+        tokens = {o.id: o.token for o in picture.offers if o.clinician_id == person_id}
+        return console_view(picture, person_id, row, tokens)
+
+
+def _with(picture: Picture, session_id: str, details: Details) -> Picture:
+    return Picture(
+        now=picture.now,
+        directory=picture.directory,
+        sessions=picture.sessions,
+        offers=picture.offers,
+        clinicians=picture.clinicians,
+        tablets_online=picture.tablets_online,
+        legs=picture.legs,
+        details={**picture.details, session_id: details},
+    )
+
+
+async def clinician_states(
+    desk: Desk, roster: list[RosterEntry], now: float
+) -> dict[str, ClinicianState]:
+    """Roster × activity × presence, for everybody on the roster or with a page open."""
+    tiers = on_call(roster, now)
+    live = await desk.live.snapshot(now)
+    states = {}
+    for person_id in {*tiers, *live}:
+        known = live.get(person_id)
+        states[person_id] = ClinicianState(
+            activity=known.activity if known else "offline",
+            reason=known.reason if known else None,
+            tier=tiers.get(person_id),
+            present=known is not None and known.presence is PresenceState.CONNECTED,
+        )
+    return states

@@ -1,0 +1,100 @@
+"""Commands of both sides: beat, end, text, media."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from records import chat, sessions
+from records.sessions import SessionRow
+from signaling import wire
+from signaling.errors import IllegalTransition, NoSuchSession
+from signaling.scope import by, takes_part
+from signaling.session import LIVE, OPEN, Cancelled, Ended, State, Step, TimelineEvent, handle
+
+if TYPE_CHECKING:
+    from auth.actors import Actor
+    from signaling.desk import Desk
+    from signaling.hub import Stream
+
+
+async def beat(desk: Desk, actor: Actor, stream: Stream, _m: wire.Beat) -> dict[str, object]:
+    """Renew the lease of a console's presence; tell the server's time."""
+    now = desk.now()
+    if stream.audience == "console":
+        await desk.live.beat(actor.id, stream.id, now)
+    return {"now": now}
+
+
+async def end(desk: Desk, actor: Actor, _s: Stream, m: wire.SessionEnd) -> dict[str, object]:
+    """End the call. Before a face was seen, the officer's End is a cancel."""
+
+    async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        seat = takes_part(actor, row, m.epoch)
+        if seat == "tablet" and row.state == State.ANSWERING:
+            return handle(desk.machine(row), Cancelled("cancelled_by_officer"), now)
+        ended_by = "officer" if seat == "tablet" else "clinician"
+        return handle(desk.machine(row), Ended(ended_by), now)
+
+    await desk.change(m.session, decide, by(actor))
+    desk.end_media(m.session)
+    desk.line.wake()
+    return {}
+
+
+async def send_chat(desk: Desk, actor: Actor, _s: Stream, m: wire.ChatSend) -> dict[str, object]:
+    """One line between officer and clinician, stored sealed; refused while handed over."""
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        seat = takes_part(actor, row)
+        person_holds = seat == "tablet" and row.phase == "handed_over"
+        if row.state not in LIVE or person_holds:
+            raise IllegalTransition(row.state, "ChatSend")
+        await chat.add(
+            conn,
+            desk.vault,
+            row.id,
+            sender="officer" if seat == "tablet" else "clinician",
+            sender_id=actor.officer_id if seat == "tablet" else actor.id,
+            body=m.text,
+            now=now,
+        )
+        before = desk.machine(row)
+        return Step(before, before, (TimelineEvent("chat.sent"),))
+
+    await desk.change(m.session, decide, by(actor))
+    return {}
+
+
+async def describe_media(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.MediaDescribe
+) -> dict[str, object]:
+    """Answer a browser's description. The tablet's leg may be up long before anybody answers."""
+    async with desk.db.read() as conn:
+        row = await sessions.get(conn, m.session)
+    if row is None:
+        raise NoSuchSession
+    seat = takes_part(actor, row, m.epoch if actor.kind == "person" else None)
+    if row.state not in (OPEN if seat == "tablet" else LIVE):
+        raise IllegalTransition(row.state, "MediaDescribe")
+    if row.test:
+        desk.bridge.plan(row.id, {"tablet": ["tablet"]})  # a test call sees and hears itself
+    answer = desk.bridge.describe(row.id, seat, m.generation, m.description)
+    desk.legs.described(row.id, seat, m.generation)
+    return {"description": answer}
+
+
+async def state_media(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.MediaState
+) -> dict[str, object]:
+    """Muted, camera, quality: told to the other side in words."""
+    async with desk.db.read() as conn:
+        row = await sessions.get(conn, m.session)
+    if row is None:
+        raise NoSuchSession
+    seat = takes_part(actor, row)
+    if row.state in OPEN:
+        desk.legs.stated(row.id, seat, muted=m.muted, camera=m.camera, quality=m.quality)
+        await desk.check_media(row.id)
+    return {}

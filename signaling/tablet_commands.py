@@ -1,0 +1,228 @@
+"""Commands of the officer's tablet."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth import tablets
+from auth.audit import record
+from auth.errors import AuthError
+from records import directory, recommendations, sessions
+from records.errors import OpenSessionExists
+from records.sessions import NewSession, SessionRow
+from records.vocabulary import DIFFERENCE_REASONS, DISPOSITIONS, TILES
+from signaling import metrics, wire
+from signaling.errors import (
+    MissingReason,
+    NoCoverage,
+    NoSuchSession,
+    NotOnShift,
+    SessionError,
+    UnknownCode,
+)
+from signaling.scope import by, tablet_owns
+from signaling.session import (
+    Cancelled,
+    CardAcknowledged,
+    DispositionRecorded,
+    HandedOver,
+    Input,
+    IntakeTold,
+    Step,
+    TakenBack,
+    TimelineEvent,
+    VoiceChosen,
+    handle,
+)
+
+if TYPE_CHECKING:
+    from auth.actors import Actor
+    from signaling.desk import Desk
+    from signaling.hub import Stream
+
+log = logging.getLogger(__name__)
+
+
+async def open_session(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionOpen
+) -> dict[str, object]:
+    """The press. Answered only when the session is durable; a repeat gives the same session."""
+
+    async def write(conn: AsyncConnection) -> SessionRow:
+        new = await _new_session(conn, actor, m)
+        try:
+            row, _created = await sessions.create(conn, new, desk.now())
+        except OpenSessionExists as exists:
+            found = await sessions.get(conn, exists.session_id)
+            if found is None:
+                raise NoSuchSession from exists
+            return found
+        return row
+
+    row = await desk.db.write(write)
+    desk.screens.touch(row)
+    desk.line.wake()
+    metrics.PRESSES.inc()
+    await _audit_press(desk, actor, row)
+    return {"session": row.id, "code": row.code, "state": row.state}
+
+
+async def _new_session(conn: AsyncConnection, actor: Actor, m: wire.SessionOpen) -> NewSession:
+    who = await directory.read(conn)
+    tablet = who.tablets[actor.id]
+    agency = who.agencies[tablet.agency_id]
+    if agency.provider_id is None or agency.program_id is None:
+        raise NoCoverage
+    return NewSession(
+        code=f"{secrets.randbelow(1_000_000):06d}",
+        press_key=f"{actor.id}:{m.key}"[-64:],
+        agency_id=agency.id,
+        provider_id=agency.provider_id,
+        program_id=agency.program_id,
+        tablet_id=tablet.id,
+        shift_id=tablet.shift_id,
+        officer_id=tablet.officer_id,
+        voice_only=m.voice_only,
+        test=m.test,
+    )
+
+
+async def _audit_press(desk: Desk, actor: Actor, row: SessionRow) -> None:
+    """Taking a crisis call never waits for the audit: a failure is alarmed, not answered."""
+    try:
+        await desk.db.write(
+            lambda conn: record(
+                conn, actor, "session.open", "session", row.id, "allowed", desk.now()
+            )
+        )
+    except (AuthError, OSError):
+        log.exception("audit.failed action=session.open session=%s", row.id)
+        metrics.AUDIT_FAILURES.inc()
+
+
+async def _feed(desk: Desk, actor: Actor, session_id: str, item: Input) -> SessionRow:
+    """One input of this tablet to its own session."""
+
+    async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        tablet_owns(actor, row)
+        return handle(desk.machine(row), item, now)
+
+    return await desk.change(session_id, decide, by(actor))
+
+
+async def tell_intake(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionIntake
+) -> dict[str, object]:
+    """Up to three tiles, while it rings."""
+    if not set(m.tiles) <= set(TILES):
+        raise UnknownCode
+    await _feed(desk, actor, m.session, IntakeTold(tuple(dict.fromkeys(m.tiles))))
+    return {}
+
+
+async def choose_voice(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionVoice
+) -> dict[str, object]:
+    await _feed(desk, actor, m.session, VoiceChosen(m.voice_only))
+    return {}
+
+
+async def cancel(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionCancel
+) -> dict[str, object]:
+    """End a session that nobody has; whoever rings for it is told at once."""
+    row = await _feed(desk, actor, m.session, Cancelled(m.reason))
+    desk.end_media(row.id)
+    await desk.line.withdraw(row.id, "cancelled")
+    return {}
+
+
+async def hand_over(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.HandoverStart
+) -> dict[str, object]:
+    """Give the tablet to the person; only where a PIN can bring it back."""
+
+    async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        tablet_owns(actor, row)
+        desk.same_epoch(row, m.epoch)
+        if actor.officer_id is None:
+            raise NotOnShift
+        return handle(desk.machine(row), HandedOver(), now)
+
+    await desk.change(m.session, decide, by(actor))
+    return {}
+
+
+async def take_back(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.HandoverEnd
+) -> dict[str, object]:
+    """The officer's PIN ends the hand-over; a wrong one is written down and changes nothing."""
+    async with desk.db.read() as conn:
+        row = await sessions.get(conn, m.session)
+        who = await directory.read(conn)
+    if row is None:
+        raise NoSuchSession
+    tablet_owns(actor, row)
+    officer = who.tablets[actor.id].officer_id
+    if officer is None:
+        raise NotOnShift
+    try:
+        await tablets.check_pin(desk.db, officer, m.pin, desk.now())
+    except AuthError:
+        await desk.note(row.id, "handover.pin_refused", actor=by(actor))
+        raise
+    await _feed(desk, actor, m.session, TakenBack())
+    return {}
+
+
+async def acknowledge_card(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.CardAcknowledge
+) -> dict[str, object]:
+    """The officer has read the card of this revision."""
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+        tablet_owns(actor, row)
+        if not await recommendations.acknowledge(conn, row.id, m.rev, now):
+            raise SessionError("A newer recommendation has come. Read it first.")
+        return handle(desk.machine(row), CardAcknowledged(), now)
+
+    await desk.change(m.session, decide, by(actor))
+    return {}
+
+
+async def record_disposition(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.DispositionRecord
+) -> dict[str, object]:
+    """What actually happened; a difference from what was advised needs its reason."""
+    if m.actual not in DISPOSITIONS or (m.reason and m.reason not in DIFFERENCE_REASONS):
+        raise UnknownCode
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        tablet_owns(actor, row)
+        differs = row.recommended_disposition not in (None, m.actual)
+        if differs and m.reason is None:
+            raise MissingReason
+        await record(conn, actor, "disposition.record", "session", row.id, "allowed", now)
+        reason = m.reason if differs else None
+        return handle(desk.machine(row), DispositionRecorded(m.actual, reason), now)
+
+    await desk.change(m.session, decide, by(actor))
+    return {}
+
+
+async def postpone_disposition(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.DispositionLater
+) -> dict[str, object]:
+    """Skip for now; the ready screen reminds."""
+
+    async def decide(_conn: AsyncConnection, row: SessionRow, _now: float) -> Step:
+        tablet_owns(actor, row)
+        before = desk.machine(row)
+        return Step(before, before, (TimelineEvent("disposition.postponed"),))
+
+    await desk.change(m.session, decide, by(actor))
+    return {}

@@ -1,0 +1,321 @@
+"""What each page shows, made from one reading of the record and the live state.
+
+Pure: dataclasses in, messages out. The tablet's view is built only from what a tablet may know:
+no assessment, no draft, nothing that the clinician has not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from oncall.policy import tablet_step
+from records.assessments import AssessmentRow
+from records.chat import ChatRow
+from records.directory import Directory
+from records.offers import OfferRow
+from records.recommendations import RecommendationRow
+from records.sessions import SessionRow
+from signaling import wire
+from signaling.legs import Legs
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicianState:
+    """A clinician's place on the roster, choice and presence, as the console says them."""
+
+    activity: str
+    reason: str | None
+    tier: int | None
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """A session's own content, read only for those who may see it."""
+
+    chat: Sequence[ChatRow] = ()
+    recommendation: RecommendationRow | None = None
+    assessments: Sequence[AssessmentRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One consistent reading."""
+
+    now: float
+    directory: Directory
+    sessions: Sequence[SessionRow]  # all that are not closed
+    offers: Sequence[OfferRow]  # all that ring
+    clinicians: Mapping[str, ClinicianState]
+    tablets_online: frozenset[str]
+    legs: Legs
+    details: Mapping[str, Details] = field(default_factory=dict)
+
+    def ringing(self, session_id: str) -> list[OfferRow]:
+        return [offer for offer in self.offers if offer.session_id == session_id]
+
+    def work(self, person_id: str) -> str:
+        """What a clinician is doing, derived from the rows; never stored."""
+        wrapping = False
+        for session in self.sessions:
+            if session.lead_id == person_id:
+                if session.state == "answering":
+                    return "answering"
+                if session.state in {"connected", "recovering"}:
+                    return "in_call"
+                wrapping = wrapping or session.state == "wrap_up"
+        if any(offer.clinician_id == person_id for offer in self.offers):
+            return "ringing"
+        return "wrap_up" if wrapping else "idle"
+
+    def ready_clinicians(self, provider_id: str | None) -> int:
+        """How many of a provider's clinicians could be rung now."""
+        return sum(
+            1
+            for person in self.directory.clinicians(provider_id or "")
+            if (state := self.clinicians.get(person.id)) is not None
+            and state.present
+            and state.activity == "available"
+            and state.tier is not None
+            and self.work(person.id) in {"idle", "ringing"}
+        )
+
+    def anyone_on_call(self, provider_id: str | None) -> bool:
+        return any(
+            (state := self.clinicians.get(person.id)) is not None and state.tier is not None
+            for person in self.directory.clinicians(provider_id or "")
+        )
+
+
+# --- the tablet -----------------------------------------------------------------------------------
+
+
+def tablet_view(
+    picture: Picture, tablet_id: str, session: SessionRow | None, owed: str | None
+) -> wire.TabletView:
+    """All that one tablet shows; `session` is its open or just ended one."""
+    tablet = picture.directory.tablets[tablet_id]
+    agency = picture.directory.agencies[tablet.agency_id]
+    provider = picture.directory.providers.get(agency.provider_id or "")
+    return wire.TabletView(
+        agency=agency.name,
+        unit=tablet.label,
+        officer=picture.directory.short_name(tablet.officer_id),
+        regional_line=agency.regional_line,
+        provider_line=provider.bridge_line if provider else agency.regional_line,
+        tiles=list(agency.tiles),
+        ready_clinicians=picture.ready_clinicians(agency.provider_id),
+        on_call=picture.anyone_on_call(agency.provider_id),
+        session=_tablet_session(picture, session) if session is not None else None,
+        owed=owed,
+    )
+
+
+def _tablet_session(picture: Picture, session: SessionRow) -> wire.TabletSession:
+    details = picture.details.get(session.id, Details())
+    lead = picture.directory.people.get(session.lead_id or "")
+    handed_over = session.phase == "handed_over" and session.ended_at is None
+    card = _card_view(picture, details.recommendation)
+    return wire.TabletSession(
+        id=session.id,
+        code=session.code,
+        state=session.state,
+        phase=session.phase,
+        epoch=session.epoch,
+        pressed_at=session.pressed_at,
+        accepted_at=session.accepted_at,
+        media_at=session.media_at,
+        ended_at=session.ended_at,
+        phase_since=session.phase_since,
+        voice_only=session.voice_only,
+        test=session.test,
+        intake=list(session.intake),
+        alerted=[
+            name
+            for offer in picture.ringing(session.id)
+            if (name := picture.directory.short_name(offer.clinician_id)) is not None
+        ],
+        step=tablet_step(picture.now - session.pressed_at).removeprefix("waiting."),
+        requeued=session.requeued_at is not None,
+        clinician=lead.short_name if lead else None,
+        licence=lead.licence if lead else None,
+        peer=picture.legs.peer(session.id, "clinician") if lead else None,
+        chat=[] if handed_over else _chat(details),
+        card=None if handed_over else card,
+        close_reason=session.close_reason,
+        recommended=card.card.disposition if card else None,
+        actual=session.actual_disposition,
+    )
+
+
+def _card_view(picture: Picture, row: RecommendationRow | None) -> wire.CardView | None:
+    if row is None or row.sent_rev is None or row.sent_card is None or row.sent_at is None:
+        return None
+    author = picture.directory.people.get(row.author_id)
+    return wire.CardView(
+        rev=row.sent_rev,
+        card=msgspec.convert(row.sent_card, wire.Card),
+        clinician=author.name if author else "",
+        licence=(author.licence if author else None) or "",
+        sent_at=row.sent_at,
+        acknowledged=row.acknowledged_rev == row.sent_rev,
+    )
+
+
+def _chat(details: Details) -> list[wire.ChatLine]:
+    return [
+        wire.ChatLine(
+            no=line.no,
+            at=line.at,
+            sender="officer" if line.sender == "officer" else "clinician",
+            text=line.body,
+        )
+        for line in details.chat
+    ]
+
+
+# --- the console ----------------------------------------------------------------------------------
+
+
+def console_view(
+    picture: Picture, person_id: str, session: SessionRow | None, tokens: Mapping[str, str]
+) -> wire.ConsoleView:
+    """All that one clinician's console shows; `tokens` are the fencing tokens of their own offers."""
+    me = picture.directory.people[person_id]
+    provider_id = me.provider_id or ""
+    colleagues = picture.directory.clinicians(provider_id)
+    mine = [s for s in picture.sessions if s.provider_id == provider_id]
+    waiting = [s for s in mine if s.state == "waiting" and not s.test]
+    by_id = {s.id: s for s in mine}
+    return wire.ConsoleView(
+        me=_me(picture, person_id),
+        waiting=[_waiting_row(picture, s) for s in sorted(waiting, key=_in_line)],
+        offers=[
+            _offer_view(picture, offer, by_id[offer.session_id], tokens[offer.id])
+            for offer in picture.offers
+            if offer.clinician_id == person_id and offer.session_id in by_id
+        ],
+        session=_console_session(picture, session) if session is not None else None,
+        colleagues=[_me(picture, person.id) for person in colleagues if person.id != person_id],
+        owners=[wire.Option(person.id, person.name) for person in colleagues],
+    )
+
+
+def _in_line(session: SessionRow) -> tuple[int, bool, int]:
+    return (session.priority, session.requeued_at is None, session.seq)
+
+
+def _me(picture: Picture, person_id: str) -> wire.Me:
+    person = picture.directory.people[person_id]
+    state = picture.clinicians.get(person_id)
+    present = state is not None and state.present
+    return wire.Me(
+        id=person.id,
+        name=person.name,
+        activity=state.activity if state and present else "offline",
+        reason=state.reason if state else None,
+        work=picture.work(person_id),
+        on_call=state is not None and state.tier is not None,
+        tier=state.tier if state else None,
+    )
+
+
+def _unit(picture: Picture, session: SessionRow) -> str:
+    tablet = picture.directory.tablets.get(session.tablet_id)
+    return tablet.label if tablet else ""
+
+
+def _waiting_row(picture: Picture, session: SessionRow) -> wire.WaitingRow:
+    agency = picture.directory.agencies[session.agency_id]
+    return wire.WaitingRow(
+        session=session.id,
+        code=session.code,
+        agency=agency.name,
+        county=agency.county,
+        unit=_unit(picture, session),
+        intake=list(session.intake),
+        pressed_at=session.pressed_at,
+        requeued=session.requeued_at is not None,
+        ringing=len(picture.ringing(session.id)),
+    )
+
+
+def _offer_view(
+    picture: Picture, offer: OfferRow, session: SessionRow, token: str
+) -> wire.OfferView:
+    agency = picture.directory.agencies[session.agency_id]
+    return wire.OfferView(
+        offer=offer.id,
+        token=token,
+        session=session.id,
+        epoch=offer.epoch,
+        expires_at=offer.expires_at,
+        agency=agency.name,
+        county=agency.county,
+        unit=_unit(picture, session),
+        officer=picture.directory.short_name(session.officer_id),
+        intake=list(session.intake),
+        pressed_at=session.pressed_at,
+        requeued=session.requeued_at is not None,
+        voice_only=session.voice_only,
+    )
+
+
+def _console_session(picture: Picture, session: SessionRow) -> wire.ConsoleSession:
+    details = picture.details.get(session.id, Details())
+    agency = picture.directory.agencies[session.agency_id]
+    return wire.ConsoleSession(
+        id=session.id,
+        code=session.code,
+        state=session.state,
+        phase=session.phase,
+        epoch=session.epoch,
+        agency=agency.name,
+        county=agency.county,
+        unit=_unit(picture, session),
+        officer=picture.directory.short_name(session.officer_id),
+        intake=list(session.intake),
+        voice_only=session.voice_only,
+        test=session.test,
+        pressed_at=session.pressed_at,
+        accepted_at=session.accepted_at,
+        media_at=session.media_at,
+        ended_at=session.ended_at,
+        phase_since=session.phase_since,
+        brief_seconds=session.brief_seconds,
+        handed_over_seconds=session.handed_over_seconds,
+        debrief_seconds=session.debrief_seconds,
+        tablet_online=session.tablet_id in picture.tablets_online,
+        peer=picture.legs.peer(session.id, "tablet"),
+        chat=_chat(details),
+        card=_card_draft(details.recommendation),
+        assessments=[
+            wire.AssessmentView(
+                instrument=row.instrument,
+                version=row.instrument_version,
+                rev=row.rev,
+                answers=row.answers,
+                result=row.result,
+                updated_at=row.updated_at,
+            )
+            for row in details.assessments
+        ],
+        recommended=session.recommended_disposition,
+        actual=session.actual_disposition,
+    )
+
+
+def _card_draft(row: RecommendationRow | None) -> wire.CardDraft:
+    if row is None:
+        return wire.CardDraft(0, None, None, None, None, None)
+    return wire.CardDraft(
+        rev=row.rev,
+        card=msgspec.convert(row.card, wire.Card),
+        sent_rev=row.sent_rev,
+        sent_at=row.sent_at,
+        acknowledged_rev=row.acknowledged_rev,
+        acknowledged_at=row.acknowledged_at,
+    )
