@@ -57,15 +57,15 @@ export class Outbox {
   }
 
   /**
-   * What must be sent again after a reconnect, in order. With `resumed`, under the same ids: what the server
-   * has done already is only answered again. Without, the server has forgotten the stream: the rest is
-   * numbered afresh from `expect`; beats are left out, as they mean nothing later.
-   * @param {boolean} resumed
-   * @param {number} expect
+   * What must be sent again after a reconnect, in order. While the server still knows the stream, under the same
+   * ids: what it has done already is only answered again. When it has forgotten the stream (it expects a
+   * number that cannot follow), the rest is numbered afresh; beats are left out, they mean nothing later.
+   * @param {number} expect  the id that the server expects next
    * @returns {string[]}
    */
-  again(resumed, expect) {
-    if (!resumed) {
+  again(expect) {
+    const [oldest = this.next] = this.pending.keys();
+    if (expect < oldest || expect > this.next) {
       const left = [...this.pending.values()];
       this.pending.clear();
       this.next = expect;

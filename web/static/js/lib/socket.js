@@ -35,7 +35,8 @@ export class Line {
     this.onMessage = onMessage;
     this.onState = onState;
     this.stream = randomKey();
-    this.last = 0;
+    /** @type {number | null} the last `n` seen; null: the first one that comes counts */
+    this.last = null;
     this.outbox = new Outbox();
     /** @type {WebSocket | null} */
     this.socket = null;
@@ -101,7 +102,7 @@ export class Line {
     this.socket = socket;
     socket.addEventListener("open", () => {
       if (socket !== this.socket) return;
-      socket.send(JSON.stringify({ type: "hello", protocol: PROTOCOL, page: this.page, stream: this.stream, last: this.last }));
+      socket.send(JSON.stringify({ type: "hello", protocol: PROTOCOL, page: this.page, stream: this.stream, last: this.last ?? 0 }));
     });
     socket.addEventListener("message", (event) => { if (socket === this.socket) this.#receive(String(event.data)); });
     socket.addEventListener("close", () => { if (socket === this.socket) this.#retry("network"); });
@@ -154,8 +155,9 @@ export class Line {
     const message = JSON.parse(text);
     if (message.type === "welcome") return this.#welcome(message);
     if (typeof message.n === "number") {
-      if (message.n <= this.last) return; // seen before the reconnect
-      if (message.n !== this.last + 1) return this.#retry("gap"); // the server sends the rest again
+      const last = this.last ?? message.n - 1;
+      if (message.n <= last) return; // seen before the reconnect
+      if (message.n !== last + 1) return this.#retry("gap"); // the server sends the rest again
       this.last = message.n;
     }
     switch (message.type) {
@@ -163,6 +165,7 @@ export class Line {
         this.outbox.settle(message.re)?.resolve(message.data);
         return;
       case "error":
+        if (message.code === "out-of-order") return this.#afresh();
         if (message.re === null) this.onMessage(message);
         else this.outbox.settle(message.re)?.reject(new WireError(message.code, message.message, message.data));
         return;
@@ -181,11 +184,18 @@ export class Line {
     this.offset = message.now - performance.now() / 1000;
     this.beatSeconds = message.beat_seconds;
     this.open = true;
-    if (!message.resumed) this.last = 0;
-    for (const text of this.outbox.again(message.resumed, message.expect)) this.socket?.send(text);
+    if (!message.resumed) this.last = null;
+    for (const text of this.outbox.again(message.expect)) this.socket?.send(text);
     this.stopBeat = every(this.beatSeconds, () => this.#beat());
     this.attempt = 0;
     this.onState("open", { attempt: 0, retryInMs: null, reason: null, final: false });
+  }
+
+  /** The two sides disagree about the numbers: begin a new stream, and send the unanswered commands on it. */
+  #afresh() {
+    this.stream = randomKey();
+    this.last = null;
+    this.#retry("out-of-order");
   }
 
   /** Ask for a sign of life; a beat that is unanswered for two intervals means that the socket is dead. */

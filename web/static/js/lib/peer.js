@@ -1,0 +1,363 @@
+/**
+ * One side's media connection to the bridge. The page always describes itself first and the bridge answers; one
+ * audio and one video section, both ways, for the life of the connection: mute, camera and flip only swap
+ * tracks and never negotiate. When the path breaks: a word after 2.5 s, one ICE restart after 2 s of
+ * 'disconnected', a new connection (a new generation of the same seat) when that has not helped in 8 s. Restarts never overlap:
+ * each one resets the checks of the one before, and makes the gap longer.
+ */
+
+import { WireError, randomKey } from "./socket.js";
+import { openCamera, openMicrophone } from "./devices.js";
+import { judge, read } from "./quality.js";
+
+/** @typedef {import("./wire.js").Quality} Quality */
+/** @typedef {import("./devices.js").Facing} Facing */
+/**
+ * "connecting": no path yet; "up": a path, packets may flow; "silent": packets came and stopped;
+ * "reconnecting": the path is lost and being rebuilt; "refused": the server does not want this leg; "closed".
+ * @typedef {"connecting" | "up" | "silent" | "reconnecting" | "refused" | "closed"} PeerWord
+ */
+/**
+ * @typedef {object} PeerOptions
+ * @property {{ send(type: string, fields?: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> }} line
+ * @property {() => string | null} session
+ * @property {() => number} epoch
+ * @property {RTCIceServer[]} iceServers
+ * @property {(stream: MediaStream) => void} onRemote  whenever a track of the other side comes; always the same stream
+ * @property {(word: PeerWord) => void} onState
+ * @property {(word: Quality, reading: import("./quality.js").Reading) => void} onQuality  every 5 s
+ */
+
+const SILENT_MS = 2500;
+const DISCONNECTED_MS = 2000;
+const VERDICT_MS = 8000;
+const QUALITY_MS = 5000;
+const MAX_BITRATE = 1_200_000;
+
+export class Peer {
+  /** @param {PeerOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.remote = new MediaStream();
+    /** @type {RTCPeerConnection | null} */
+    this.pc = null;
+    this.generation = "";
+    /** @type {MediaStreamTrack | null} */
+    this.microphone = null;
+    /** @type {MediaStreamTrack | null} */
+    this.camera = null;
+    this.muted = false;
+    this.cameraOn = true;
+    /** @type {Facing} */
+    this.facing = "user";
+    this.expectMedia = false; // the other side is there and sends; the page says so
+    /** @type {PeerWord} */
+    this.word = "closed";
+    this.describing = false;
+    this.describeAgain = false;
+    this.restarted = false;
+    this.connectedAt = 0;
+    /** @type {import("./quality.js").Reading | null} */
+    this.reading = null;
+    this.packets = 0;
+    this.packetsAt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.verdict = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.retry = undefined;
+    /** @type {ReturnType<typeof setInterval>[]} */
+    this.watches = [];
+  }
+
+  /**
+   * Build the leg. Without a stream it comes up all the same: tracks are put in later without negotiating.
+   * @param {MediaStream | null} local
+   * @param {{ voiceOnly: boolean }} how
+   */
+  async start(local, { voiceOnly }) {
+    this.cameraOn = !voiceOnly;
+    this.#take(local);
+    this.watches = [
+      setInterval(() => { void this.#watch(); }, 1000),
+      setInterval(() => { void this.#measure(); }, QUALITY_MS),
+    ];
+    this.#say("connecting");
+    await this.#build();
+  }
+
+  /** @param {boolean} muted */
+  setMuted(muted) {
+    this.muted = muted;
+    if (this.microphone) this.microphone.enabled = !muted;
+  }
+
+  /**
+   * Camera off sends nothing at all, rather than black.
+   * @param {boolean} on
+   */
+  async setCamera(on) {
+    this.cameraOn = on;
+    if (this.camera) this.camera.enabled = on;
+    await this.#sender("video")?.replaceTrack(on ? this.camera : null);
+  }
+
+  /**
+   * The other camera. The old track is stopped first: many tablets cannot open two.
+   * @returns {Promise<MediaStreamTrack>} for the self-view
+   */
+  async flip() {
+    const before = this.facing;
+    this.camera?.stop();
+    try {
+      this.facing = before === "user" ? "environment" : "user";
+      await this.#putCamera(await openCamera(this.facing));
+    } catch (error) {
+      this.facing = before;
+      await this.#putCamera(await openCamera(before));
+      throw error;
+    }
+    if (!this.camera) throw new Error("no camera after a flip");
+    return this.camera;
+  }
+
+  /**
+   * Other devices, or the first ones when they come late.
+   * @param {MediaStream | null} stream
+   */
+  async replaceStream(stream) {
+    this.#take(stream);
+    await this.#putTracks();
+  }
+
+  /**
+   * Look whether a device died while the page was away (iPads stop the camera at a lock) and open it again.
+   * @returns {Promise<boolean>} whether anything was opened
+   */
+  async heal() {
+    let healed = false;
+    if (this.camera?.readyState === "ended" && this.cameraOn) {
+      this.camera = await openCamera(this.facing);
+      healed = true;
+    }
+    if (this.microphone?.readyState === "ended") {
+      this.microphone = await openMicrophone();
+      this.microphone.enabled = !this.muted;
+      healed = true;
+    }
+    if (healed) await this.#putTracks();
+    return healed;
+  }
+
+  /** A new connection for the same seat, as when the bridge has lost this leg. */
+  restart() {
+    if (this.word !== "closed") void this.#build();
+  }
+
+  /** End the leg. Devices stay open: they belong to the page. */
+  close() {
+    for (const watch of this.watches) clearInterval(watch);
+    this.watches = [];
+    this.#unbuild();
+    for (const track of this.remote.getTracks()) this.remote.removeTrack(track);
+    this.#say("closed");
+  }
+
+  /** @param {MediaStream | null} stream */
+  #take(stream) {
+    this.microphone = stream?.getAudioTracks()[0] ?? null;
+    this.camera = stream?.getVideoTracks()[0] ?? null;
+    if (this.microphone) this.microphone.enabled = !this.muted;
+    if (this.camera) this.camera.enabled = this.cameraOn;
+  }
+
+  /** @param {MediaStreamTrack} track */
+  async #putCamera(track) {
+    this.camera = track;
+    track.enabled = this.cameraOn;
+    await this.#putTracks();
+  }
+
+  async #putTracks() {
+    await this.#sender("audio")?.replaceTrack(this.microphone);
+    await this.#sender("video")?.replaceTrack(this.cameraOn ? this.camera : null);
+  }
+
+  /** @param {"audio" | "video"} kind */
+  #sender(kind) {
+    return this.pc?.getTransceivers().find((one) => one.receiver.track.kind === kind)?.sender;
+  }
+
+  #unbuild() {
+    clearTimeout(this.verdict);
+    clearTimeout(this.retry);
+    const old = this.pc;
+    this.pc = null;
+    old?.close();
+  }
+
+  async #build() {
+    this.#unbuild();
+    this.generation = randomKey();
+    this.restarted = false;
+    this.describing = false;
+    this.describeAgain = false;
+    this.reading = null;
+    this.packets = 0;
+    const pc = new RTCPeerConnection({ iceServers: this.options.iceServers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+    this.pc = pc;
+    const sound = pc.addTransceiver(this.microphone ?? "audio", { direction: "sendrecv" });
+    const picture = pc.addTransceiver((this.cameraOn ? this.camera : null) ?? "video", {
+      direction: "sendrecv",
+      sendEncodings: [{ maxBitrate: MAX_BITRATE, maxFramerate: 30 }],
+    });
+    prefer(sound, "audio", ["audio/opus"]);
+    prefer(picture, "video", ["video/vp8", "video/rtx"]);
+    pc.addEventListener("track", (event) => { if (pc === this.pc) this.#arrived(event.track); });
+    pc.addEventListener("connectionstatechange", () => { if (pc === this.pc) this.#changed(pc); });
+    await this.#describe();
+  }
+
+  /**
+   * Keep one track of each kind in one stream that never changes, so that the page's elements keep playing.
+   * @param {MediaStreamTrack} track
+   */
+  #arrived(track) {
+    for (const old of this.remote.getTracks()) if (old.kind === track.kind) this.remote.removeTrack(old);
+    this.remote.addTrack(track);
+    this.options.onRemote(this.remote);
+  }
+
+  /** Send our description, take the answer. One at a time; the line keeps it through a lost socket. */
+  async #describe() {
+    const pc = this.pc;
+    const session = this.options.session();
+    if (!pc || session === null) return;
+    if (this.describing) {
+      this.describeAgain = true;
+      return;
+    }
+    this.describing = true;
+    try {
+      await pc.setLocalDescription();
+      const { description } = await this.options.line.send("media.describe", {
+        session, epoch: this.options.epoch(), generation: this.generation, description: pc.localDescription?.sdp ?? "",
+      });
+      if (pc !== this.pc) return; // a newer connection took over meanwhile
+      await pc.setRemoteDescription({ type: "answer", sdp: String(description) });
+      this.#expectVerdict();
+    } catch (error) {
+      if (pc === this.pc) this.#refused(error);
+    } finally {
+      if (pc === this.pc) this.describing = false;
+    }
+    if (pc === this.pc && this.describeAgain) {
+      this.describeAgain = false;
+      await this.#describe();
+    }
+  }
+
+  /** @param {unknown} error */
+  #refused(error) {
+    const code = error instanceof WireError ? error.code : "";
+    if (["closed", "no-such-session", "stale-epoch", "wrong-role", "illegal-transition"].includes(code)) {
+      this.#say("refused"); // the next snapshot tells the page what to do
+      return;
+    }
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.restart(), 2000);
+  }
+
+  /** The path must be up within 8 s from now, or everything is built anew. */
+  #expectVerdict() {
+    clearTimeout(this.verdict);
+    this.verdict = setTimeout(() => {
+      if (this.pc && this.pc.connectionState !== "connected") void this.#build();
+    }, VERDICT_MS);
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  #changed(pc) {
+    switch (pc.connectionState) {
+      case "connected":
+        clearTimeout(this.verdict);
+        this.restarted = false;
+        this.connectedAt = performance.now();
+        this.packetsAt = performance.now();
+        this.#say("up");
+        return;
+      case "disconnected":
+        this.#say("reconnecting");
+        clearTimeout(this.verdict);
+        this.verdict = setTimeout(() => {
+          if (pc === this.pc && pc.connectionState === "disconnected") this.#restartIce(pc);
+        }, DISCONNECTED_MS);
+        return;
+      case "failed":
+        this.#say("reconnecting");
+        if (this.restarted) void this.#build();
+        else this.#restartIce(pc);
+        return;
+      default:
+    }
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  #restartIce(pc) {
+    if (this.restarted) return;
+    this.restarted = true;
+    pc.restartIce();
+    this.#expectVerdict();
+    void this.#describe();
+  }
+
+  /** Each second: do packets still come? ICE takes 7 s to notice, people take 2. */
+  async #watch() {
+    const pc = this.pc;
+    if (!pc || pc.connectionState !== "connected") return;
+    const { packets } = read((await pc.getStats()).values(), 0);
+    if (pc !== this.pc) return;
+    const now = performance.now();
+    if (packets !== this.packets) {
+      this.packets = packets;
+      this.packetsAt = now;
+      this.#say("up");
+    } else if (packets > 0 && this.expectMedia && now - this.packetsAt > SILENT_MS) {
+      this.#say("silent");
+    }
+  }
+
+  async #measure() {
+    const pc = this.pc;
+    if (!pc) return;
+    const now = performance.now();
+    const reading = read((await pc.getStats()).values(), now);
+    if (pc !== this.pc) return;
+    const before = this.reading;
+    this.reading = reading;
+    if (this.word === "reconnecting" || this.word === "connecting") this.options.onQuality("none", reading);
+    else if (before) {
+      const context = { expectMedia: this.expectMedia, warm: now - this.connectedAt > 15_000 };
+      this.options.onQuality(judge(before, reading, context), reading);
+    }
+  }
+
+  /** @param {PeerWord} word */
+  #say(word) {
+    if (this.word === word) return;
+    this.word = word;
+    this.options.onState(word);
+  }
+}
+
+/**
+ * Offer only what the bridge carries. Where the browser cannot say it, the answer chooses.
+ * @param {RTCRtpTransceiver} transceiver
+ * @param {"audio" | "video"} kind
+ * @param {readonly string[]} wanted  lower-case MIME types
+ */
+function prefer(transceiver, kind, wanted) {
+  if (typeof transceiver.setCodecPreferences !== "function") return;
+  const codecs = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
+  const chosen = wanted.flatMap((type) => codecs.filter((codec) => codec.mimeType.toLowerCase() === type));
+  if (chosen.length > 0) transceiver.setCodecPreferences(chosen);
+}
