@@ -191,6 +191,12 @@ class Desk:
                     await self.live.drop(actor_id, stream.id, self.now())
         self.line.wake()
 
+    def tablet_changed(self, actor: Actor) -> None:
+        """A shift began or ended: the tablet's pages speak for its new officer from now on."""
+        for stream in self.hub.of("tablet", actor.id):
+            stream.actor = actor
+        self.screens.touch_tablet(actor.id)
+
     def _replace_other_pages(self, stream: Stream) -> None:
         """One tablet is one page: a second one takes over from the first."""
         for other in self.hub.of("tablet", stream.actor.id):

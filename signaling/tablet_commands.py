@@ -146,10 +146,11 @@ async def hand_over(
 ) -> dict[str, object]:
     """Give the tablet to the person; only where a PIN can bring it back."""
 
-    async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
         tablet_owns(actor, row)
         desk.same_epoch(row, m.epoch)
-        if actor.officer_id is None:
+        who = await directory.read(conn)
+        if who.tablets[actor.id].officer_id is None:
             raise NotOnShift
         return handle(desk.machine(row), HandedOver(), now)
 

@@ -1,0 +1,151 @@
+"""Streams: what a page misses it gets again, and what it sends twice happens once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from auth.actors import Actor
+from signaling.errors import OutOfOrder, TooMany
+from signaling.hub import KEPT_MESSAGES, KEPT_SECONDS, STREAMS_PER_ACTOR, Hub, Outlet
+from signaling.wire import Ack, Bye, MediaRebuild
+
+from tests.signaling.cast import clinician, tablet
+
+
+class Socket:
+    """A socket that takes what it is given, up to a limit."""
+
+    def __init__(self, room: int = 10_000) -> None:
+        self.got: list[dict[str, object]] = []
+        self.closed: str | None = None
+        self.room = room
+        self.outlet = Outlet(self._put, self._close)
+
+    def _put(self, text: str) -> bool:
+        if len(self.got) >= self.room:
+            return False
+        self.got.append(json.loads(text))
+        return True
+
+    def _close(self, reason: str) -> None:
+        self.closed = reason
+
+
+def numbered(i: int) -> MediaRebuild:
+    return MediaRebuild(session=f"ses_{i}")
+
+
+def test_messages_are_numbered_from_one_without_gaps() -> None:
+    stream, _ = Hub().open("s", clinician(), "console")
+    socket = Socket()
+    stream.attach(socket.outlet)
+    for i in range(5):
+        stream.send(numbered(i))
+    assert [m["n"] for m in socket.got] == [1, 2, 3, 4, 5]
+
+
+def test_a_page_that_reconnects_gets_exactly_what_it_missed() -> None:
+    hub = Hub()
+    stream, _ = hub.open("s", clinician(), "console")
+    for i in range(7):
+        stream.send(numbered(i))
+    again, known = hub.open("s", clinician(), "console")
+    assert known
+    missed = again.missed_since(4)
+    assert missed is not None
+    assert [json.loads(m)["n"] for m in missed] == [5, 6, 7]
+
+
+def test_a_page_that_missed_more_than_is_kept_must_start_afresh() -> None:
+    stream, _ = Hub().open("s", clinician(), "console")
+    for i in range(KEPT_MESSAGES + 10):
+        stream.send(numbered(i))
+    assert stream.missed_since(3) is None
+    assert stream.missed_since(KEPT_MESSAGES + 50) is None
+
+
+def test_a_command_sent_twice_is_answered_twice_and_done_once() -> None:
+    stream, _ = Hub().open("s", clinician(), "console")
+    socket = Socket()
+    stream.attach(socket.outlet)
+    assert stream.admit(1)
+    assert not stream.admit(1), "still at work: neither done again nor refused"
+    stream.answer(1, Ack(re=1, data={"x": 1}))
+    assert not stream.admit(1)
+    assert socket.got == [{"type": "ack", "re": 1, "data": {"x": 1}}] * 2
+
+
+def test_a_skipped_command_number_is_refused() -> None:
+    stream, _ = Hub().open("s", clinician(), "console")
+    with pytest.raises(OutOfOrder):
+        stream.admit(2)
+    assert stream.admit(1)
+
+
+def test_another_actor_never_gets_my_stream() -> None:
+    hub = Hub()
+    mine, _ = hub.open("same-name", clinician("per_1"), "console")
+    theirs, known = hub.open("same-name", clinician("per_2"), "console")
+    assert not known
+    assert theirs is not mine
+
+
+def test_a_newer_socket_of_a_page_closes_the_older() -> None:
+    stream, _ = Hub().open("s", tablet(), "tablet")
+    old, new = Socket(), Socket()
+    stream.attach(old.outlet)
+    stream.attach(new.outlet)
+    assert old.closed == "replaced"
+    stream.detach(old.outlet, 1.0)
+    stream.send(numbered(1))
+    assert len(new.got) == 1, "the old socket's end does not take the new one away"
+
+
+def test_a_socket_that_reads_too_slowly_is_cut_off_and_misses_nothing() -> None:
+    stream, _ = Hub().open("s", clinician(), "console")
+    slow = Socket(room=2)
+    stream.attach(slow.outlet)
+    for i in range(4):
+        stream.send(numbered(i))
+    assert slow.closed == "too-slow"
+    missed = stream.missed_since(2)
+    assert missed is not None
+    assert len(missed) == 2
+
+
+def test_one_actor_cannot_open_streams_without_bound() -> None:
+    hub = Hub()
+    for i in range(STREAMS_PER_ACTOR):
+        stream, _ = hub.open(f"s{i}", clinician(), "console")
+        stream.attach(Socket().outlet)
+    with pytest.raises(TooMany):
+        hub.open("one-more", clinician(), "console")
+
+
+def test_a_page_that_stays_away_is_forgotten() -> None:
+    hub = Hub()
+    stream, _ = hub.open("s", clinician(), "console")
+    socket = Socket()
+    stream.attach(socket.outlet)
+    stream.detach(socket.outlet, 100.0)
+    hub.expire(100.0 + KEPT_SECONDS - 1)
+    assert hub.open("s", clinician(), "console") == (stream, True)
+    hub.expire(100.0 + KEPT_SECONDS + 1)
+    _, known = hub.open("s", clinician(), "console")
+    assert not known
+
+
+def test_a_dismissed_page_is_told_why() -> None:
+    hub = Hub()
+    stream, _ = hub.open("s", clinician(), "console")
+    socket = Socket()
+    stream.attach(socket.outlet)
+    hub.dismiss(stream, "revoked", retry=False)
+    assert socket.got[-1] == {"type": "bye", "reason": "revoked", "retry": False}
+    assert not list(hub.of("console"))
+    assert isinstance(Bye(reason="x", retry=True), Bye)
+
+
+def test_actors_of_tests_are_what_they_say() -> None:
+    assert isinstance(tablet(), Actor)
