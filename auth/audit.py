@@ -1,0 +1,163 @@
+"""Who did what to which record: a chain of entries, each with the digest of the one before.
+
+A change, a removal or a swap breaks the chain at that place (`verify`). Removing the newest entries
+leaves a shorter chain that is whole in itself: compare with a `head` kept elsewhere, in a backup.
+
+Two ways to write, by design's ninth invariant. `record` raises AuditFailed and takes its
+transaction with it: reading a record stops when it cannot be logged. `try_record` never raises for
+a failed audit: signing in, checking out and taking a crisis call go on, and the log says so loudly.
+
+Write the entry last in a transaction: on PostgreSQL the chain's lock is held until its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Row, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth.actors import Actor
+from auth.errors import AuditFailed
+from records import schema
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["allowed", "refused", "failed"]
+GENESIS = "0" * 64
+_CHAIN_LOCK = 0x43425F4155444954  # "CB_AUDIT": PostgreSQL's advisory lock for the chain
+_BATCH = 1000
+
+_FIELDS = ("no", "at", "actor_kind", "actor_id", "action", "object_kind", "object_id", "outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest entry; number 0 for an empty chain."""
+
+    no: int = 0
+    digest: str = GENESIS
+
+
+async def record(
+    conn: AsyncConnection,
+    actor: Actor | None,
+    action: str,
+    object_kind: str,
+    object_id: str | None,
+    outcome: Outcome,
+    now: float,
+) -> int:
+    """Add an entry in the caller's write transaction and give its number.
+
+    `actor` None is the system or a stranger. Raises AuditFailed: nothing may be shown or done then.
+    """
+    try:
+        return await _append(conn, actor, action, object_kind, object_id, outcome, now)
+    except SQLAlchemyError as error:
+        log.error("audit.failed action=%s object=%s", action, object_kind)  # noqa: TRY400 - the
+        # database's error may quote values; its type is in the chained exception.
+        raise AuditFailed from error
+
+
+async def try_record(
+    conn: AsyncConnection,
+    actor: Actor | None,
+    action: str,
+    object_kind: str,
+    object_id: str | None,
+    outcome: Outcome,
+    now: float,
+) -> bool:
+    """Add an entry if it can be done; False if not. The rest of the transaction is unharmed."""
+    try:
+        async with conn.begin_nested():
+            await record(conn, actor, action, object_kind, object_id, outcome, now)
+    except AuditFailed:
+        return False
+    return True
+
+
+async def head(conn: AsyncConnection) -> Head:
+    """The chain's newest entry."""
+    newest = select(schema.audit.c.no, schema.audit.c.digest).order_by(schema.audit.c.no.desc())
+    row = (await conn.execute(newest.limit(1))).first()
+    return Head(row.no, row.digest) if row else Head()
+
+
+async def verify(conn: AsyncConnection, anchor: Head | None = None) -> int | None:
+    """The number of the first entry that is missing, changed or out of place; None if whole.
+
+    `anchor`: a head seen earlier; the chain must still contain it, so that a cut-off end is found.
+    """
+    expected, previous = 1, GENESIS
+    while True:
+        batch = (
+            select(schema.audit)
+            .where(schema.audit.c.no >= expected)
+            .order_by(schema.audit.c.no)
+            .limit(_BATCH)
+        )
+        rows = (await conn.execute(batch)).all()
+        for row in rows:
+            intact = row.no == expected and row.previous == previous
+            if not intact or row.digest != _digest(_values(row), previous):
+                return expected
+            if anchor is not None and anchor.no == row.no and anchor.digest != row.digest:
+                return expected
+            expected, previous = expected + 1, row.digest
+        if len(rows) < _BATCH:
+            break
+    if await _stray(conn):
+        return 0
+    return expected if anchor is not None and anchor.no >= expected else None
+
+
+async def _append(
+    conn: AsyncConnection,
+    actor: Actor | None,
+    action: str,
+    object_kind: str,
+    object_id: str | None,
+    outcome: Outcome,
+    now: float,
+) -> int:
+    if conn.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        await conn.execute(select(func.pg_advisory_xact_lock(_CHAIN_LOCK)))
+    last = await head(conn)
+    values: dict[str, object] = {
+        "no": last.no + 1,
+        "at": now,
+        "actor_kind": actor.kind if actor else "system",
+        "actor_id": actor.id if actor else None,
+        "action": action,
+        "object_kind": object_kind,
+        "object_id": object_id,
+        "outcome": outcome,
+    }
+    digest = _digest(values, last.digest)
+    await conn.execute(insert(schema.audit).values(**values, previous=last.digest, digest=digest))
+    return last.no + 1
+
+
+async def _stray(conn: AsyncConnection) -> bool:
+    """Whether entries stand before the first: numbers start at 1."""
+    found = select(schema.audit.c.no).where(schema.audit.c.no < 1).limit(1)
+    return (await conn.execute(found)).first() is not None
+
+
+def _values(row: Row[Any]) -> dict[str, object]:
+    return {field: row._mapping[field] for field in _FIELDS}
+
+
+def _digest(values: dict[str, object], previous: str) -> str:
+    """SHA-256 over the entry and the digest before it; one canonical text for one entry."""
+    entry = json.dumps(
+        [previous, *(values[field] for field in _FIELDS)], separators=(",", ":"), ensure_ascii=True
+    )
+    return hashlib.sha256(entry.encode()).hexdigest()

@@ -1,0 +1,185 @@
+"""Errors of identity and permission; each has a stable code, an HTTP status and a safe sentence.
+
+A sentence never says which part was wrong where that would tell a stranger who exists.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AuthError(Exception):
+    """Base of everything that this package refuses. The message is safe to show."""
+
+    code: ClassVar[str] = "auth-error"
+    status: ClassVar[int] = 400
+    sentence: ClassVar[str] = "That was not allowed."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.sentence)
+
+
+# --- signing in -----------------------------------------------------------------------------------
+
+
+class BadCredentials(AuthError):
+    """Wrong e-mail or password, or nobody of that name: the two cannot be told apart."""
+
+    code = "bad-credentials"
+    status = 401
+    sentence = "The e-mail or the password is not right."
+
+
+class Locked(AuthError):
+    """Five failures within 15 minutes; an administrator must release the account."""
+
+    code = "locked"
+    status = 423
+    sentence = "Too many wrong tries. This sign-in is locked until an administrator releases it."
+
+
+class NotSignedIn(AuthError):
+    """No sign-in, or one that this server did not issue; sign in."""
+
+    code = "not-signed-in"
+    status = 401
+    sentence = "Sign in to go on."
+
+
+class LoginExpired(AuthError):
+    """The sign-in is older than its time; sign in again."""
+
+    code = "login-expired"
+    status = 401
+    sentence = "Your sign-in has run out. Sign in again."
+
+
+class Revoked(AuthError):
+    """Signed out elsewhere, or the account was closed; sign in again."""
+
+    code = "login-revoked"
+    status = 401
+    sentence = "This sign-in was ended. Sign in again."
+
+
+class WeakPassword(AuthError):
+    """Choose a longer or less common password."""
+
+    code = "weak-password"
+    status = 422
+    sentence = "Choose a password of 8 to 128 characters that is not a common one or your own name."
+
+
+class WeakPin(AuthError):
+    """Choose a PIN that cannot be guessed at sight."""
+
+    code = "weak-pin"
+    status = 422
+    sentence = "Choose a PIN of 4 to 12 digits that is not a run or one digit repeated."
+
+
+class TooBusy(AuthError):
+    """Too many passwords are being checked at this moment; try again."""
+
+    code = "sign-in-busy"
+    status = 503
+    sentence = "Many people are signing in at once. Try again in a moment."
+
+
+# --- tablets and shifts ---------------------------------------------------------------------------
+
+
+class BadCode(AuthError):
+    """Unknown, used or expired enrolment code; ask for a new one."""
+
+    code = "bad-code"
+    status = 401
+    sentence = "This code is not valid any more. Ask for a new one."
+
+
+class NotEnrolled(AuthError):
+    """No enrolment, or one that this server did not issue; enrol the tablet."""
+
+    code = "not-enrolled"
+    status = 401
+    sentence = "This tablet is not set up. Enter a set-up code."
+
+
+class TabletRevoked(AuthError):
+    """Replaced by a newer enrolment, or revoked; enrol the tablet again."""
+
+    code = "tablet-revoked"
+    status = 401
+    sentence = "This tablet's set-up was ended. Enter a new set-up code."
+
+
+class BadPin(AuthError):
+    """Wrong PIN, or not an officer of this agency: the two cannot be told apart."""
+
+    code = "bad-pin"
+    status = 401
+    sentence = "The PIN is not right."
+
+
+class PinLocked(AuthError):
+    """Five wrong PINs within 15 minutes; the call goes on, an administrator releases the PIN."""
+
+    code = "pin-locked"
+    status = 423
+    sentence = (
+        "Too many wrong tries. This PIN is locked until an administrator releases it. "
+        "The call goes on; another officer can check in with their own PIN."
+    )
+
+
+class NoShift(AuthError):
+    """Nobody has checked this tablet out."""
+
+    code = "no-shift"
+    status = 409
+    sentence = "Nobody has checked this tablet out."
+
+
+class ShiftInUse(AuthError):
+    """The tablet is in a session; end the call first."""
+
+    code = "shift-in-use"
+    status = 409
+    sentence = "The tablet is in a call. End the call before checking it in."
+
+
+# --- permission -----------------------------------------------------------------------------------
+
+
+class Forbidden(AuthError):
+    """The role does not allow this; nothing was done, and the try is on record."""
+
+    code = "forbidden"
+    status = 403
+    sentence = "Your role does not allow this. The try was recorded."
+
+
+class NoSuchRecord(AuthError):
+    """Unknown, or out of your scope: the two cannot be told apart."""
+
+    code = "no-such-record"
+    status = 404
+    sentence = "There is no such record here."
+
+
+class CrossSite(AuthError):
+    """The request comes from another site, or its form is too old; reload the page."""
+
+    code = "cross-site"
+    status = 403
+    sentence = "This form is out of date. Reload the page and try again."
+
+
+class AuditFailed(AuthError):
+    """The audit entry could not be written, so the record was not shown; tell an administrator."""
+
+    code = "audit-failed"
+    status = 503
+    sentence = (
+        "The record cannot be shown, because reading it could not be logged. Calls still work."
+    )
