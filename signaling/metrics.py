@@ -1,0 +1,146 @@
+"""Numbers for /metrics, in a registry of our own. No label ever holds an id or a person.
+
+Durations of a session are measured once a session, whatever is repeated later: a requeue, a reload
+or a second console must not make the service look faster or slower than it was.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from records.sessions import SessionRow
+from signaling.session import Input
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REMEMBERED = 10_000  # sessions whose durations were measured already
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+
+_ALERT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
+_PEOPLE_BUCKETS = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0, 600.0)
+_MEDIA_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+
+PRESSES = Counter("crisisbridge_presses", "Presses that opened a session.", registry=REGISTRY)
+OFFERS = Counter(
+    "crisisbridge_offers", "Offers sent, and how they ended.", ("outcome",), registry=REGISTRY
+)
+INPUTS = Counter(
+    "crisisbridge_session_inputs",
+    "What happened to sessions, by kind of input.",
+    ("input",),
+    registry=REGISTRY,
+)
+ESCALATIONS = Counter(
+    "crisisbridge_escalations", "Escalation steps taken.", ("step",), registry=REGISTRY
+)
+PRESS_TO_ALERT = Histogram(
+    "crisisbridge_press_to_alert_seconds",
+    "From the press until the first console rang.",
+    buckets=_ALERT_BUCKETS,
+    registry=REGISTRY,
+)
+ALERT_TO_ACCEPT = Histogram(
+    "crisisbridge_alert_to_accept_seconds",
+    "From the first ring until a clinician accepted.",
+    buckets=_PEOPLE_BUCKETS,
+    registry=REGISTRY,
+)
+ACCEPT_TO_MEDIA = Histogram(
+    "crisisbridge_accept_to_media_seconds",
+    "From accepting until media passed both ways.",
+    buckets=_MEDIA_BUCKETS,
+    registry=REGISTRY,
+)
+SOCKETS = Gauge("crisisbridge_websockets", "Open WebSockets.", ("page",), registry=REGISTRY)
+AUDIT_FAILURES = Counter(
+    "crisisbridge_audit_failures", "Audit entries that could not be written.", registry=REGISTRY
+)
+LOOP_FAILURES = Counter(
+    "crisisbridge_loop_failures", "Loops of the desk that had to be started again.", ("loop",),
+    registry=REGISTRY,
+)  # fmt: skip
+
+
+class _Once:
+    """Lets each key through once, and remembers a bounded number of them."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def first(self, what: str, key: str) -> bool:
+        if (what, key) in self._seen:
+            return False
+        self._seen[what, key] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return True
+
+
+_once = _Once()
+
+
+def observe_alert(row: SessionRow) -> None:
+    """The session rings at a console: measure press → alert, the first time."""
+    _measure("alert", row.id, PRESS_TO_ALERT, row.pressed_at, row.alerted_at)
+
+
+def observe_accept(row: SessionRow) -> None:
+    """A clinician accepted: measure alert → accept, the first time."""
+    _measure("accept", row.id, ALERT_TO_ACCEPT, row.alerted_at, row.accepted_at)
+
+
+def observe(row: SessionRow, item: Input) -> None:
+    """One input was taken: count it, and measure accept → media when media first flows."""
+    INPUTS.labels(input=type(item).__name__).inc()
+    _measure("media", row.id, ACCEPT_TO_MEDIA, row.accepted_at, row.media_at)
+
+
+def _measure(
+    what: str, session_id: str, histogram: Histogram, start: float | None, end: float | None
+) -> None:
+    if start is not None and end is not None and _once.first(what, session_id):
+        histogram.observe(max(0.0, end - start))
+
+
+class Live(Collector):
+    """What is true at the moment of asking: sessions by state, and the bridge's totals."""
+
+    def __init__(
+        self,
+        sessions: Callable[[], Mapping[str, int]],
+        bridge: Callable[[], Mapping[str, float]],
+    ) -> None:
+        self._sessions = sessions
+        self._bridge = bridge
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # what there is depends on the bridge; nothing to check beforehand
+
+    def collect(self) -> Iterable[Metric]:
+        states = GaugeMetricFamily(
+            "crisisbridge_sessions", "Open sessions by state.", labels=["state"]
+        )
+        for state, count in self._sessions().items():
+            states.add_metric([state], count)
+        yield states
+        totals = CounterMetricFamily(
+            "crisisbridge_bridge", "Totals of the media bridge.", labels=["what"]
+        )
+        for what, value in self._bridge().items():
+            totals.add_metric([what], value)
+        yield totals
+
+
+def render(*live: Collector) -> bytes:
+    """The text for /metrics: this process's numbers, and those of `live`."""
+    text = generate_latest(REGISTRY)
+    for collector in live:
+        registry = CollectorRegistry()
+        registry.register(collector)
+        text += generate_latest(registry)
+    return text
