@@ -120,14 +120,18 @@ def _items(raw: str) -> tuple[str, ...]:
 
 
 def _origin(item: str) -> str:
-    parts = urlsplit(item)
+    wanted = "must be origins such as https://bridge.example.org, without a path"
+    try:
+        parts = urlsplit(item)
+        number = parts.port  # its own error would repeat what was typed
+    except ValueError:
+        raise ValueError(wanted) from None
     extra = parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username
     if parts.scheme not in {"http", "https"} or not parts.hostname or extra:
-        raise ValueError("must be origins such as https://bridge.example.org, without a path")
+        raise ValueError(wanted)
     default = {"http": 80, "https": 443}[parts.scheme]
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = "" if parts.port in {None, default} else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
+    port = "" if number in {None, default} else f":{number}"
+    return f"{parts.scheme}://{_in_url(parts.hostname)}{port}"
 
 
 def _origins(raw: str) -> tuple[str, ...]:
