@@ -1,0 +1,328 @@
+/**
+ * State to document, in one direction: `render` is called after every change and writes what differs. Texts go in by
+ * textContent only. The screen's name is on <html data-screen>, and the style sheet does the rest.
+ */
+
+import { el, fill, find, findAll, icon, setText } from "../lib/dom.js";
+import { has, list, locale, plural, t } from "../lib/i18n.js";
+import { duration, timeOfDay } from "../lib/clock.js";
+import { polite } from "../lib/announce.js";
+import { DISPOSITIONS, MAX_TILES, PHRASES, REASONS } from "./vocabulary.js";
+import { cardToShow, connectingWords, differs, openSession, outcomeFor, peerWords, screenOf } from "./state.js";
+
+/** @typedef {import("../lib/wire.js").TabletView} TabletView */
+/** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
+/**
+ * @typedef {object} Model
+ * @property {TabletView | null} view
+ * @property {import("./state.js").Local} local
+ * @property {import("../lib/socket.js").LineState} line
+ * @property {string | null} dismissed  why the server sent this page away for good
+ * @property {readonly { id: string, name: string }[]} officers
+ * @property {import("./media.js").TabletMedia} media
+ * @property {number} now  the server's clock
+ * @property {readonly string[]} tiles  tapped, as shown at once
+ * @property {boolean} asksCancel
+ * @property {boolean} asksEnd
+ * @property {boolean} chatOpen
+ * @property {number} chatSeen  the last line's number that was on screen
+ * @property {string | null} problem  a sentence for the problem banner
+ */
+
+const html = HTMLElement;
+const sections = findAll("[data-screens]", html);
+const at = {
+  unit: find("#unit", html), unitLabel: find("#unit-label", html), agency: find("#agency", html), officer: find("#officer", html),
+  shiftEnd: find("#shift-end", html), network: find("#network", html), networkText: find("#network-text", html),
+  tryNow: find("#try-now", html), soundBlocked: find("#sound-blocked", html), device: find("#device", html),
+  deviceText: find("#device-text", html), problem: find("#problem", html), problemText: find("#problem-text", html),
+  officers: find("#officers", html), readiness: find("#readiness", html), readinessText: find("#readiness-text", html),
+  owed: find("#owed", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
+  statusNext: find("#status-next", html), statusNumber: find("#status-number", html), checks: find("#test-checks", html),
+  intake: find("#intake", html), tiles: find("#tiles", html), actions: find("#connecting-actions", html),
+  voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
+  cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
+  faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
+  peerWords: find("#peer-words", html), quality: find("#quality", html), qualityIcon: find("#quality-icon", html),
+  qualityWord: find("#quality-word", html), clock: find("#call-clock", html), notice: find("#call-notice", html),
+  chat: find("#chat", html), chatLines: find("#chat-lines", html), chatQuick: find("#chat-quick", html),
+  controls: find("#controls", html), mute: find("#mute", HTMLButtonElement), camera: find("#camera", HTMLButtonElement),
+  flip: find("#flip", HTMLButtonElement), chatToggle: find("#chat-toggle", HTMLButtonElement), handover: find("#handover", HTMLButtonElement),
+  endStep: find("#end-step", html), personRow: find("#person-row", html), self: find("#self", html), card: find("#card", html),
+  outcomeHint: find("#outcome-hint", html), dispositions: find("#dispositions", html), reasonHint: find("#reason-hint", html),
+  reasons: find("#reasons", html), lifeline: find("#lifeline", html), providerLine: find("#provider-line", HTMLAnchorElement),
+  regionalLine: find("#regional-line", HTMLAnchorElement), phoneNumber: find("#phone-number", HTMLAnchorElement), phoneCode: find("#phone-code", html),
+};
+
+/** @param {Model} model */
+export function render(model) {
+  const screen = screenOf(model.view, model.local);
+  const root = document.documentElement;
+  if (root.dataset["screen"] !== screen) {
+    root.dataset["screen"] = screen;
+    for (const section of sections) section.hidden = !(section.dataset["screens"] ?? "").split(" ").includes(screen);
+  }
+  renderFrame(model, screen);
+  renderBanners(model, screen);
+  switch (screen) {
+    case "checkout": renderCheckout(model); break;
+    case "ready": renderReady(model); break;
+    case "connecting": renderConnecting(model); break;
+    case "call":
+    case "handed-over": renderCall(model, screen); break;
+    case "outcome":
+    case "reason": renderOutcome(model, screen); break;
+    default:
+  }
+  renderCard(model, screen);
+  renderSelf(model, screen);
+}
+
+/**
+ * @param {HTMLAnchorElement} link
+ * @param {string} number
+ */
+function phoneLink(link, number) {
+  setText(link, number);
+  link.href = `tel:${number.replaceAll(/[^0-9+]/g, "")}`;
+}
+
+/** @param {Model} model @param {string} screen */
+function renderFrame({ view }, screen) {
+  setText(at.unitLabel, view?.unit ?? "");
+  setText(at.agency, view?.agency ?? "");
+  setText(at.officer, view ? (view.officer ? t("tablet.officer.on_shift", { name: view.officer }) : t("tablet.officer.nobody")) : "");
+  at.shiftEnd.hidden = !(view?.officer && screen === "ready");
+  at.lifeline.hidden = screen === "handed-over" || screen === "give-back";
+  at.unit.hidden = at.lifeline.hidden;
+  if (!view) return;
+  phoneLink(at.providerLine, view.provider_line);
+  phoneLink(at.regionalLine, view.regional_line);
+  phoneLink(at.phoneNumber, view.provider_line);
+  setText(at.phoneCode, openSession(view)?.code ?? "");
+}
+
+/** @param {Model} model @param {string} screen */
+function renderBanners({ line, dismissed, media, problem }, screen) {
+  const person = screen === "handed-over" || screen === "give-back";
+  const lost = dismissed !== null || line === "lost";
+  at.network.hidden = person || !lost;
+  if (lost) setText(at.networkText, t(dismissed === null ? "tablet.network.lost" : `tablet.dismissed.${has(`tablet.dismissed.${dismissed}`) ? dismissed : "other"}`));
+  setText(at.tryNow, t(dismissed === null ? "tablet.network.try_now" : "tablet.network.reload"));
+  at.soundBlocked.hidden = !media.soundBlocked;
+  const device = deviceProblem(media);
+  at.device.hidden = person || device === null || (screen !== "connecting" && screen !== "call");
+  if (device !== null) setText(at.deviceText, device);
+  at.problem.hidden = person || problem === null;
+  if (problem !== null) setText(at.problemText, problem);
+}
+
+/** @param {import("./media.js").TabletMedia} media @returns {string | null} */
+function deviceProblem({ microphoneProblem, cameraProblem }) {
+  if (microphoneProblem !== null && cameraProblem !== null) return t(`tablet.device.both.${microphoneProblem}`);
+  if (microphoneProblem !== null) return t(`tablet.device.microphone.${microphoneProblem}`);
+  if (cameraProblem !== null) return t(`tablet.device.camera.${cameraProblem}`);
+  return null;
+}
+
+/** @param {Model} model */
+function renderCheckout({ officers }) {
+  fill(at.officers, officers.map((one) => one.id).join() || "none", () => officers.length === 0
+    ? [el("p", { class: "muted", text: t("tablet.checkout.nobody") })]
+    : officers.map((one) => el("button", { type: "button", class: "button button--large officers__one", dataset: { officer: one.id } }, icon("person"), one.name)));
+}
+
+/** @param {Model} model */
+function renderReady({ view, line, local }) {
+  if (!view) return;
+  const count = view.ready_clinicians;
+  const online = line === "open";
+  const state = !online || count === 0 ? "wait" : "ok";
+  at.readiness.dataset["state"] = state;
+  const mark = find(".icon", html, at.readiness);
+  mark.dataset["icon"] = state === "ok" ? "check" : "wait";
+  const words = !online ? t("tablet.readiness.offline")
+    : count > 0 ? plural("tablet.readiness", count)
+    : t(view.on_call ? "tablet.readiness.busy" : "tablet.readiness.nobody");
+  setText(at.readinessText, words);
+  at.owed.hidden = view.owed === null || local.recorded.includes(view.owed);
+}
+
+/** @param {Model} model */
+function renderConnecting(model) {
+  const { view, local, line } = model;
+  const session = openSession(view);
+  const words = connectingWords({ view, local, online: line === "open", names: list });
+  at.progress.dataset["tone"] = words.tone;
+  const status = t(words.words, words.values);
+  if (at.status.textContent !== status) setText(at.status, status);
+  setText(at.statusNext, t(words.next, words.values));
+  at.statusNumber.hidden = words.number === null;
+  setText(at.statusNumber, words.number ?? "");
+  const since = session?.pressed_at ?? local.press?.at ?? model.now;
+  setText(at.elapsed, duration(model.now - since));
+  const test = session?.test ?? local.press?.test ?? false;
+  renderTiles(model, session, test);
+  at.checks.hidden = !test;
+  if (test) renderChecks(model, session);
+  at.phoneInstead.hidden = test;
+  at.voiceOnly.hidden = test;
+  const voice = !model.media.cameraOn;
+  at.voiceOnly.setAttribute("aria-pressed", String(voice));
+  setText(at.cancel, t(test ? "tablet.test.finish" : "tablet.cancel"));
+  at.actions.hidden = model.asksCancel;
+  at.cancelStep.hidden = !model.asksCancel;
+}
+
+/** @param {Model} model @param {TabletSession | null} session @param {boolean} test */
+function renderTiles({ view, tiles }, session, test) {
+  const offered = view?.tiles.slice(0, MAX_TILES) ?? [];
+  at.intake.hidden = test || session === null || offered.length === 0;
+  fill(at.tiles, offered.join(), () => offered.map((code) => el("button", {
+    type: "button", class: "tile", dataset: { tile: code }, "aria-pressed": "false",
+  }, el("span", { text: t(`common.tile.${code}`) }))));
+  for (const tile of findAll("[data-tile]", HTMLButtonElement, at.tiles)) {
+    tile.setAttribute("aria-pressed", String(tiles.includes(tile.dataset["tile"] ?? "")));
+  }
+}
+
+/** @param {Model} model @param {TabletSession | null} session */
+function renderChecks({ media, line }, session) {
+  /** @type {[string, boolean | null][]} name, result; null: not known yet */
+  const checks = [
+    ["camera", media.hasCamera ? true : media.cameraProblem === null ? null : false],
+    ["microphone", media.hasMicrophone ? true : media.microphoneProblem === null ? null : false],
+    ["server", line === "open" && session !== null ? true : null],
+    ["media", media.link === "up" || media.link === "silent" ? true : media.link === "refused" ? false : null],
+  ];
+  fill(at.checks, JSON.stringify(checks), () => checks.map(([name, good]) => {
+    const word = good === null ? "waiting" : good ? "ok" : "failed";
+    return el("li", { dataset: { check: name, result: word } },
+      el("span", { class: `badge badge--${good === null ? "wait" : good ? "ok" : "alert"}`, text: t(`tablet.check.${word}`) }),
+      t(`tablet.check.${name}`));
+  }));
+}
+
+/** @param {Model} model @param {"call" | "handed-over"} screen */
+function renderCall(model, screen) {
+  const { media, view } = model;
+  const session = openSession(view);
+  if (!session) return;
+  const person = screen === "handed-over";
+  const name = session.clinician ?? model.local.clinician ?? t("tablet.clinician");
+  setText(at.clinician, name);
+  setText(at.licence, person ? "" : (session.licence ?? ""));
+  renderPeer(session, media, name, person);
+  setText(at.clock, duration(model.now - (session.media_at ?? session.accepted_at ?? model.now)));
+  for (const element of [at.quality, at.clock]) element.hidden = person;
+  if (!person) renderQuality(media.quality);
+  at.controls.hidden = person || model.asksEnd;
+  at.endStep.hidden = person || !model.asksEnd;
+  at.personRow.hidden = !person;
+  if (person) at.chat.hidden = true;
+  else {
+    renderControls(model, session);
+    renderChat(model, session);
+  }
+}
+
+/** @param {TabletSession} session @param {import("./media.js").TabletMedia} media @param {string} name @param {boolean} person */
+function renderPeer(session, media, name, person) {
+  const key = peerWords(session, media.link);
+  const words = key === null ? "" : t(key, { name });
+  const gone = key !== null && !["tablet.peer.muted", "tablet.peer.weak"].includes(key);
+  const noFace = gone || session.voice_only;
+  at.faceEmpty.hidden = !noFace;
+  at.faceEmpty.dataset["over"] = String(noFace && Number(at.video.dataset["frames"] ?? 0) > 0 && session.peer?.camera === true);
+  setText(at.faceWords, gone ? words : noFace ? t("tablet.peer.voice", { name }) : "");
+  setText(at.peerWords, gone ? "" : words);
+  at.peerWords.hidden = gone || words === "";
+  const lost = session.state === "waiting" || session.state === "recovering";
+  at.notice.hidden = !(lost && !person);
+  setText(at.notice, at.notice.hidden ? "" : t("tablet.call.stay"));
+}
+
+/** @param {import("../lib/wire.js").Quality} quality */
+function renderQuality(quality) {
+  at.quality.dataset["word"] = quality;
+  at.qualityIcon.dataset["icon"] = `signal-${quality}`;
+  setText(at.qualityWord, t(`tablet.quality.${quality}`));
+}
+
+/** @param {HTMLButtonElement} button @param {string} name @param {string} word @param {boolean} pressed */
+function control(button, name, word, pressed) {
+  button.setAttribute("aria-pressed", String(pressed));
+  find(".icon", html, button).dataset["icon"] = name;
+  setText(find(".control__word", html, button), word);
+}
+
+/** @param {Model} model @param {TabletSession} session */
+function renderControls({ media, chatOpen, chatSeen, view }, session) {
+  control(at.mute, media.muted ? "mic-off" : "mic", t(media.muted ? "tablet.mute.on" : "tablet.mute"), media.muted);
+  const off = !media.cameraOn || !media.hasCamera;
+  control(at.camera, off ? "camera-off" : "camera", t(off ? "tablet.camera.off" : "tablet.camera"), off);
+  at.flip.disabled = off;
+  at.handover.disabled = session.state !== "connected" || !view?.officer;
+  const unread = chatOpen ? 0 : session.chat.filter((one) => one.sender === "clinician" && one.no > chatSeen).length;
+  at.chatToggle.setAttribute("aria-expanded", String(chatOpen));
+  at.chatToggle.dataset["unread"] = String(unread);
+  setText(find(".control__word", html, at.chatToggle), unread > 0 ? plural("tablet.chat.unread", unread) : t("tablet.chat"));
+  at.chat.hidden = !chatOpen;
+}
+
+/** @param {Model} model @param {TabletSession} session */
+function renderChat(model, session) {
+  fill(at.chatQuick, "phrases", () => PHRASES.map((key) => el("button", { type: "button", class: "button", dataset: { phrase: key }, text: t(key) })));
+  const last = session.chat.at(-1)?.no ?? 0;
+  if (at.chatLines.dataset["last"] === `${session.id}:${last}`) return;
+  at.chatLines.dataset["last"] = `${session.id}:${last}`;
+  const name = session.clinician ?? t("tablet.clinician");
+  at.chatLines.replaceChildren(...session.chat.map((line) => el("li", { class: "chat__line", dataset: { sender: line.sender } },
+    el("span", { class: "chat__who", text: `${line.sender === "officer" ? t("tablet.chat.you") : name}, ${timeOfDay(line.at, locale())}` }),
+    el("span", { class: "chat__text", text: line.text }))));
+  at.chatLines.scrollTop = at.chatLines.scrollHeight;
+}
+
+/** @param {Model} model @param {string} screen */
+function renderCard({ view, local }, screen) {
+  const session = view?.session ?? null;
+  const shown = cardToShow(session, local);
+  const visible = shown !== null && (screen === "card" || screen === "call" || screen === "connecting");
+  at.card.hidden = !visible;
+  if (!shown || !visible || at.card.dataset["rev"] === `${session?.id}:${shown.rev}`) return;
+  const { card } = shown;
+  at.card.dataset["rev"] = `${session?.id}:${shown.rev}`;
+  at.card.classList.remove("card--routine", "card--soon", "card--now");
+  at.card.classList.add(`card--${card.level}`);
+  setText(find("#card-level", html), t(`common.card_level.${card.level}`));
+  setText(find("#card-disposition", html), t(`common.disposition.${card.disposition}`));
+  find("#card-actions", html).replaceChildren(...card.actions.map((action) => el("li", {},
+    el("strong", { text: t(`common.card_action.${action.code}`) }), action.text ? el("span", { text: action.text }) : null)));
+  setText(find("#card-words", html), card.words);
+  setText(find("#card-from", html), t("tablet.card.from", { name: shown.clinician, licence: shown.licence, time: timeOfDay(shown.sent_at, locale()) }));
+  polite(t("tablet.card.arrived", { level: t(`common.card_level.${card.level}`) }));
+}
+
+/** @param {Model} model @param {"outcome" | "reason"} screen */
+function renderOutcome({ view, local }, screen) {
+  if (!view) return;
+  const ended = view.session && view.session.id === outcomeFor(view, local) ? view.session : null;
+  const recommended = ended?.recommended ?? null;
+  const advice = recommended === null ? "" : t(`common.disposition.${recommended}`);
+  if (screen === "reason") {
+    const chosen = local.chosen === null ? "" : t(`common.disposition.${local.chosen}`);
+    setText(at.reasonHint, recommended === null ? chosen : t("tablet.reason.hint", { chosen, advice }));
+    fill(at.reasons, "reasons", () => REASONS.map((code) => el("button", { type: "button", class: "button button--large", dataset: { reason: code }, text: t(`common.difference.${code}`) })));
+    return;
+  }
+  setText(at.outcomeHint, recommended === null ? t("tablet.outcome.hint") : t("tablet.outcome.advised", { advice }));
+  fill(at.dispositions, `${recommended}`, () => DISPOSITIONS.map((code) => el("button", {
+    type: "button", class: "button button--large", dataset: { disposition: code, advised: String(recommended !== null && !differs(code, recommended)) },
+  }, el("span", { text: t(`common.disposition.${code}`) }), code === recommended ? el("span", { class: "badge", text: t("tablet.outcome.as_advised") }) : null)));
+}
+
+/** @param {Model} model @param {string} screen */
+function renderSelf({ media }, screen) {
+  at.self.hidden = !((screen === "connecting" || screen === "call") && media.hasCamera && media.cameraOn);
+  at.self.classList.toggle("picture--self", media.facing === "user");
+}

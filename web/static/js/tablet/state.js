@@ -1,0 +1,165 @@
+/**
+ * Which screen the tablet shows, and its words, from the server's snapshot and the little that only this page knows.
+ * Pure: no document, no clock. The server's snapshot always wins over what the page believes.
+ */
+
+/** @typedef {import("../lib/wire.js").TabletView} TabletView */
+/** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
+/** @typedef {"loading" | "checkout" | "ready" | "connecting" | "call" | "handed-over" | "give-back" | "card" | "outcome" | "reason"} Screen */
+
+/**
+ * What the page knows and the server does not (yet).
+ * @typedef {object} Local
+ * @property {{ key: string, test: boolean, at: number, voiceOnly: boolean } | null} press  sent, and no snapshot shows it yet
+ * @property {boolean} skipCheckout  the officer goes on without checking out
+ * @property {string | null} later  the session whose outcome was put off on this page
+ * @property {boolean} recordOwed  the officer opened the reminder
+ * @property {string | null} chosen  the disposition tapped, while its reason is asked
+ * @property {readonly string[]} recorded  sessions whose outcome is sent
+ * @property {readonly string[]} acknowledged  "session:rev" of cards whose acknowledgement is sent
+ * @property {readonly string[]} takenBack  sessions that ended while handed over, and the officer has the tablet again
+ * @property {string | null} clinician  the last clinician's name in this session
+ */
+
+/** @type {Readonly<Local>} */
+export const FRESH = {
+  press: null, skipCheckout: false, later: null, recordOwed: false, chosen: null, recorded: [], acknowledged: [], takenBack: [], clinician: null,
+};
+
+const OPEN = new Set(["waiting", "answering", "connected", "recovering"]);
+
+/**
+ * The session that is going on, so that the tablet's leg must be up.
+ * @param {TabletView | null} view
+ * @returns {TabletSession | null}
+ */
+export function openSession(view) {
+  const session = view?.session ?? null;
+  return session !== null && session.ended_at === null && OPEN.has(session.state) ? session : null;
+}
+
+/**
+ * The card that still asks for an acknowledgement.
+ * @param {TabletSession | null} session
+ * @param {Local} local
+ */
+export function cardToShow(session, local) {
+  const card = session?.card;
+  if (!session || !card || card.acknowledged || local.acknowledged.includes(`${session.id}:${card.rev}`)) return null;
+  return card;
+}
+
+/**
+ * The finished session that the officer should say the outcome of now, on the screen rather than as a reminder.
+ * @param {TabletView} view
+ * @param {Local} local
+ * @returns {string | null}
+ */
+export function outcomeFor(view, local) {
+  const owed = view.owed;
+  if (owed === null || local.recorded.includes(owed)) return null;
+  if (local.recordOwed) return owed;
+  const ended = view.session;
+  if (ended && ended.id === owed && openSession(view) === null && ended.actual === null && local.later !== owed) return owed;
+  return null;
+}
+
+/**
+ * @param {TabletView | null} view
+ * @param {Local} local
+ * @returns {Screen}
+ */
+export function screenOf(view, local) {
+  if (!view) return local.press ? "connecting" : "loading";
+  const open = openSession(view);
+  if (open) {
+    if (open.phase === "handed_over") return "handed-over";
+    return open.state === "waiting" || open.state === "answering" ? "connecting" : "call";
+  }
+  if (local.press) return "connecting";
+  const session = view.session;
+  if (session) {
+    if (session.phase === "handed_over" && !local.takenBack.includes(session.id)) return "give-back";
+    if (cardToShow(session, local)) return "card";
+  }
+  if (outcomeFor(view, local) !== null) return local.chosen === null ? "outcome" : "reason";
+  return view.officer === null && !local.skipCheckout ? "checkout" : "ready";
+}
+
+/**
+ * Does this outcome need a reason?
+ * @param {string} actual
+ * @param {string | null} recommended
+ */
+export function differs(actual, recommended) {
+  return recommended !== null && recommended !== actual;
+}
+
+/**
+ * What the connecting screen says: keys and values, for `t`. `number` is set when the words end in "call this number".
+ * @typedef {{ words: string, next: string, values: Record<string, string>, number: string | null, tone: "quiet" | "wait" }} Words
+ */
+
+/**
+ * @param {{ view: TabletView | null, local: Local, online: boolean, names: (names: readonly string[]) => string }} given
+ * @returns {Words}
+ */
+export function connectingWords({ view, local, online, names }) {
+  const open = openSession(view);
+  /** @type {Record<string, string>} */
+  const values = { code: open?.code ?? "", number: view?.provider_line ?? "" };
+  /** @param {string} words @param {string} next @param {"quiet" | "wait"} [tone] @param {string | null} [number] @returns {Words} */
+  const say = (words, next, tone = "quiet", number = null) => ({
+    words: `tablet.status.${words}`, next: `tablet.next.${next}`, values, number, tone,
+  });
+  if (!open) return online ? say("starting", "starting") : say("no_network", "no_network", "wait", values["number"] || null);
+  if (open.test) return say("test", "test");
+  const alerted = open.alerted;
+  values["names"] = names(alerted);
+  values["name"] = open.clinician ?? local.clinician ?? "";
+  if (open.state === "answering") return say("joining", "joining");
+  if (open.step === "call-instead") return say("call_instead", "call_instead", "wait", view?.provider_line ?? null);
+  if (open.requeued) {
+    return say(values["name"] ? "requeued" : "requeued_unnamed", alerted.length > 0 ? "requeued_alerting" : "requeued", "wait");
+  }
+  const words = alerted.length > 0 ? "alerting" : "finding";
+  switch (open.step) {
+    case "more-people":
+      return say(alerted.length > 0 ? "more_people" : "finding", "more_people", "wait");
+    case "still-trying":
+      return say(alerted.length > 0 ? "still_trying" : "finding", "still_trying", "wait");
+    default:
+      return say(words, view && !view.on_call ? "nobody_on_call" : "alerting");
+  }
+}
+
+/**
+ * What to say about the other side during the call, as a key of the page's texts, or null when all is well.
+ * @param {TabletSession} session
+ * @param {import("../lib/peer.js").PeerWord} link  our own leg
+ * @returns {string | null}
+ */
+export function peerWords(session, link) {
+  if (session.state === "recovering") return "tablet.peer.recovering";
+  if (session.state === "waiting") return "tablet.peer.finding";
+  if (session.state === "answering") return "tablet.peer.joining";
+  if (link === "reconnecting" || link === "connecting") return "tablet.peer.own_link";
+  const peer = session.peer;
+  if (!peer || !peer.connected || link === "silent") return "tablet.peer.reconnecting";
+  if (peer.muted && !peer.camera) return "tablet.peer.muted_no_camera";
+  if (peer.muted) return "tablet.peer.muted";
+  if (!peer.camera) return "tablet.peer.no_camera";
+  if (peer.quality === "poor" || peer.quality === "none") return "tablet.peer.weak";
+  return null;
+}
+
+/**
+ * The tiles after a tap; never more than `most`, the newest tap wins over nothing.
+ * @param {readonly string[]} tapped
+ * @param {string} tile
+ * @param {number} most
+ */
+export function toggleTile(tapped, tile, most) {
+  if (tapped.includes(tile)) return tapped.filter((one) => one !== tile);
+  return tapped.length < most ? [...tapped, tile] : [...tapped];
+}
