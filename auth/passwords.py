@@ -40,7 +40,6 @@ crisisbridge1 crisis123 sheriff1 sheriff123 police123 police911 dispatch dispatc
 officer123 clinician clinician1
 """
 _BANNED = frozenset(_COMMON.split())
-)
 
 
 async def hash_secret(secret: str) -> str:

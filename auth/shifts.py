@@ -164,7 +164,9 @@ async def _in_call(conn: AsyncConnection, tablet_id: str) -> bool:
 
 
 async def _officer(conn: AsyncConnection, person_id: str) -> Row[Any] | None:
-    return (await conn.execute(_officers().where(schema.person.c.id == person_id))).first()
+    found = await conn.execute(_officers().where(schema.person.c.id == person_id))
+    row: Row[Any] | None = found.first()
+    return row
 
 
 def _officers() -> Select[Any]:

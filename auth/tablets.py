@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import audit, codes
 from auth.actors import TABLET, Actor
-from auth.errors import BadCode, NotEnrolled, NoSuchRecord, TabletRevoked
+from auth.errors import BadCode, NoSuchRecord, NotEnrolled, TabletRevoked
 from auth.shifts import (
     Officer,
     check_pin,
@@ -187,7 +187,8 @@ async def _spend(conn: AsyncConnection, code: str, now: float) -> str | None:
         .values(used_at=now)
         .returning(enrolment.c.tablet_id)
     )
-    return spent.scalar_one_or_none()
+    tablet_id: str | None = spent.scalar_one_or_none()
+    return tablet_id
 
 
 async def _load(conn: AsyncConnection, tablet_id: str, expires_at: float) -> tuple[Actor, int]:

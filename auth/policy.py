@@ -1,0 +1,227 @@
+"""Who may do what: one table, nothing allowed by default. Pure.
+
+Rules of this file:
+1. What is not in RULES is refused; a role or an action that is missing there can do nothing.
+2. A scope compares the actor with the target by ids that both have. An id that is missing on either
+   side never matches: "no agency" is not the same agency as "no agency".
+3. An officer acts through the tablet that they checked out, never by a role of their own: their
+   agency is not a treating provider, so no clinical record is open to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from auth.actors import ROLES, TABLET, Actor
+from auth.errors import Forbidden
+
+SUBJECTS = (TABLET, *ROLES)
+
+
+class Action(StrEnum):
+    """Everything that is ever asked for permission."""
+
+    # the live session
+    SESSION_OPEN = "session.open"
+    SESSION_TAKE_PART = "session.take_part"
+    SESSION_ANSWER = "session.answer"
+    SESSION_LEAD = "session.lead"
+    SESSION_CLOSE = "session.close"
+    QUEUE_READ = "queue.read"
+    SHIFT_CHANGE = "shift.change"
+    CARD_READ = "card.read"
+    CARD_ACKNOWLEDGE = "card.acknowledge"
+    DISPOSITION_RECORD = "disposition.record"
+    # the record
+    RECORD_READ = "record.read"
+    RECORD_READ_SUMMARY = "record.read_summary"
+    RECORD_READ_CLINICAL = "record.read_clinical"
+    RECORD_WRITE_CLINICAL = "record.write_clinical"
+    # numbers and lists
+    BOARD_READ = "board.read"
+    LOG_READ = "log.read"
+    LOG_EXPORT = "log.export"
+    LOG_EXPORT_NAMES = "log.export_names"
+    # people and devices
+    TABLET_READ = "tablet.read"
+    TABLET_MANAGE = "tablet.manage"
+    PERSON_MANAGE = "person.manage"
+
+
+MEANING: Mapping[Action, str] = MappingProxyType(
+    {
+        Action.SESSION_OPEN: "open a session with one press",
+        Action.SESSION_TAKE_PART: "send sound, picture and text in a session, and end the call",
+        Action.SESSION_ANSWER: "be rung for a session and take it",
+        Action.SESSION_LEAD: "lead a session: hand over, hold, finish the wrap-up",
+        Action.SESSION_CLOSE: "close somebody else's session",
+        Action.QUEUE_READ: "see who is waiting",
+        Action.SHIFT_CHANGE: "check a tablet out and in",
+        Action.CARD_READ: "read the recommendation card",
+        Action.CARD_ACKNOWLEDGE: "acknowledge the recommendation card",
+        Action.DISPOSITION_RECORD: "record what actually happened",
+        Action.RECORD_READ: "read a session's times, people, timeline, dispositions and follow-ups",
+        Action.RECORD_READ_SUMMARY: "read an assessment's level and whether it was completed",
+        Action.RECORD_READ_CLINICAL: "read an assessment's answers and notes",
+        Action.RECORD_WRITE_CLINICAL: "write the assessment, the card and follow-ups",
+        Action.BOARD_READ: "see the four numbers",
+        Action.LOG_READ: "list sessions",
+        Action.LOG_EXPORT: "export the list without names",
+        Action.LOG_EXPORT_NAMES: "export the list with the names of officers and clinicians",
+        Action.TABLET_READ: "list tablets",
+        Action.TABLET_MANAGE: "make set-up codes and revoke tablets",
+        Action.PERSON_MANAGE: "manage people and release locks",
+    }
+)
+
+
+class Scope(StrEnum):
+    """How far a permission reaches."""
+
+    OWN_TABLET = "this tablet"
+    OWN_LEAD = "sessions they lead"
+    OWN_PROVIDER = "their provider"
+    OWN_PROGRAM = "their program"
+    OWN_ORGANISATION = "their agency, provider or program"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an action is aimed at: the ids that are known of it."""
+
+    agency_id: str | None = None
+    provider_id: str | None = None
+    program_id: str | None = None
+    lead_id: str | None = None
+    tablet_id: str | None = None
+
+
+RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
+    {
+        Action.SESSION_OPEN: {TABLET: Scope.OWN_TABLET},
+        Action.SESSION_TAKE_PART: {
+            TABLET: Scope.OWN_TABLET,
+            "clinician": Scope.OWN_LEAD,
+            "supervisor": Scope.OWN_LEAD,
+        },
+        Action.SESSION_ANSWER: {
+            "clinician": Scope.OWN_PROVIDER,
+            "supervisor": Scope.OWN_PROVIDER,
+        },
+        Action.SESSION_LEAD: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_LEAD},
+        Action.SESSION_CLOSE: {"supervisor": Scope.OWN_PROVIDER},
+        Action.QUEUE_READ: {"clinician": Scope.OWN_PROVIDER, "supervisor": Scope.OWN_PROVIDER},
+        Action.SHIFT_CHANGE: {TABLET: Scope.OWN_TABLET},
+        Action.CARD_READ: {
+            TABLET: Scope.OWN_TABLET,
+            "clinician": Scope.OWN_LEAD,
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+        },
+        Action.CARD_ACKNOWLEDGE: {TABLET: Scope.OWN_TABLET},
+        Action.DISPOSITION_RECORD: {TABLET: Scope.OWN_TABLET},
+        Action.RECORD_READ: {
+            "clinician": Scope.OWN_LEAD,
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+        },
+        Action.RECORD_READ_SUMMARY: {
+            "clinician": Scope.OWN_LEAD,
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+        },
+        Action.RECORD_READ_CLINICAL: {
+            "clinician": Scope.OWN_LEAD,
+            "supervisor": Scope.OWN_PROVIDER,
+        },
+        Action.RECORD_WRITE_CLINICAL: {
+            "clinician": Scope.OWN_LEAD,
+            "supervisor": Scope.OWN_LEAD,
+        },
+        Action.BOARD_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.LOG_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.LOG_EXPORT_NAMES: {"manager": Scope.OWN_PROGRAM},
+        Action.TABLET_READ: {
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+            "admin": Scope.OWN_ORGANISATION,
+        },
+        Action.TABLET_MANAGE: {
+            "manager": Scope.OWN_PROGRAM,
+            "admin": Scope.OWN_ORGANISATION,
+        },
+        Action.PERSON_MANAGE: {"admin": Scope.OWN_ORGANISATION},
+    }
+)
+
+
+def allows(actor: Actor, action: Action, target: Target) -> bool:
+    """Whether one of the actor's roles may do this to the target."""
+    rules = RULES.get(action, {})
+    return any(role in rules and _within(actor, rules[role], target) for role in _roles_of(actor))
+
+
+def require(actor: Actor, action: Action, target: Target) -> None:
+    """Raises Forbidden unless the actor may do this to the target."""
+    if not allows(actor, action, target):
+        raise Forbidden
+
+
+def reach(actor: Actor, action: Action) -> tuple[frozenset[str], frozenset[str]]:
+    """The programs and the providers in which the actor may do this; for lists and counts.
+
+    A row is within reach if its program is among the first or its provider among the second.
+    """
+    rules = RULES.get(action, {})
+    scopes = {rules[role] for role in _roles_of(actor) if role in rules}
+    wide = Scope.OWN_ORGANISATION in scopes
+    programs = actor.program_id if wide or Scope.OWN_PROGRAM in scopes else None
+    providers = actor.provider_id if wide or Scope.OWN_PROVIDER in scopes else None
+    return (
+        frozenset({programs} if programs else ()),
+        frozenset({providers} if providers else ()),
+    )
+
+
+def matrix_markdown() -> str:
+    """The whole table for the documentation: a row an action, a column a subject."""
+    head = ["Action", "What it is", *SUBJECTS]
+    rows = [
+        [f"`{action}`", MEANING[action], *(RULES[action].get(who, "–") for who in SUBJECTS)]
+        for action in Action
+    ]
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _roles_of(actor: Actor) -> frozenset[str]:
+    """A tablet is a tablet and a person is never one, whatever the value claims."""
+    if actor.kind == "tablet":
+        return frozenset({TABLET})
+    return actor.roles - {TABLET}
+
+
+def _within(actor: Actor, scope: Scope, target: Target) -> bool:
+    match scope:
+        case Scope.OWN_TABLET:
+            return _same(actor.id, target.tablet_id) and _same(actor.agency_id, target.agency_id)
+        case Scope.OWN_LEAD:
+            return _same(actor.id, target.lead_id) and _same(actor.provider_id, target.provider_id)
+        case Scope.OWN_PROVIDER:
+            return _same(actor.provider_id, target.provider_id)
+        case Scope.OWN_PROGRAM:
+            return _same(actor.program_id, target.program_id)
+        case Scope.OWN_ORGANISATION:
+            return (
+                _same(actor.agency_id, target.agency_id)
+                or _same(actor.provider_id, target.provider_id)
+                or _same(actor.program_id, target.program_id)
+            )
+
+
+def _same(mine: str | None, its: str | None) -> bool:
+    return mine is not None and mine == its

@@ -1,0 +1,159 @@
+"""The whole matrix, pinned: every action × every subject × every relation to the target."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from auth import policy
+from auth.actors import ROLES, TABLET, Actor
+from auth.errors import Forbidden
+from auth.policy import Action, Scope, Target
+
+# action: (tablet, officer, clinician, supervisor, manager, admin); t own tablet, l sessions they
+# lead, v their provider, g their program, o their organisation, - never. Changing a cell changes
+# what real people can see: do it on purpose, here and in auth/policy.py.
+EXPECTED = {
+    "session.open": "t-----",
+    "session.take_part": "t-ll--",
+    "session.answer": "--vv--",
+    "session.lead": "--ll--",
+    "session.close": "---v--",
+    "queue.read": "--vv--",
+    "shift.change": "t-----",
+    "card.read": "t-lvg-",
+    "card.acknowledge": "t-----",
+    "disposition.record": "t-----",
+    "record.read": "--lvg-",
+    "record.read_summary": "--lvg-",
+    "record.read_clinical": "--lv--",
+    "record.write_clinical": "--ll--",
+    "board.read": "---vg-",
+    "log.read": "---vg-",
+    "log.export": "---vg-",
+    "log.export_names": "----g-",
+    "tablet.read": "---vgo",
+    "tablet.manage": "----go",
+    "person.manage": "-----o",
+}
+SUBJECTS = (TABLET, *ROLES)
+FIELDS = ("agency_id", "provider_id", "program_id", "lead_id", "tablet_id")
+
+
+def _actor(subject: str) -> Actor:
+    """One of `subject` who has every id that there is, so that only the rule can refuse."""
+    return Actor(
+        kind="tablet" if subject == TABLET else "person",
+        id="me",
+        name="Me",
+        short_name="Me",
+        roles=frozenset({subject}),
+        agency_id="agy",
+        provider_id="prv",
+        program_id="prg",
+    )
+
+
+OWN = {
+    "agency_id": "agy",
+    "provider_id": "prv",
+    "program_id": "prg",
+    "lead_id": "me",
+    "tablet_id": "me",
+}
+
+
+def _targets() -> list[Target]:
+    """Every mixture of own, somebody else's and unknown ids: 3⁵ of them."""
+    choices = [(OWN[field], "other", None) for field in FIELDS]
+    return [Target(**dict(zip(FIELDS, ids, strict=True))) for ids in itertools.product(*choices)]
+
+
+def _expected(letter: str, target: Target) -> bool:
+    own = {field: bool(getattr(target, field) == OWN[field]) for field in FIELDS}
+    return {
+        "t": own["tablet_id"] and own["agency_id"],
+        "l": own["lead_id"] and own["provider_id"],
+        "v": own["provider_id"],
+        "g": own["program_id"],
+        "o": own["agency_id"] or own["provider_id"] or own["program_id"],
+        "-": False,
+    }[letter]
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_the_matrix_is_as_pinned_for_every_subject_and_every_mixture_of_scopes(
+    action: Action,
+) -> None:
+    for subject, letter in zip(SUBJECTS, EXPECTED[action], strict=True):
+        actor = _actor(subject)
+        for target in _targets():
+            wanted = _expected(letter, target)
+            assert policy.allows(actor, action, target) is wanted, (subject, target)
+
+
+def test_every_action_is_pinned_and_explained() -> None:
+    assert set(EXPECTED) == {str(action) for action in Action}
+    assert set(policy.MEANING) == set(Action)
+    assert set(policy.RULES) == set(Action)
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_an_actor_without_ids_can_do_nothing_to_a_target_without_ids(action: Action) -> None:
+    for subject in SUBJECTS:
+        nobody = replace(_actor(subject), agency_id=None, provider_id=None, program_id=None)
+        assert not policy.allows(nobody, action, Target())
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_nobody_gains_by_an_unknown_role_or_by_claiming_to_be_a_tablet(action: Action) -> None:
+    target = Target(**OWN)
+    person = replace(_actor("officer"), roles=frozenset({"root", TABLET}))
+    assert not policy.allows(person, action, target)
+    tablet = replace(_actor(TABLET), roles=frozenset(ROLES))
+    assert policy.allows(tablet, action, target) == policy.allows(_actor(TABLET), action, target)
+
+
+def test_two_roles_give_what_either_gives_and_no_more() -> None:
+    both = replace(_actor("clinician"), roles=frozenset({"clinician", "manager"}))
+    for action, target in itertools.product(Action, _targets()):
+        either = any(
+            policy.allows(_actor(role), action, target) for role in ("clinician", "manager")
+        )
+        assert policy.allows(both, action, target) is either
+
+
+def test_the_tablet_never_reads_the_clinical_record() -> None:
+    target = Target(**OWN)
+    for action in Action:
+        if action.startswith("record."):
+            assert not policy.allows(_actor(TABLET), action, target)
+
+
+def test_requiring_what_is_not_allowed_raises_and_what_is_allowed_does_not() -> None:
+    policy.require(_actor("manager"), Action.LOG_READ, Target(**OWN))
+    with pytest.raises(Forbidden):
+        policy.require(_actor("manager"), Action.RECORD_READ_CLINICAL, Target(**OWN))
+
+
+def test_the_reach_of_a_list_is_what_the_rule_allows_row_by_row() -> None:
+    listable = [Action.LOG_READ, Action.LOG_EXPORT, Action.LOG_EXPORT_NAMES, Action.BOARD_READ]
+    for subject, action in itertools.product(SUBJECTS, listable):
+        actor = _actor(subject)
+        programs, providers = policy.reach(actor, action)
+        for target in _targets():
+            listed = target.program_id in programs or target.provider_id in providers
+            assert listed is policy.allows(actor, action, target), (subject, action, target)
+
+
+def test_the_documented_table_has_a_row_for_every_action_and_a_word_for_every_cell() -> None:
+    lines = policy.matrix_markdown().splitlines()
+    assert lines[0].startswith("| Action | What it is | tablet | officer | clinician |")
+    cells = {line.split(" | ")[0].strip("| `"): line.strip("| ").split(" | ") for line in lines[2:]}
+    letters = {"-": "–", "t": Scope.OWN_TABLET, "l": Scope.OWN_LEAD, "v": Scope.OWN_PROVIDER}
+    letters |= {"g": Scope.OWN_PROGRAM, "o": Scope.OWN_ORGANISATION}
+    assert set(cells) == set(EXPECTED)
+    for action, row in cells.items():
+        assert row[2:] == [letters[letter] for letter in EXPECTED[action]]
