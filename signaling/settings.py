@@ -311,8 +311,13 @@ class Settings:
 
     @property
     def public(self) -> bool:
-        """Whether somebody on another machine can reach the web server."""
-        return not is_loopback(self.host)
+        """Whether somebody on another machine can reach the web server, be it by a proxy."""
+        elsewhere = (urlsplit(origin).hostname or "" for origin in self.public_origins)
+        return (
+            self.trust_proxy
+            or not is_loopback(self.host)
+            or not all(is_loopback(host) for host in elsewhere)
+        )
 
 
 def is_loopback(host: str) -> bool:

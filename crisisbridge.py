@@ -1,0 +1,300 @@
+"""The door: the command line, and how the parts are put together and taken down again.
+
+crisisbridge demo      everything embedded, with sample people
+crisisbridge serve     with your settings (environment CRISISBRIDGE_* or a TOML file)
+crisisbridge doctor    what is wrong, and what to do about it
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+
+import uvloop
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth.actors import Actor
+from auth.errors import AuthError
+from auth.tablets import make_enrolment
+from auth.tokens import Tokens
+from media import Bridge, BridgeSettings, LegEvent, MediaError
+from records import schema
+from records.crypto import Vault
+from records.engine import Database, upgrade
+from records.errors import RecordError
+from signaling import addresses, logs
+from signaling.desk import Desk
+from signaling.settings import (
+    Sensitive,
+    Settings,
+    SettingsError,
+    describe,
+    load,
+    unfit_to_serve,
+)
+from web import doctor
+from web.dev import cast, certificate
+from web.dev.folder import Folder, card, welcome
+from web.dev.seed import demo_people, seed
+from web.server import CannotStart, Door, alone_in, open_door, run
+from web.services import Services
+
+DEMO_CODE_SECONDS = 30 * 86400.0
+HTTPS_PORT = 8443
+
+
+# --- composition ----------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def running_services(settings: Settings) -> AsyncIterator[Services]:
+    """Schema, database, key, bridge and desk, in this order; taken down in the opposite one."""
+    url = settings.database
+    try:
+        await asyncio.to_thread(upgrade, url)
+        db = Database(url)
+        await db.start()
+    except (SQLAlchemyError, OSError) as error:
+        raise CannotStart(
+            "The database cannot be opened. `crisisbridge doctor` says more."
+        ) from error
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(db.close)  # last: whoever ends before it may still write
+        async with db.read() as conn:
+            vault = Vault.from_key_file(settings.key_file)
+            await vault.check(conn)
+            if not settings.demo and settings.public and await demo_people(conn):
+                raise CannotStart(
+                    "This database holds the demo's people, whose password is known. "
+                    "Serve it on this machine only, or start with an empty database."
+                )
+        tokens = Tokens(settings.secret.reveal())
+        desk = Desk(db, vault, bridge_of(settings), time.time, still_welcome)
+        stack.push_async_callback(desk.close)
+        yield Services(
+            settings=settings, db=db, vault=vault, tokens=tokens, desk=desk, clock=time.time
+        )
+
+
+def bridge_of(settings: Settings) -> Callable[[Callable[[LegEvent], None]], Bridge]:
+    """The bridge with these settings, once the desk says whom to tell of its events."""
+    configured = BridgeSettings(
+        addresses=tuple(addresses.for_media(settings.media_addresses)),
+        port=settings.media_port,
+        public_addresses=settings.media_public_addresses,
+    )
+    return lambda on_event: Bridge(configured, on_event)
+
+
+async def still_welcome(conn: AsyncConnection, actor: Actor) -> bool:
+    """Whether a page that is open may stay: its sign-in or its tablet was not taken away.
+
+    A sign-in that merely ran out ends no call; the next page asks for a new one.
+    """
+    if actor.kind == "tablet":
+        tablet = schema.tablet
+        rows = await conn.execute(
+            select(tablet.c.id).where(tablet.c.id == actor.id, tablet.c.revoked_at.is_(None))
+        )
+        return rows.first() is not None
+    login, person = schema.login, schema.person
+    rows = await conn.execute(
+        select(login.c.id)
+        .join(person, person.c.id == login.c.person_id)
+        .where(login.c.id == actor.login_id, login.c.revoked_at.is_(None), person.c.active)
+    )
+    return rows.first() is not None
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def start(
+    settings: Settings,
+    doors: Sequence[Door],
+    opening: Callable[[Services], Awaitable[None]],
+    opened: Callable[[], None],
+) -> int:
+    """Run the server until it is told to stop; expected failures become CannotStart."""
+    with alone_in(settings.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(run(running_services(settings), doors, opening, opened))
+        except (AuthError, MediaError, RecordError) as error:
+            raise CannotStart(str(error)) from error
+
+
+def serve(args: argparse.Namespace) -> int:
+    """`crisisbridge serve`."""
+    settings = load(os.environ, args.config)
+    problems = unfit_to_serve(settings)
+    if problems:
+        raise SettingsError(problems)
+    if args.check:
+        print("The settings are fine.")
+        return 0
+    logs.configure(as_json=settings.log_json, level=settings.log_level)
+    make_folder(settings.data_dir)
+    tls = None
+    if settings.tls_cert is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            tls.load_cert_chain(settings.tls_cert, settings.tls_key)
+        except (OSError, ssl.SSLError) as error:
+            raise CannotStart("The TLS certificate and key cannot be used.") from error
+    door = open_door(settings.host, settings.port, tls)
+
+    async def opening(_services: Services) -> None:
+        return None
+
+    return start(settings, [door], opening, lambda: None)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """`crisisbridge demo`."""
+    folder = Folder(args.data)
+    make_folder(args.data)
+    doors = [open_door("127.0.0.1", args.port)]
+    port = doors[0].sock.getsockname()[1]
+    here = addresses.of_this_machine()
+    lan_urls: list[str] = []
+    if args.https:
+        tls = certificate.context(folder.path, [*here, "127.0.0.1", "::1"], time.time())
+        doors.append(open_door("0.0.0.0", args.https_port, tls))
+        lan_urls = [f"https://{_bracketed(address)}:{args.https_port}" for address in here]
+    base_url = f"http://127.0.0.1:{port}"
+    origins = [base_url, f"http://localhost:{port}", *lan_urls]
+    if args.https:
+        origins += [f"https://{name}:{args.https_port}" for name in ("127.0.0.1", "localhost")]
+    settings = demo_settings(folder, port, tuple(origins))
+    logs.configure(as_json=settings.log_json, level=settings.log_level)
+    codes: dict[str, str] = {}
+
+    async def opening(services: Services) -> None:
+        now = services.clock()
+        await seed(services.db, folder.password(), now)
+
+        async def mint(conn: AsyncConnection) -> None:
+            for unit in cast.UNITS:
+                codes[unit.id] = await make_enrolment(
+                    conn, unit.id, now, reusable=True, ttl=DEMO_CODE_SECONDS
+                )
+
+        await services.db.write(mint)
+
+    def opened() -> None:
+        folder.write_card(card(base_url, codes, folder.password(), lan_urls))
+        print(welcome(base_url, codes, folder.password(), lan_urls), flush=True)
+
+    folder.remove_card()
+    return start(settings, doors, opening, opened)
+
+
+def demo_settings(folder: Folder, port: int, origins: tuple[str, ...]) -> Settings:
+    """The demo's settings: everything embedded, secrets from its folder, any free media port."""
+    secret = folder.signing_secret()
+    return load(
+        os.environ,
+        overrides={
+            "secret": Sensitive(secret),
+            "demo": True,
+            "host": "127.0.0.1",
+            "port": port,
+            "public_origins": origins,
+            "data_dir": folder.path,
+            "database_url": None,
+            "kek_file": None,
+            "tls_cert": None,
+            "tls_key": None,
+            "trust_proxy": False,
+            "cookie_secure": False,  # the same cookies on this machine, without TLS
+            "media_port": 0,
+        },
+    )
+
+
+def examine(args: argparse.Namespace) -> int:
+    """`crisisbridge doctor`."""
+    logs.configure(as_json=False, level="ERROR")
+    if args.data is not None:
+        settings = demo_settings(Folder(args.data), args.port, ())
+    else:
+        settings = load(os.environ, args.config)
+    return doctor.report(doctor.examine(settings, offline=args.offline), sys.stdout)
+
+
+def make_folder(path: Path) -> None:
+    """Make the data folder, for its owner only. Raises CannotStart."""
+    os.umask(0o077)
+    try:
+        Folder(path).prepare()
+    except OSError as error:
+        raise CannotStart("The data folder cannot be made or written to.") from error
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    settings = "\n".join(f"  {one.env}\n      {one.help} [{one.default}]" for one in describe())
+    top = argparse.ArgumentParser(prog="crisisbridge", description="Video bridge for crisis care.")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    one = commands.add_parser("demo", help="everything embedded, with sample people")
+    one.add_argument("--port", type=_port, default=8080)
+    one.add_argument("--data", type=Path, default=Path("demo-data"), help="data folder")
+    one.add_argument("--https", action="store_true", help="also serve the local network over TLS")
+    one.add_argument("--https-port", type=_port, default=HTTPS_PORT)
+    one.set_defaults(run=demo)
+
+    one = commands.add_parser(
+        "serve",
+        help="serve with your settings",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"Settings, from the environment or by lower-case name in a TOML file:\n{settings}",
+    )
+    one.add_argument("--config", type=Path, help="TOML file with settings")
+    one.add_argument("--check", action="store_true", help="only say what is wrong with them")
+    one.set_defaults(run=serve)
+
+    one = commands.add_parser("doctor", help="say what is wrong, and what to do about it")
+    one.add_argument("--config", type=Path, help="TOML file with settings")
+    one.add_argument("--data", type=Path, help="look at the demo in this folder instead")
+    one.add_argument("--port", type=_port, default=8080, help="the demo's port")
+    one.add_argument("--offline", action="store_true", help="ask nothing of the network")
+    one.set_defaults(run=examine)
+    return top
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 when it did what was asked, 2 for bad settings."""
+    args = parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except SettingsError as error:
+        print("The settings are not usable:", *error.problems, sep="\n  - ", file=sys.stderr)
+        return 2
+    except CannotStart as error:
+        print(f"CrisisBridge cannot start. {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

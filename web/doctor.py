@@ -1,0 +1,239 @@
+"""`crisisbridge doctor`: each thing that must work, tried for real; each failure with a next step.
+
+It changes nothing: no migration, no file that stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import ssl
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from sqlalchemy.exc import SQLAlchemyError
+
+from records.engine import current, head
+from signaling import addresses
+from signaling.settings import Settings, unfit_to_serve
+
+BUILT = 1_767_225_600.0  # 2026-01-01: a clock before this is wrong
+SOON_SECONDS = 21 * 86400.0
+WAIT_SECONDS = 2.0
+STUN_BINDING, STUN_MAGIC = 0x0001, 0x2112A442  # RFC 8489 §5
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `todo` says what to do, for everything that is not ok."""
+
+    verdict: Verdict
+    what: str
+    todo: str = ""
+
+
+def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
+    """All findings, one by one. `offline` asks nothing of other machines."""
+    yield python()
+    yield from configuration(settings)
+    yield folder(settings.data_dir)
+    yield database(settings)
+    yield key_file(settings)
+    yield web_port(settings)
+    for address in addresses.for_media(settings.media_addresses):
+        yield media(address, settings.media_port)
+    yield clock(time.time())
+    yield from certificate(settings)
+    if settings.turn_urls and not offline:
+        for url in settings.turn_urls:
+            yield relay(url)
+
+
+def report(findings: Iterator[Finding], out: TextIO) -> int:
+    """Print each finding as it comes; 0 when nothing failed, 1 otherwise."""
+    failed = False
+    for finding in findings:
+        failed |= finding.verdict is Verdict.FAIL
+        print(f"{finding.verdict:<5} {finding.what}", file=out, flush=True)
+        if finding.todo:
+            print(f"      → {finding.todo}", file=out, flush=True)
+    print("Something must be put right first." if failed else "Ready.", file=out)
+    return 1 if failed else 0
+
+
+def python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding(Verdict.OK, f"Python {version}")
+
+
+def configuration(settings: Settings) -> Iterator[Finding]:
+    problems = [] if settings.demo else unfit_to_serve(settings)
+    for problem in problems:
+        yield Finding(Verdict.FAIL, "Settings", problem)
+    if not problems:
+        yield Finding(Verdict.OK, "Settings")
+
+
+def folder(path: Path) -> Finding:
+    if not path.is_dir():
+        parent = next(p for p in (path.resolve(), *path.resolve().parents) if p.exists())
+        if os.access(parent, os.W_OK | os.X_OK):
+            return Finding(Verdict.OK, "Data folder: not there yet, can be made")
+        return Finding(Verdict.FAIL, "Data folder", "Make it, and give it to the server's user.")
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        return Finding(Verdict.FAIL, "Data folder", "The server's user must own it.")
+    if path.stat().st_mode & 0o077:
+        return Finding(
+            Verdict.WARN, "Data folder: others can look into it", "chmod 700 the data folder."
+        )
+    return Finding(Verdict.OK, "Data folder")
+
+
+def database(settings: Settings) -> Finding:
+    url = settings.database
+    if url.startswith("sqlite:") and not Path(url.removeprefix("sqlite:///")).exists():
+        return Finding(Verdict.OK, "Database: not there yet, is made at the first start")
+    try:
+        now, wanted = current(url), head()
+    except SQLAlchemyError:
+        return Finding(
+            Verdict.FAIL, "Database: cannot be reached", "Look at CRISISBRIDGE_DATABASE_URL."
+        )
+    if now == wanted:
+        return Finding(Verdict.OK, "Database: reached, schema is current")
+    return Finding(
+        Verdict.WARN,
+        "Database: the schema is another one",
+        "It is brought up to date at the start.",
+    )
+
+
+def key_file(settings: Settings) -> Finding:
+    path = settings.key_file
+    if not path.exists():
+        return Finding(Verdict.WARN, "Key file: not there", "Made at the first start; keep a copy.")
+    if path.stat().st_mode & 0o077:
+        return Finding(Verdict.FAIL, "Key file: others can read it", "chmod 600 the key file.")
+    return Finding(Verdict.OK, "Key file")
+
+
+def web_port(settings: Settings) -> Finding:
+    try:
+        with _bound(settings.host, settings.port, socket.SOCK_STREAM):
+            return Finding(Verdict.OK, f"Web port {settings.port} is free")
+    except OSError:
+        return Finding(
+            Verdict.WARN,
+            f"Web port {settings.port} cannot be taken",
+            "Fine if the server is running; otherwise stop the other program.",
+        )
+
+
+def media(address: str, port: int) -> Finding:
+    """Take the UDP port on one address and send a datagram round through it."""
+    what = f"Media on {address}, UDP port {port or 'any'}"
+    try:
+        with _bound(address, port, socket.SOCK_DGRAM) as here:
+            family = here.family
+            with socket.socket(family, socket.SOCK_DGRAM) as there:
+                there.settimeout(WAIT_SECONDS)
+                here.settimeout(WAIT_SECONDS)
+                there.sendto(b"ping", here.getsockname())
+                ping, sender = here.recvfrom(16)
+                here.sendto(ping, sender)
+                if there.recv(16) != b"ping":
+                    return Finding(Verdict.FAIL, what, "Something else answers on this port.")
+    except TimeoutError:
+        return Finding(Verdict.FAIL, what, "A firewall on this machine drops UDP; allow this port.")
+    except OSError:
+        return Finding(
+            Verdict.WARN, f"{what} cannot be taken", "Fine if the server is running; see above."
+        )
+    return Finding(Verdict.OK, what)
+
+
+def clock(now: float) -> Finding:
+    if now < BUILT:
+        return Finding(Verdict.FAIL, "Clock is in the past", "Set the clock; run a time service.")
+    return Finding(Verdict.OK, "Clock")
+
+
+def certificate(settings: Settings) -> Iterator[Finding]:
+    if settings.tls_cert is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.tls_cert, settings.tls_key
+        )
+        found = x509.load_pem_x509_certificate(settings.tls_cert.read_bytes())
+    except (OSError, ssl.SSLError, ValueError):
+        yield Finding(Verdict.FAIL, "TLS", "Certificate and key cannot be read or do not match.")
+        return
+    left = found.not_valid_after_utc.timestamp() - time.time()
+    if left < 0:
+        yield Finding(Verdict.FAIL, "TLS: the certificate has run out", "Renew it.")
+    elif left < SOON_SECONDS:
+        yield Finding(Verdict.WARN, f"TLS: {left / 86400:.0f} days left", "Renew it.")
+    else:
+        yield Finding(Verdict.OK, f"TLS: {left / 86400:.0f} days left")
+
+
+def relay(url: str) -> Finding:
+    """Ask the relay for a STUN answer, the way a browser's first packet would."""
+    parts = urlsplit(url.replace(":", "://", 1))
+    secure = parts.scheme == "turns"
+    tcp = secure or "transport=tcp" in parts.query
+    host, port = parts.hostname or "", parts.port or (5349 if secure else 3478)
+    what = f"Relay {url}"
+    request = struct.pack("!HHI", STUN_BINDING, 0, STUN_MAGIC) + secrets.token_bytes(12)
+    try:
+        with contextlib.ExitStack() as stack:
+            link = stack.enter_context(_link(host, port, tcp=tcp))
+            if secure:
+                tls = ssl.create_default_context()
+                link = stack.enter_context(tls.wrap_socket(link, server_hostname=host))
+            link.sendall(request)
+            answer = link.recv(1500)
+    except ssl.SSLError:
+        return Finding(Verdict.FAIL, what, "Its certificate is not good for this name.")
+    except OSError:
+        return Finding(Verdict.FAIL, what, "No answer. Is it running, and is the port open?")
+    if len(answer) < 20 or answer[4:20] != request[4:20]:
+        return Finding(Verdict.FAIL, what, "Something else answers on this port.")
+    return Finding(Verdict.OK, what)
+
+
+def _link(host: str, port: int, *, tcp: bool) -> socket.socket:
+    if tcp:
+        return socket.create_connection((host, port), timeout=WAIT_SECONDS)
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    link = socket.socket(family, kind, protocol)
+    link.settimeout(WAIT_SECONDS)
+    link.connect(address)
+    return link
+
+
+@contextlib.contextmanager
+def _bound(host: str, port: int, kind: socket.SocketKind) -> Iterator[socket.socket]:
+    family, _, protocol, _, address = socket.getaddrinfo(host, port, type=kind)[0]
+    with socket.socket(family, kind, protocol) as sock:
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        yield sock
