@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-import json
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -73,7 +73,8 @@ class Directory:
 
     def short_name(self, person_id: str | None) -> str | None:
         """How the other side reads a person; None for nobody."""
-        return self.people[person_id].short_name if person_id in self.people else None
+        person = self.people.get(person_id or "")
+        return person.short_name if person else None
 
     def clinicians(self, provider_id: str) -> list[Person]:
         """The provider's active clinicians and supervisors, by name."""
@@ -105,8 +106,9 @@ async def read(conn: AsyncConnection) -> Directory:
 async def _agencies(conn: AsyncConnection) -> dict[str, Agency]:
     joined = schema.agency.outerjoin(schema.coverage)
     rows = await conn.execute(
-        select(schema.agency, schema.coverage.c.provider_id, schema.coverage.c.program_id)
-        .select_from(joined)
+        select(
+            schema.agency, schema.coverage.c.provider_id, schema.coverage.c.program_id
+        ).select_from(joined)
     )
     return {
         row.id: Agency(

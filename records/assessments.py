@@ -1,0 +1,126 @@
+"""Assessments: answers to one version of an instrument, saved as they are given, sealed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from records.crypto import Vault
+from records.errors import Conflict, RecordError
+from records.ids import new_id
+from records.instruments import instrument
+from records.schema import assessment as table
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentRow:
+    id: str
+    session_id: str
+    instrument: str
+    instrument_version: str
+    author_id: str
+    rev: int
+    answers: Mapping[str, Any]
+    result: Mapping[str, Any]
+    created_at: float
+    updated_at: float
+
+
+async def of_session(conn: AsyncConnection, vault: Vault, session_id: str) -> list[AssessmentRow]:
+    """A session's assessments, opened."""
+    rows = await conn.execute(
+        select(table).where(table.c.session_id == session_id).order_by(table.c.instrument)
+    )
+    return [await _opened(conn, vault, row) for row in rows.all()]
+
+
+async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> AssessmentRow:
+    async def plain(column: str, sealed: bytes) -> Mapping[str, Any]:
+        text = await vault.open(conn, row.session_id, "assessment", column, row.id, sealed)
+        return dict(json.loads(text))
+
+    return AssessmentRow(
+        id=row.id,
+        session_id=row.session_id,
+        instrument=row.instrument,
+        instrument_version=row.instrument_version,
+        author_id=row.author_id,
+        rev=row.rev,
+        answers=await plain("answers_enc", row.answers_enc),
+        result=await plain("result_enc", row.result_enc),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+async def _find(
+    conn: AsyncConnection, vault: Vault, session_id: str, code: str
+) -> AssessmentRow | None:
+    row = (
+        await conn.execute(
+            select(table).where(table.c.session_id == session_id, table.c.instrument == code)
+        )
+    ).first()
+    return await _opened(conn, vault, row) if row is not None else None
+
+
+async def save(
+    conn: AsyncConnection,
+    vault: Vault,
+    session_id: str,
+    code: str,
+    expected_rev: int,
+    changes: Mapping[str, object],
+    author_id: str,
+    now: float,
+) -> AssessmentRow:
+    """Merge the answers that changed (None clears one) into the revision after `expected_rev`.
+
+    Raises Conflict with the stored answers when somebody saved first, BadInput for an answer that
+    the instrument cannot hold, NotFound for an unknown instrument.
+    """
+    form = instrument(code)
+    checked = form.checked(changes)
+    known = await _find(conn, vault, session_id, code)
+    if (known.rev if known else 0) != expected_rev:
+        raise Conflict(
+            {"rev": known.rev if known else 0, "answers": dict(known.answers) if known else {}}
+        )
+    merged = {**(known.answers if known else {}), **checked}
+    answers = {link: value for link, value in merged.items() if value is not None}
+    row_id = known.id if known else new_id("asm")
+
+    async def seal(column: str, body: Mapping[str, object]) -> bytes:
+        plain = json.dumps(body, separators=(",", ":")).encode()
+        return await vault.seal(conn, session_id, "assessment", column, row_id, plain)
+
+    values: dict[str, object] = {
+        "rev": expected_rev + 1,
+        "author_id": author_id,
+        "updated_at": now,
+        "instrument_version": form.version,
+        "answers_enc": await seal("answers_enc", answers),
+        "result_enc": await seal("result_enc", form.score(answers)),
+    }
+    if known is None:
+        values |= {"id": row_id, "session_id": session_id, "instrument": code, "created_at": now}
+        try:
+            await conn.execute(insert(table).values(values))
+        except IntegrityError as error:
+            raise Conflict({}) from error
+    else:
+        done = await conn.execute(
+            update(table).where(table.c.id == row_id, table.c.rev == expected_rev).values(values)
+        )
+        if done.rowcount != 1:
+            raise Conflict({})
+    saved = await _find(conn, vault, session_id, code)
+    if saved is None:
+        raise RecordError
+    return saved

@@ -1,0 +1,93 @@
+"""Errors of the durable record; each has a stable code, an HTTP status and a safe sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class RecordError(Exception):
+    """Base of everything that the record refuses. The message is safe to show."""
+
+    code: ClassVar[str] = "record-error"
+    status: ClassVar[int] = 400
+    sentence: ClassVar[str] = "The record did not accept that. Nothing was changed."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.sentence)
+        self.data: Mapping[str, object] = {}
+
+
+class NotFound(RecordError):
+    """No such row."""
+
+    code = "not-found"
+    status = 404
+    sentence = "There is no such record."
+
+
+class StaleSession(RecordError):
+    """Somebody changed the session first; read it again and decide anew."""
+
+    code = "stale-session"
+    status = 409
+    sentence = "The session has changed in the meantime. Look again; nothing was changed."
+
+
+class Busy(RecordError):
+    """The clinician already leads a session, or is being rung for one."""
+
+    code = "busy"
+    status = 409
+    sentence = "This clinician is already in a session."
+
+
+class OpenSessionExists(RecordError):
+    """This tablet already has an open session; go on with that one."""
+
+    code = "open-session-exists"
+    status = 409
+    sentence = "This tablet already has an open session."
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__()
+        self.session_id = session_id
+
+
+class Conflict(RecordError):
+    """Somebody saved a newer revision; `data` holds it, so that both can be shown."""
+
+    code = "conflict"
+    status = 409
+    sentence = "This was changed somewhere else first. Both versions are shown; nothing was saved."
+
+    def __init__(self, current: Mapping[str, object]) -> None:
+        super().__init__()
+        self.data = current
+
+
+class BadInput(RecordError):
+    """A value that the record cannot hold."""
+
+    code = "bad-input"
+    status = 422
+    sentence = "A value is not allowed here. Nothing was changed."
+
+
+class KeyMissing(RecordError):
+    """There is encrypted data, but not the key that opens it: restore the key file."""
+
+    code = "key-missing"
+    status = 500
+    sentence = (
+        "The database holds encrypted records, but the key file that opens them is missing. "
+        "Restore it from its backup; without it the records cannot be read."
+    )
+
+
+class KeyWrong(RecordError):
+    """The key file belongs to other data, or the stored bytes were changed."""
+
+    code = "key-wrong"
+    status = 500
+    sentence = "A record cannot be opened: the key file is not the one it was sealed with."

@@ -1,0 +1,396 @@
+"""The durable record's tables: the whole truth about what is stored and what can never be stored.
+
+Rules of this file:
+1. Times are UTC seconds since the epoch (`Double`), durations too. Nothing here reads a clock.
+2. A column that ends in `_enc` holds personal or clinical content, encrypted by `records.crypto`
+   and bound to its table, column and row. Nothing personal or clinical stands in clear text.
+3. States that must not exist are made unrepresentable by constraints, not only by code: at most one
+   leader of a session, one session of a leader, one accepted offer, one ring of a clinician.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+
+def _id() -> Column[str]:
+    return Column("id", String(40), primary_key=True)
+
+
+# --- who there is ---------------------------------------------------------------------------------
+
+agency = Table(
+    "agency",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("county", Text, nullable=False),
+    Column("state", String(2), nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("regional_line", Text, nullable=False),  # phone shown on the tablet beside 988
+    Column("intake_tiles", Text, nullable=False),  # JSON list of at most three codes
+)
+
+provider = Table(
+    "provider",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("bridge_line", Text, nullable=False),  # phone number for "Phone instead"
+)
+
+program = Table(
+    "program",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+)
+
+coverage = Table(  # which provider answers which agency, and under which program
+    "coverage",
+    metadata,
+    Column("agency_id", ForeignKey("agency.id"), primary_key=True),
+    Column("provider_id", ForeignKey("provider.id"), nullable=False),
+    Column("program_id", ForeignKey("program.id"), nullable=False),
+)
+
+person = Table(
+    "person",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("short_name", Text, nullable=False),  # what the other side reads: "Dana"
+    Column("email", Text, nullable=False, unique=True),
+    Column("password_hash", Text),
+    Column("pin_hash", Text),
+    Column("agency_id", ForeignKey("agency.id")),
+    Column("provider_id", ForeignKey("provider.id")),
+    Column("program_id", ForeignKey("program.id")),
+    Column("licence_type", Text),
+    Column("licence_state", String(2)),
+    Column("licence_number", Text),
+    Column("licence_expires_at", Double),
+    Column("locale", String(5), nullable=False, server_default="en"),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("demo", Boolean, nullable=False, server_default=text("false")),
+    Column("failed_count", Integer, nullable=False, server_default="0"),
+    Column("failed_since", Double),
+    Column("locked_at", Double),
+)
+
+role_grant = Table(
+    "role_grant",
+    metadata,
+    Column("person_id", ForeignKey("person.id"), primary_key=True),
+    # officer | clinician | supervisor | manager | admin
+    Column("role", String(16), primary_key=True),
+    Column("granted_at", Double, nullable=False),
+    CheckConstraint(
+        "role IN ('officer','clinician','supervisor','manager','admin')", name="known_role"
+    ),
+)
+
+login = Table(
+    "login",
+    metadata,
+    _id(),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("revoked_at", Double),
+)
+
+tablet = Table(
+    "tablet",
+    metadata,
+    _id(),
+    Column("agency_id", ForeignKey("agency.id"), nullable=False, index=True),
+    Column("label", Text, nullable=False),  # "Unit 12"
+    Column("credential", Integer, nullable=False, server_default="0"),  # grows with each enrolment
+    Column("enrolled_at", Double),
+    Column("last_seen_at", Double),
+    Column("revoked_at", Double),
+    Column("demo", Boolean, nullable=False, server_default=text("false")),
+)
+
+enrolment = Table(
+    "enrolment",
+    metadata,
+    Column("code_hash", String(64), primary_key=True),
+    Column("tablet_id", ForeignKey("tablet.id"), nullable=False, index=True),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("used_at", Double),
+    Column("reusable", Boolean, nullable=False, server_default=text("false")),  # demo only
+)
+
+shift = Table(
+    "shift",
+    metadata,
+    _id(),
+    Column("tablet_id", ForeignKey("tablet.id"), nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Index(
+        "one_shift_per_tablet",
+        "tablet_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+roster_entry = Table(
+    "roster_entry",
+    metadata,
+    _id(),
+    Column("provider_id", ForeignKey("provider.id"), nullable=False, index=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("tier", Integer, nullable=False),
+    Column("days", Integer, nullable=False),  # bit mask, Monday = 1
+    Column("starts_minute", Integer, nullable=False),
+    Column("ends_minute", Integer, nullable=False),  # equal to starts_minute: 24 hours
+    Column("timezone", Text, nullable=False),
+    CheckConstraint("days BETWEEN 1 AND 127", name="days"),
+    CheckConstraint("tier BETWEEN 1 AND 9", name="tier"),
+)
+
+# --- the session ----------------------------------------------------------------------------------
+
+OPEN_STATES = ("waiting", "answering", "connected", "recovering", "wrap_up")
+LED_STATES = ("answering", "connected", "recovering")
+_LED = "state IN ('answering','connected','recovering')"
+
+session = Table(
+    "session",
+    metadata,
+    _id(),
+    Column("code", String(8), nullable=False),  # spoken on the phone: "session 482 913"
+    Column("press_key", String(64), nullable=False, unique=True),  # one press, one session
+    Column("agency_id", ForeignKey("agency.id"), nullable=False, index=True),
+    Column("provider_id", ForeignKey("provider.id"), nullable=False, index=True),
+    Column("program_id", ForeignKey("program.id"), nullable=False, index=True),
+    Column("tablet_id", ForeignKey("tablet.id"), nullable=False),
+    Column("shift_id", ForeignKey("shift.id")),
+    Column("officer_id", ForeignKey("person.id")),
+    Column("state", String(12), nullable=False),
+    Column("phase", String(12), nullable=False, server_default="brief"),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("version", Integer, nullable=False, server_default="0"),  # last number on the timeline
+    Column("seq", Integer, nullable=False),  # place in line; survives a requeue
+    Column("priority", Integer, nullable=False, server_default="5"),  # lower = more urgent
+    Column("level", Integer, nullable=False, server_default="0"),  # escalation steps taken
+    Column("lead_id", ForeignKey("person.id")),
+    Column("voice_only", Boolean, nullable=False, server_default=text("false")),
+    Column("intake", Text, nullable=False, server_default="[]"),  # JSON list of tile codes
+    Column("deadline_at", Double),
+    Column("close_reason", String(24)),
+    Column("test", Boolean, nullable=False, server_default=text("false")),
+    # the clock of a session: T0 … T8
+    Column("pressed_at", Double, nullable=False),
+    Column("alerted_at", Double),
+    Column("accepted_at", Double),
+    Column("media_at", Double),
+    Column("handed_over_at", Double),
+    Column("handed_back_at", Double),
+    Column("recommended_at", Double),
+    Column("acknowledged_at", Double),
+    Column("ended_at", Double),  # the call's end; wrap-up follows
+    Column("closed_at", Double),
+    Column("disposition_at", Double),
+    Column("requeued_at", Double),
+    Column("brief_seconds", Double, nullable=False, server_default="0"),
+    Column("handed_over_seconds", Double, nullable=False, server_default="0"),
+    Column("debrief_seconds", Double, nullable=False, server_default="0"),
+    Column("phase_since", Double),
+    # dispositions: what was advised and what happened
+    Column("recommended_disposition", String(32)),
+    Column("actual_disposition", String(32)),
+    Column("difference_reason", String(32)),
+    CheckConstraint(
+        "state IN ('waiting','answering','connected','recovering','wrap_up','closed')",
+        name="known_state",
+    ),
+    CheckConstraint("phase IN ('brief','handed_over','debrief')", name="known_phase"),
+    CheckConstraint(f"NOT ({_LED}) OR lead_id IS NOT NULL", name="led_has_leader"),
+    CheckConstraint("state != 'waiting' OR lead_id IS NULL", name="waiting_has_none"),
+    CheckConstraint("state != 'closed' OR close_reason IS NOT NULL", name="closed_has_reason"),
+    Index(
+        "one_session_per_leader",
+        "lead_id",
+        unique=True,
+        sqlite_where=text(_LED),
+        postgresql_where=text(_LED),
+    ),
+    Index(
+        "one_open_session_per_tablet",
+        "tablet_id",
+        unique=True,
+        sqlite_where=text("state IN ('waiting','answering','connected','recovering')"),
+        postgresql_where=text("state IN ('waiting','answering','connected','recovering')"),
+    ),
+    Index("session_log", "pressed_at", "id"),
+    Index("session_state", "state"),
+)
+
+session_key = Table(  # one data key per session, wrapped by the key-encryption key
+    "session_key",
+    metadata,
+    Column("session_id", ForeignKey("session.id"), primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("kek_id", String(16), nullable=False),
+)
+
+_RINGING = "state IN ('pending','delivered')"
+
+offer = Table(
+    "offer",
+    metadata,
+    _id(),
+    Column("session_id", ForeignKey("session.id"), nullable=False, index=True),
+    Column("clinician_id", ForeignKey("person.id"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("token", String(40), nullable=False),  # fencing token, told to this clinician only
+    Column("state", String(12), nullable=False),
+    Column("sent_at", Double, nullable=False),
+    Column("deliver_by", Double, nullable=False),
+    Column("delivered_at", Double),
+    Column("expires_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("reason", String(32)),
+    CheckConstraint(
+        "state IN ('pending','delivered','accepted','declined','expired','undelivered',"
+        "'withdrawn')",
+        name="known_state",
+    ),
+    UniqueConstraint("session_id", "clinician_id", "epoch", "sent_at", name="uq_offer_once"),
+    Index(
+        "one_accepted_offer_per_assignment",
+        "session_id",
+        "epoch",
+        unique=True,
+        sqlite_where=text("state = 'accepted'"),
+        postgresql_where=text("state = 'accepted'"),
+    ),
+    Index(
+        "one_ring_per_clinician",
+        "clinician_id",
+        unique=True,
+        sqlite_where=text(_RINGING),
+        postgresql_where=text(_RINGING),
+    ),
+)
+
+timeline = Table(  # append-only; data holds codes, ids and numbers only, nothing clinical
+    "timeline",
+    metadata,
+    Column("session_id", ForeignKey("session.id"), primary_key=True),
+    Column("no", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("actor_kind", String(12), nullable=False),  # officer | clinician | system | person …
+    Column("actor_id", String(40)),
+    Column("data", Text, nullable=False, server_default="{}"),
+)
+
+chat_line = Table(  # text between officer and clinician; the person does not see it
+    "chat_line",
+    metadata,
+    Column("session_id", ForeignKey("session.id"), primary_key=True),
+    Column("no", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("sender", String(12), nullable=False),  # officer | clinician
+    Column("sender_id", String(40)),
+    Column("body_enc", LargeBinary, nullable=False),
+)
+
+# --- the clinical record --------------------------------------------------------------------------
+
+assessment = Table(
+    "assessment",
+    metadata,
+    _id(),
+    Column("session_id", ForeignKey("session.id"), nullable=False),
+    Column("instrument", String(40), nullable=False),
+    Column("instrument_version", String(16), nullable=False),
+    Column("author_id", ForeignKey("person.id"), nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("answers_enc", LargeBinary, nullable=False),
+    Column("result_enc", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    UniqueConstraint("session_id", "instrument", name="uq_assessment_instrument"),
+)
+
+recommendation = Table(
+    "recommendation",
+    metadata,
+    _id(),
+    Column("session_id", ForeignKey("session.id"), nullable=False, unique=True),
+    Column("author_id", ForeignKey("person.id"), nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("card_enc", LargeBinary, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("sent_rev", Integer),  # what the tablet shows; NULL: nothing sent yet
+    Column("sent_card_enc", LargeBinary),
+    Column("sent_at", Double),
+    Column("acknowledged_rev", Integer),
+    Column("acknowledged_at", Double),
+)
+
+followup = Table(
+    "followup",
+    metadata,
+    _id(),
+    Column("session_id", ForeignKey("session.id"), nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("owner_id", ForeignKey("person.id"), nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("status", String(12), nullable=False, server_default="open"),
+    Column("note_enc", LargeBinary),
+    Column("created_at", Double, nullable=False),
+    Column("closed_at", Double),
+)
+
+# --- who saw what ---------------------------------------------------------------------------------
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("no", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("actor_kind", String(12), nullable=False),  # person | tablet | system
+    Column("actor_id", String(40)),
+    Column("action", String(40), nullable=False),
+    Column("object_kind", String(24), nullable=False),
+    Column("object_id", String(40)),
+    Column("outcome", String(12), nullable=False),  # allowed | refused | failed
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+)

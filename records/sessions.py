@@ -1,0 +1,313 @@
+"""Crisis sessions and their timeline: made once, changed only by compare-and-set.
+
+Every change writes its events in the same transaction, numbered without gaps; the last one's number
+is the row's `version`, which each change must name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from records.errors import Busy, OpenSessionExists, RecordError, StaleSession
+from records.ids import new_id
+from records.schema import LED_STATES, OPEN_STATES, session, timeline
+
+LIVE_STATES = ("waiting", *LED_STATES)
+OWED_SECONDS = 12 * 3600.0  # the officer is reminded for one shift
+POSTPONED_SECONDS = 600.0  # after "later"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session, as stored."""
+
+    id: str
+    code: str
+    press_key: str
+    agency_id: str
+    provider_id: str
+    program_id: str
+    tablet_id: str
+    shift_id: str | None
+    officer_id: str | None
+    state: str
+    phase: str
+    epoch: int
+    version: int
+    seq: int
+    priority: int
+    level: int
+    lead_id: str | None
+    voice_only: bool
+    intake: tuple[str, ...]
+    deadline_at: float | None
+    close_reason: str | None
+    test: bool
+    pressed_at: float
+    alerted_at: float | None
+    accepted_at: float | None
+    media_at: float | None
+    handed_over_at: float | None
+    handed_back_at: float | None
+    recommended_at: float | None
+    acknowledged_at: float | None
+    ended_at: float | None
+    closed_at: float | None
+    disposition_at: float | None
+    requeued_at: float | None
+    brief_seconds: float
+    handed_over_seconds: float
+    debrief_seconds: float
+    phase_since: float | None
+    recommended_disposition: str | None
+    actual_disposition: str | None
+    difference_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What a press knows."""
+
+    code: str
+    press_key: str
+    agency_id: str
+    provider_id: str
+    program_id: str
+    tablet_id: str
+    shift_id: str | None
+    officer_id: str | None
+    voice_only: bool = False
+    test: bool = False
+    priority: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry for the timeline; `data` holds codes, ids and numbers only."""
+
+    kind: str
+    actor_kind: str
+    actor_id: str | None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    no: int
+    at: float
+    kind: str
+    actor_kind: str
+    actor_id: str | None
+    data: Mapping[str, Any]
+
+
+def row_of(row: Row[Any]) -> SessionRow:
+    """A result row of `select(session)` as a SessionRow."""
+    values = dict(row._mapping)
+    values["intake"] = tuple(json.loads(values["intake"]))
+    return SessionRow(**values)
+
+
+async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[SessionRow, bool]:
+    """Make a session durable, at the end of the line; whether it is new.
+
+    The same press_key gives the same session again. Raises OpenSessionExists when this tablet has
+    another one that is open.
+    """
+    known = (
+        await conn.execute(select(session).where(session.c.press_key == new.press_key))
+    ).one_or_none()
+    if known is not None:
+        return row_of(known), False
+    other = await by_tablet(conn, new.tablet_id)
+    if other is not None:
+        raise OpenSessionExists(other.id)
+    last = (await conn.execute(select(func.max(session.c.seq)))).scalar()
+    values: dict[str, object] = {
+        "id": new_id("ses"),
+        "state": "waiting",
+        "seq": (last or 0) + 1,
+        "version": 1,
+        "pressed_at": now,
+        "code": new.code,
+        "press_key": new.press_key,
+        "agency_id": new.agency_id,
+        "provider_id": new.provider_id,
+        "program_id": new.program_id,
+        "tablet_id": new.tablet_id,
+        "shift_id": new.shift_id,
+        "officer_id": new.officer_id,
+        "voice_only": new.voice_only,
+        "test": new.test,
+        "priority": new.priority,
+    }
+    try:
+        await conn.execute(insert(session).values(values))
+    except IntegrityError as error:
+        # Two presses met on a database with many writers; the caller reads again.
+        raise StaleSession from error
+    pressed = Event("session.pressed", "officer", new.officer_id, {"tablet": new.tablet_id})
+    await _add_events(conn, str(values["id"]), 0, [pressed], now)
+    made = await get(conn, str(values["id"]))
+    if made is None:
+        raise RecordError
+    return made, True
+
+
+async def get(conn: AsyncConnection, session_id: str) -> SessionRow | None:
+    return await _one(conn, select(session).where(session.c.id == session_id))
+
+
+async def by_tablet(conn: AsyncConnection, tablet_id: str) -> SessionRow | None:
+    """The tablet's open session, from the press until the call's end."""
+    return await _one(
+        conn,
+        select(session).where(session.c.tablet_id == tablet_id, session.c.state.in_(LIVE_STATES)),
+    )
+
+
+async def owed(conn: AsyncConnection, tablet_id: str, now: float) -> SessionRow | None:
+    """The tablet's newest answered call whose actual disposition is still missing.
+
+    None while the officer has asked to be reminded later, and after one shift.
+    """
+    found = await _one(
+        conn,
+        select(session)
+        .where(
+            session.c.tablet_id == tablet_id,
+            session.c.state.in_(("wrap_up", "closed")),
+            session.c.media_at.is_not(None),
+            session.c.ended_at > now - OWED_SECONDS,
+            session.c.test.is_(False),
+        )
+        .order_by(session.c.ended_at.desc())
+        .limit(1),
+    )
+    if found is None or found.actual_disposition is not None:
+        return None
+    later = (
+        await conn.execute(
+            select(func.max(timeline.c.at)).where(
+                timeline.c.session_id == found.id, timeline.c.kind == "disposition.postponed"
+            )
+        )
+    ).scalar()
+    if later is not None and later > now - POSTPONED_SECONDS:
+        return None
+    return found
+
+
+async def open_sessions(conn: AsyncConnection) -> list[SessionRow]:
+    """All sessions that are not closed, oldest place in line first."""
+    rows = await conn.execute(
+        select(session).where(session.c.state.in_(OPEN_STATES)).order_by(session.c.seq)
+    )
+    return [row_of(row) for row in rows]
+
+
+async def led_by(conn: AsyncConnection, person_id: str) -> SessionRow | None:
+    """The session that a clinician leads now; else the newest one whose wrap-up they owe."""
+    led = await _one(
+        conn,
+        select(session).where(session.c.lead_id == person_id, session.c.state.in_(LED_STATES)),
+    )
+    if led is not None:
+        return led
+    return await _one(
+        conn,
+        select(session)
+        .where(session.c.lead_id == person_id, session.c.state == "wrap_up")
+        .order_by(session.c.ended_at)
+        .limit(1),
+    )
+
+
+async def apply(
+    conn: AsyncConnection,
+    before: SessionRow,
+    changes: Mapping[str, object],
+    events: Sequence[Event],
+    now: float,
+) -> SessionRow:
+    """Change a session that is still as `before` says, and write the events with it.
+
+    Raises StaleSession when somebody was faster, Busy when the clinician leads another session.
+    Both undo the transaction.
+    """
+    values = dict(changes)
+    if "intake" in values:
+        values["intake"] = json.dumps(list(values["intake"]))  # type: ignore[call-overload]
+    values["version"] = before.version + len(events)
+    statement = (
+        update(session)
+        .where(
+            and_(
+                session.c.id == before.id,
+                session.c.version == before.version,
+                session.c.epoch == before.epoch,
+                session.c.state == before.state,
+            )
+        )
+        .values(values)
+    )
+    try:
+        done = await conn.execute(statement)
+    except IntegrityError as error:
+        if "leader" in str(error.orig) or "lead_id" in str(error.orig):
+            raise Busy from error
+        raise StaleSession from error
+    if done.rowcount != 1:
+        raise StaleSession
+    await _add_events(conn, before.id, before.version, events, now)
+    after = await get(conn, before.id)
+    if after is None:
+        raise StaleSession
+    return after
+
+
+async def timeline_of(conn: AsyncConnection, session_id: str) -> list[TimelineRow]:
+    """A session's events, in order."""
+    rows = await conn.execute(
+        select(timeline).where(timeline.c.session_id == session_id).order_by(timeline.c.no)
+    )
+    return [
+        TimelineRow(r.no, r.at, r.kind, r.actor_kind, r.actor_id, json.loads(r.data)) for r in rows
+    ]
+
+
+async def _add_events(
+    conn: AsyncConnection, session_id: str, last: int, events: Sequence[Event], now: float
+) -> None:
+    if not events:
+        return
+    try:
+        await conn.execute(
+            insert(timeline),
+            [
+                {
+                    "session_id": session_id,
+                    "no": last + number,
+                    "at": now,
+                    "kind": event.kind,
+                    "actor_kind": event.actor_kind,
+                    "actor_id": event.actor_id,
+                    "data": json.dumps(dict(event.data), separators=(",", ":")),
+                }
+                for number, event in enumerate(events, start=1)
+            ],
+        )
+    except IntegrityError as error:
+        raise StaleSession from error
+
+
+async def _one(conn: AsyncConnection, statement: Select[Any]) -> SessionRow | None:
+    row = (await conn.execute(statement)).first()
+    return row_of(row) if row is not None else None

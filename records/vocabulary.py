@@ -1,0 +1,108 @@
+"""Every code that the record knows. Labels in plain words live with the pages, by language."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# intake tiles on the tablet; an agency shows at most three
+TILES: Final = ("adult", "juvenile", "overdose", "suicidal", "psychosis", "self")
+DEFAULT_TILES: Final = ("adult", "juvenile", "overdose")
+
+# primary disposition: one for what was advised, one for what happened
+DISPOSITIONS: Final = (
+    "remain_in_place",
+    "voluntary_transport",
+    "crisis_stabilisation",
+    "medical_ed",
+    "involuntary_hold",
+    "arrest_custody",
+    "other",
+)
+
+# the officer's reason why it went differently from the recommendation
+DIFFERENCE_REASONS: Final = (
+    "person_declined",
+    "scene_changed",
+    "medical_need",
+    "legal_requirement",
+    "no_transport_or_bed",
+    "officer_judgement",
+)
+
+CARD_LEVELS: Final = ("routine", "soon", "now")
+
+CARD_ACTIONS: Final = (
+    "stay_with_person",
+    "contact_family",
+    "remove_lethal_means",
+    "give_988",
+    "low_stimulus",
+    "hand_to_family",
+    "mobile_crisis",
+    "transport_voluntary",
+    "transport_secure",
+    "call_ems",
+    "leave_naloxone",
+    "interpreter",
+)
+
+FOLLOWUP_KINDS: Final = (
+    "contact_24h",
+    "contact_48h",
+    "warm_handoff",
+    "mobile_crisis_visit",
+    "confirm_arrival",
+    "naloxone_delivery",
+    "lethal_means_check",
+    "lead_referral",
+)
+
+CLOSE_REASONS: Final = (
+    "completed",
+    "cancelled_by_officer",
+    "officer_lost",
+    "moved_to_phone",
+    "closed_by_supervisor",
+    "duplicate",
+)
+
+DECLINE_REASONS: Final = ("busy", "not_my_state", "unwell", "technical", "other")
+PAUSE_REASONS: Final = ("break", "paperwork", "meeting", "other")
+
+TIMELINE_KINDS: Final = (
+    "session.pressed",
+    "session.intake",
+    "session.voice",
+    "offer.sent",
+    "offer.delivered",
+    "offer.accepted",
+    "offer.declined",
+    "offer.expired",
+    "offer.undelivered",
+    "offer.withdrawn",
+    "session.answering",
+    "media.flowing",
+    "session.connected",
+    "session.recovering",
+    "session.recovered",
+    "session.requeued",
+    "handover.started",
+    "handover.ended",
+    "handover.pin_refused",
+    "card.sent",
+    "card.acknowledged",
+    "chat.sent",
+    "assessment.saved",
+    "session.ended",
+    "wrapup.finished",
+    "session.closed",
+    "disposition.recorded",
+    "disposition.postponed",
+    "escalation.step",
+    "queue.nobody",
+    "queue.repaired",
+    "tablet.lost",
+    "tablet.back",
+    "clinician.lost",
+    "clinician.back",
+)
