@@ -113,3 +113,30 @@ export async function cameras() {
   const all = await navigator.mediaDevices?.enumerateDevices() ?? [];
   return all.filter((device) => device.kind === "videoinput").length;
 }
+
+/**
+ * Whether camera and microphone seem usable, without opening them: there, and not refused. For the readiness line.
+ * @returns {Promise<{ camera: boolean, microphone: boolean }>}
+ */
+export async function readiness() {
+  if (!navigator.mediaDevices) return { camera: false, microphone: false };
+  const kinds = new Set((await navigator.mediaDevices.enumerateDevices()).map((device) => device.kind));
+  return {
+    camera: kinds.has("videoinput") && !(await refused("camera")),
+    microphone: kinds.has("audioinput") && !(await refused("microphone")),
+  };
+}
+
+/**
+ * @param {"camera" | "microphone"} name
+ * @returns {Promise<boolean>} false also where the browser cannot say
+ */
+async function refused(name) {
+  try {
+    // The DOM's own types do not list these two names everywhere.
+    const status = await navigator.permissions.query({ name: /** @type {PermissionName} */ (name) });
+    return status.state === "denied";
+  } catch {
+    return false;
+  }
+}

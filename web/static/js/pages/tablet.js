@@ -1,6 +1,7 @@
 /** The officer's tablet: builds the parts and wires the presses. What is shown is decided in tablet/state.js. */
 
 import { assertive } from "../lib/announce.js";
+import { readiness } from "../lib/devices.js";
 import { boot, find } from "../lib/dom.js";
 import { has, t } from "../lib/i18n.js";
 import { Line, WireError, randomKey } from "../lib/socket.js";
@@ -54,6 +55,7 @@ const model = {
   asksEnd: false,
   chatOpen: false,
   chatSeen: 0,
+  devices: { camera: true, microphone: true },
   problem: null,
 };
 
@@ -235,6 +237,29 @@ function acknowledge() {
   });
 }
 
+/**
+ * The officer takes the tablet back, with the PIN, during the call or after it ended in the person's hands.
+ * @param {(session: string) => void} done
+ */
+function takeBack(done) {
+  pin.ask({
+    title: t("tablet.pin.take_back"),
+    hint: t("tablet.pin.take_back.hint"),
+    check: async (typed) => {
+      const session = model.view?.session;
+      if (!session) return null;
+      try {
+        await line.send("handover.end", { session: session.id, epoch: session.epoch, pin: typed });
+      } catch (error) {
+        const moot = error instanceof WireError && ["illegal-transition", "not-on-shift"].includes(error.code);
+        if (!moot) return sentence(error); // moot: over, or nobody on shift has a PIN
+      }
+      done(session.id);
+      return null;
+    },
+  });
+}
+
 /** @param {string} selector @param {(event: Event) => void} act */
 function on(selector, act) {
   find(selector, HTMLElement).addEventListener("click", act);
@@ -310,26 +335,13 @@ find("#chat-form", HTMLFormElement).addEventListener("submit", (event) => {
   input.value = "";
 });
 on("#handover", () => { void tell("handover.start", { epoch: epoch() }); });
-on("#talk-officer", () => pin.ask({
-  title: t("tablet.pin.take_back"),
-  hint: t("tablet.pin.take_back.hint"),
-  check: async (typed) => {
-    const session = openSession(model.view);
-    if (!session) return null;
-    try {
-      await line.send("handover.end", { session: session.id, epoch: session.epoch, pin: typed });
-      return null;
-    } catch (error) {
-      return sentence(error);
-    }
-  },
-}));
+on("#talk-officer", () => takeBack(() => {}));
 on("#end", () => { model.asksEnd = true; draw(); find("#end-keep", HTMLElement).focus(); });
 on("#end-keep", () => { model.asksEnd = false; draw(); find("#end", HTMLElement).focus(); });
 on("#end-confirm", () => { model.asksEnd = false; void tell("session.end", { epoch: epoch() }); draw(); });
 
 on("#acknowledge", acknowledge);
-on("#taken-back", () => know({ takenBack: [...model.local.takenBack, model.view?.session?.id ?? ""] }));
+on("#taken-back", () => takeBack((id) => know({ takenBack: [...model.local.takenBack, id] })));
 onEach("#dispositions", "disposition", (code) => {
   const ended = model.view?.session;
   const advised = ended && model.view && ended.id === outcomeFor(model.view, model.local) ? ended.recommended : null;
@@ -341,6 +353,14 @@ on("#reason-back", () => know({ chosen: null }));
 on("#later", later);
 on("#owed-record", () => know({ recordOwed: true, chosen: null }));
 
+async function lookAtDevices() {
+  model.devices = await readiness();
+  draw();
+}
+
+navigator.mediaDevices?.addEventListener("devicechange", () => { void lookAtDevices(); });
+document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void lookAtDevices(); });
+void lookAtDevices();
 line.start();
 setInterval(draw, 500);
 draw();

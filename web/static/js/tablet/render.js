@@ -26,6 +26,7 @@ import { cardToShow, connectingWords, differs, openSession, outcomeFor, peerWord
  * @property {boolean} asksEnd
  * @property {boolean} chatOpen
  * @property {number} chatSeen  the last line's number that was on screen
+ * @property {{ camera: boolean, microphone: boolean }} devices  what this tablet seems to have, seen without opening it
  * @property {string | null} problem  a sentence for the problem banner
  */
 
@@ -44,7 +45,7 @@ const at = {
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
   faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
   peerWords: find("#peer-words", html), quality: find("#quality", html), qualityIcon: find("#quality-icon", html),
-  qualityWord: find("#quality-word", html), clock: find("#call-clock", html), notice: find("#call-notice", html),
+  qualityWord: find("#quality-word", html), clock: find("#call-clock", html),
   chat: find("#chat", html), chatLines: find("#chat-lines", html), chatQuick: find("#chat-quick", html),
   controls: find("#controls", html), mute: find("#mute", HTMLButtonElement), camera: find("#camera", HTMLButtonElement),
   flip: find("#flip", HTMLButtonElement), chatToggle: find("#chat-toggle", HTMLButtonElement), handover: find("#handover", HTMLButtonElement),
@@ -133,15 +134,17 @@ function renderCheckout({ officers }) {
 }
 
 /** @param {Model} model */
-function renderReady({ view, line, local }) {
+function renderReady({ view, line, local, devices }) {
   if (!view) return;
   const count = view.ready_clinicians;
   const online = line === "open";
-  const state = !online || count === 0 ? "wait" : "ok";
+  const state = !online || count === 0 || !devices.camera || !devices.microphone ? "wait" : "ok";
   at.readiness.dataset["state"] = state;
   const mark = find(".icon", html, at.readiness);
   mark.dataset["icon"] = state === "ok" ? "check" : "wait";
   const words = !online ? t("tablet.readiness.offline")
+    : !devices.microphone ? t("tablet.readiness.no_microphone")
+    : !devices.camera ? t("tablet.readiness.no_camera")
     : count > 0 ? plural("tablet.readiness", count)
     : t(view.on_call ? "tablet.readiness.busy" : "tablet.readiness.nobody");
   setText(at.readinessText, words);
@@ -212,7 +215,7 @@ function renderCall(model, screen) {
   const name = session.clinician ?? model.local.clinician ?? t("tablet.clinician");
   setText(at.clinician, name);
   setText(at.licence, person ? "" : (session.licence ?? ""));
-  renderPeer(session, media, name, person);
+  renderPeer(session, media, name);
   setText(at.clock, duration(model.now - (session.media_at ?? session.accepted_at ?? model.now)));
   for (const element of [at.quality, at.clock]) element.hidden = person;
   if (!person) renderQuality(media.quality);
@@ -226,8 +229,8 @@ function renderCall(model, screen) {
   }
 }
 
-/** @param {TabletSession} session @param {import("./media.js").TabletMedia} media @param {string} name @param {boolean} person */
-function renderPeer(session, media, name, person) {
+/** @param {TabletSession} session @param {import("./media.js").TabletMedia} media @param {string} name */
+function renderPeer(session, media, name) {
   const key = peerWords(session, media.link);
   const words = key === null ? "" : t(key, { name });
   const gone = key !== null && !["tablet.peer.muted", "tablet.peer.weak"].includes(key);
@@ -237,9 +240,6 @@ function renderPeer(session, media, name, person) {
   setText(at.faceWords, gone ? words : noFace ? t("tablet.peer.voice", { name }) : "");
   setText(at.peerWords, gone ? "" : words);
   at.peerWords.hidden = gone || words === "";
-  const lost = session.state === "waiting" || session.state === "recovering";
-  at.notice.hidden = !(lost && !person);
-  setText(at.notice, at.notice.hidden ? "" : t("tablet.call.stay"));
 }
 
 /** @param {import("../lib/wire.js").Quality} quality */
