@@ -162,7 +162,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
 def allows(actor: Actor, action: Action, target: Target) -> bool:
     """Whether one of the actor's roles may do this to the target."""
     rules = RULES.get(action, {})
-    return any(role in rules and _within(actor, rules[role], target) for role in _roles_of(actor))
+    return any(role in rules and _within(actor, rules[role], target) for role in roles_of(actor))
 
 
 def require(actor: Actor, action: Action, target: Target) -> None:
@@ -177,7 +177,7 @@ def reach(actor: Actor, action: Action) -> tuple[frozenset[str], frozenset[str]]
     A row is within reach if its program is among the first or its provider among the second.
     """
     rules = RULES.get(action, {})
-    scopes = {rules[role] for role in _roles_of(actor) if role in rules}
+    scopes = {rules[role] for role in roles_of(actor) if role in rules}
     wide = Scope.OWN_ORGANISATION in scopes
     programs = actor.program_id if wide or Scope.OWN_PROGRAM in scopes else None
     providers = actor.provider_id if wide or Scope.OWN_PROVIDER in scopes else None
@@ -185,6 +185,13 @@ def reach(actor: Actor, action: Action) -> tuple[frozenset[str], frozenset[str]]
         frozenset({programs} if programs else ()),
         frozenset({providers} if providers else ()),
     )
+
+
+def roles_of(actor: Actor) -> frozenset[str]:
+    """A tablet is a tablet and a person is never one, whatever the value claims."""
+    if actor.kind == "tablet":
+        return frozenset({TABLET})
+    return actor.roles - {TABLET}
 
 
 def matrix_markdown() -> str:
@@ -196,13 +203,6 @@ def matrix_markdown() -> str:
     ]
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _roles_of(actor: Actor) -> frozenset[str]:
-    """A tablet is a tablet and a person is never one, whatever the value claims."""
-    if actor.kind == "tablet":
-        return frozenset({TABLET})
-    return actor.roles - {TABLET}
 
 
 def _within(actor: Actor, scope: Scope, target: Target) -> bool:

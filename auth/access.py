@@ -1,0 +1,250 @@
+"""Guarded reads of the record: the one way from a page to a session's content.
+
+Each read asks the policy, and its audit entry is written before anything is given out; when that
+fails, AuditFailed is raised and nothing is shown (design, invariant 9). A refused read is on record
+too. A session that is unknown and one that is out of scope are refused in the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth import audit, shapes
+from auth.actors import Actor
+from auth.errors import AuthError, Forbidden, NoSuchRecord
+from auth.policy import RULES, Action, Target, allows, reach, roles_of
+from auth.shapes import (
+    AssessmentRecord,
+    ChatRecord,
+    Durations,
+    FollowupRecord,
+    LogEntry,
+    LogPage,
+    RecommendationRecord,
+    SessionRecord,
+    TimelineEntry,
+)
+from records import assessments, chat, directory, followups, log, recommendations, sessions
+from records.crypto import Vault
+from records.directory import Directory
+from records.engine import Database
+from records.sessions import SessionRow
+
+__all__ = [
+    "AssessmentRecord",
+    "ChatRecord",
+    "Durations",
+    "FollowupRecord",
+    "LogEntry",
+    "LogPage",
+    "RecommendationRecord",
+    "SessionRecord",
+    "TimelineEntry",
+    "export_log",
+    "read_board",
+    "read_log",
+    "read_session",
+    "scope_for",
+    "target_of",
+]
+
+_AN_ID = re.compile(r"[a-z]{3}_[a-z0-9_-]{1,36}")
+
+
+def target_of(row: SessionRow) -> Target:
+    """A session as the policy sees it."""
+    return Target(
+        agency_id=row.agency_id,
+        provider_id=row.provider_id,
+        program_id=row.program_id,
+        lead_id=row.lead_id,
+        tablet_id=row.tablet_id,
+    )
+
+
+async def read_session(
+    db: Database, vault: Vault, actor: Actor, session_id: str, now: float
+) -> SessionRecord:
+    """A session's record, as much of it as the actor's right allows.
+
+    Raises Forbidden for roles that read no records, NoSuchRecord for an unknown or out-of-scope
+    session, AuditFailed, KeyWrong or KeyMissing when sealed content cannot be opened.
+    """
+    record: SessionRecord | None = None
+    async with db.read() as conn:
+        row = await sessions.get(conn, session_id) if _AN_ID.fullmatch(session_id) else None
+        if row is not None and allows(actor, Action.RECORD_READ, target_of(row)):
+            record = await _assemble(conn, vault, actor, row, now)
+    if record is None:
+        await _refused(db, actor, Action.RECORD_READ, "session", session_id, now)
+        raise _refusal(actor, Action.RECORD_READ)
+    action = Action.RECORD_READ_CLINICAL if record.clinical else Action.RECORD_READ
+    await _allowed(db, actor, action, "session", session_id, now)
+    return record
+
+
+def scope_for(actor: Actor, action: Action) -> log.Scope:
+    """The rows of the log that the actor may do this with. Raises Forbidden for none at all."""
+    programs, providers = reach(actor, action)
+    if not programs and not providers:
+        raise Forbidden
+    return log.Scope(programs=programs, providers=providers)
+
+
+async def read_log(
+    db: Database,
+    actor: Actor,
+    chosen: log.LogFilter,
+    now: float,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+) -> LogPage:
+    """One page of the session log, within the actor's scope, newest first.
+
+    `after` is the page before's own. Raises Forbidden, AuditFailed, BadInput for a bad `after`.
+    """
+    scope = await _scope(db, actor, Action.LOG_READ, now)
+    async with db.read() as conn:
+        page = await log.page(conn, scope, chosen, after, limit)
+        who = await directory.read(conn)
+    await _allowed(db, actor, Action.LOG_READ, "log", None, now)
+    return LogPage(tuple(shapes.log_entry(row, who) for row in page.rows), page.after)
+
+
+async def read_board(db: Database, actor: Actor, now: float) -> log.Board:
+    """The numbers of now. Counts only, asked every few seconds: only a refusal is on record.
+
+    Raises Forbidden, AuditFailed.
+    """
+    scope = await _scope(db, actor, Action.BOARD_READ, now)
+    async with db.read() as conn:
+        return await log.board(conn, scope)
+
+
+async def export_log(
+    db: Database,
+    actor: Actor,
+    chosen: log.LogFilter,
+    now: float,
+    *,
+    label: log.Label,
+    names: bool = False,
+) -> AsyncIterator[str]:
+    """The log as CSV, in pieces; with `names` of officers and clinicians only by right.
+
+    `label` gives the words for a column's code. Permission is asked and the export is on record before the first piece. Await this, then iterate
+    over what it gives. Raises Forbidden, AuditFailed.
+    """
+    action = Action.LOG_EXPORT_NAMES if names else Action.LOG_EXPORT
+    scope = await _scope(db, actor, action, now)
+    await _allowed(db, actor, action, "log", None, now)
+
+    async def pieces() -> AsyncIterator[str]:
+        async with db.read() as conn:
+            who = await directory.read(conn)
+            known = log.Names(
+                agencies={one.id: one.name for one in who.agencies.values()},
+                providers={one.id: one.name for one in who.providers.values()},
+                people={one.id: one.name for one in who.people.values()} if names else {},
+            )
+            async for piece in log.export_csv(conn, scope, chosen, known, label):
+                yield piece
+
+    return pieces()
+
+
+# --- inside ---------------------------------------------------------------------------------------
+
+
+async def _assemble(
+    conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, now: float
+) -> SessionRecord:
+    who = await directory.read(conn)
+    target = target_of(row)
+    clinical = allows(actor, Action.RECORD_READ_CLINICAL, target)
+    agency, lead = who.agencies[row.agency_id], who.people.get(row.lead_id or "")
+    return SessionRecord(
+        row=row,
+        agency=agency.name,
+        county=agency.county,
+        state=agency.state,
+        timezone=agency.timezone,
+        provider=who.providers[row.provider_id].name,
+        unit=who.tablets[row.tablet_id].label,
+        officer=shapes.name(who, row.officer_id),
+        clinician=lead.name if lead else None,
+        licence=lead.licence if lead else None,
+        durations=shapes.durations(row),
+        timeline=shapes.timeline(await sessions.timeline_of(conn, row.id), row.pressed_at, who),
+        assessments=await _assessments(conn, vault, actor, row, who),
+        recommendation=await _recommendation(conn, vault, actor, row, who),
+        followups=tuple(
+            shapes.followup(one, who, now, clinical=clinical)
+            for one in await followups.of_session(conn, vault, row.id)
+        ),
+        chat=await _chat(conn, vault, row) if clinical else None,
+        clinical=clinical,
+    )
+
+
+async def _assessments(
+    conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, who: Directory
+) -> tuple[AssessmentRecord, ...] | None:
+    target = target_of(row)
+    if not allows(actor, Action.RECORD_READ_SUMMARY, target):
+        return None
+    clinical = allows(actor, Action.RECORD_READ_CLINICAL, target)
+    return tuple(
+        shapes.assessment(one, who, clinical=clinical)
+        for one in await assessments.of_session(conn, vault, row.id)
+    )
+
+
+async def _recommendation(
+    conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, who: Directory
+) -> RecommendationRecord | None:
+    target = target_of(row)
+    if not allows(actor, Action.CARD_READ, target):
+        return None
+    found = await recommendations.get(conn, vault, row.id)
+    if found is None:
+        return None
+    clinical = allows(actor, Action.RECORD_READ_CLINICAL, target)
+    return shapes.recommendation(found, who, clinical=clinical)
+
+
+async def _chat(conn: AsyncConnection, vault: Vault, row: SessionRow) -> tuple[ChatRecord, ...]:
+    lines = await chat.of_session(conn, vault, row.id)
+    return tuple(ChatRecord(line.at, line.sender, line.body) for line in lines)
+
+
+async def _scope(db: Database, actor: Actor, action: Action, now: float) -> log.Scope:
+    try:
+        return scope_for(actor, action)
+    except Forbidden:
+        await _refused(db, actor, action, "log", None, now)
+        raise
+
+
+def _refusal(actor: Actor, action: Action) -> AuthError:
+    """A role that never may is told so; one that may elsewhere learns nothing about this id."""
+    could = roles_of(actor) & set(RULES[action])
+    return NoSuchRecord() if could else Forbidden()
+
+
+async def _allowed(
+    db: Database, actor: Actor, action: Action, kind: str, object_id: str | None, now: float
+) -> None:
+    await db.write(lambda conn: audit.record(conn, actor, action, kind, object_id, "allowed", now))
+
+
+async def _refused(
+    db: Database, actor: Actor, action: Action, kind: str, object_id: str | None, now: float
+) -> None:
+    """What a stranger typed is kept only where it looks like an id."""
+    known = object_id if object_id and _AN_ID.fullmatch(object_id) else None
+    await db.write(lambda conn: audit.record(conn, actor, action, kind, known, "refused", now))

@@ -1,0 +1,252 @@
+"""What a guarded read gives: a session's record with names in it and times worked out. Pure.
+
+A field that the reader has no right to is None, never an empty value that looks like "nothing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from records.assessments import AssessmentRow
+from records.directory import Directory
+from records.followups import FollowupRow
+from records.recommendations import RecommendationRow
+from records.sessions import SessionRow, TimelineRow
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Seconds between the points of a session's clock; None while one of them is missing."""
+
+    to_alert: float | None  # pressed → the first clinician alerted
+    to_accept: float | None  # pressed → accepted
+    accept_to_media: float | None  # accepted → media flowing both ways: the network's share
+    to_answer: float | None  # pressed → media flowing: the speed of answer
+    brief: float
+    handed_over: float
+    debrief: float
+    call: float | None  # media flowing → the call's end
+    wrap_up: float | None  # the call's end → closed
+    to_disposition: float | None  # the call's end → what happened was recorded
+    total: float | None  # pressed → closed
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One event. `names` holds the names of the people whose ids stand in `data`, by key."""
+
+    no: int
+    at: float
+    after: float  # seconds since the press
+    kind: str
+    actor_kind: str
+    actor: str | None
+    data: Mapping[str, Any]
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentRecord:
+    """An assessment's summary; `answers`, `result` and `author` only by right."""
+
+    instrument: str
+    version: str
+    level: str  # as computed: none | low | moderate | high | incomplete
+    complete: bool
+    updated_at: float
+    author: str | None
+    answers: Mapping[str, Any] | None
+    result: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationRecord:
+    """The card as the tablet shows it; `draft` only by right."""
+
+    author: str | None
+    licence: str | None
+    card: Mapping[str, Any] | None  # None: nothing was sent
+    sent_rev: int | None
+    sent_at: float | None
+    acknowledged_at: float | None  # of the card shown now; None: not acknowledged
+    draft: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowupRecord:
+    """A follow-up with its owner's name; `note` only by right."""
+
+    id: str
+    kind: str
+    owner: str
+    due_at: float
+    status: str
+    overdue: bool
+    closed_at: float | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRecord:
+    """One line between officer and clinician."""
+
+    at: float
+    sender: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session's page. `clinical`: whether the reader sees answers, notes and the conversation."""
+
+    row: SessionRow
+    agency: str
+    county: str
+    state: str
+    timezone: str
+    provider: str
+    unit: str
+    officer: str | None
+    clinician: str | None
+    licence: str | None
+    durations: Durations
+    timeline: tuple[TimelineEntry, ...]
+    assessments: tuple[AssessmentRecord, ...] | None
+    recommendation: RecommendationRecord | None
+    followups: tuple[FollowupRecord, ...]
+    chat: tuple[ChatRecord, ...] | None
+    clinical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the session log."""
+
+    row: SessionRow
+    agency: str
+    county: str
+    timezone: str
+    unit: str
+    officer: str | None
+    clinician: str | None
+    durations: Durations
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """One page of the session log; `after` leads to the next, None at the end."""
+
+    entries: tuple[LogEntry, ...]
+    after: str | None
+
+
+def log_entry(row: SessionRow, who: Directory) -> LogEntry:
+    """A session as a line of the log."""
+    agency = who.agencies[row.agency_id]
+    return LogEntry(
+        row=row,
+        agency=agency.name,
+        county=agency.county,
+        timezone=agency.timezone,
+        unit=who.tablets[row.tablet_id].label,
+        officer=name(who, row.officer_id),
+        clinician=name(who, row.lead_id),
+        durations=durations(row),
+    )
+
+
+def durations(row: SessionRow) -> Durations:
+    """The spans of a session's clock."""
+    return Durations(
+        to_alert=_span(row.pressed_at, row.alerted_at),
+        to_accept=_span(row.pressed_at, row.accepted_at),
+        accept_to_media=_span(row.accepted_at, row.media_at),
+        to_answer=_span(row.pressed_at, row.media_at),
+        brief=row.brief_seconds,
+        handed_over=row.handed_over_seconds,
+        debrief=row.debrief_seconds,
+        call=_span(row.media_at, row.ended_at),
+        wrap_up=_span(row.ended_at, row.closed_at),
+        to_disposition=_span(row.ended_at, row.disposition_at),
+        total=_span(row.pressed_at, row.closed_at),
+    )
+
+
+def timeline(
+    rows: Sequence[TimelineRow], pressed_at: float, who: Directory
+) -> tuple[TimelineEntry, ...]:
+    """The events in order, with names."""
+    return tuple(
+        TimelineEntry(
+            no=row.no,
+            at=row.at,
+            after=row.at - pressed_at,
+            kind=row.kind,
+            actor_kind=row.actor_kind,
+            actor=name(who, row.actor_id),
+            data=row.data,
+            names={
+                key: who.people[value].name
+                for key, value in row.data.items()
+                if isinstance(value, str) and value in who.people
+            },
+        )
+        for row in rows
+    )
+
+
+def assessment(row: AssessmentRow, who: Directory, *, clinical: bool) -> AssessmentRecord:
+    """An assessment as far as the reader may see it."""
+    return AssessmentRecord(
+        instrument=row.instrument,
+        version=row.instrument_version,
+        level=str(row.result.get("level", "incomplete")),
+        complete=row.result.get("complete") is True,
+        updated_at=row.updated_at,
+        author=name(who, row.author_id) if clinical else None,
+        answers=row.answers if clinical else None,
+        result=row.result if clinical else None,
+    )
+
+
+def recommendation(
+    row: RecommendationRow, who: Directory, *, clinical: bool
+) -> RecommendationRecord:
+    """The card as far as the reader may see it."""
+    author = who.people.get(row.author_id)
+    current = row.sent_rev is not None and row.acknowledged_rev == row.sent_rev
+    return RecommendationRecord(
+        author=author.name if author else None,
+        licence=author.licence if author else None,
+        card=row.sent_card,
+        sent_rev=row.sent_rev,
+        sent_at=row.sent_at,
+        acknowledged_at=row.acknowledged_at if current else None,
+        draft=row.card if clinical else None,
+    )
+
+
+def followup(row: FollowupRow, who: Directory, now: float, *, clinical: bool) -> FollowupRecord:
+    """A follow-up as far as the reader may see it."""
+    return FollowupRecord(
+        id=row.id,
+        kind=row.kind,
+        owner=name(who, row.owner_id) or row.owner_id,
+        due_at=row.due_at,
+        status=row.status,
+        overdue=row.closed_at is None and row.due_at < now,
+        closed_at=row.closed_at,
+        note=row.note if clinical else None,
+    )
+
+
+def name(who: Directory, person_id: str | None) -> str | None:
+    """A person's full name; None for nobody and for somebody who is not known."""
+    person = who.people.get(person_id) if person_id else None
+    return person.name if person else None
+
+
+def _span(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else max(0.0, end - start)
