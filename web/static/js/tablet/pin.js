@@ -43,6 +43,7 @@ export class PinPad {
     this.check = check;
     this.#draw();
     this.dialog.showModal();
+    this.dialog.focus(); // not on a digit: Enter must send, not type
     this.#stir();
   }
 
@@ -108,6 +109,7 @@ export class PinPad {
   #draw() {
     setText(this.dots, "●".repeat(this.typed.length) + "○".repeat(Math.max(0, SHORTEST - this.typed.length)));
     this.dots.setAttribute("aria-label", t("tablet.pin.typed", { count: this.typed.length }));
-    this.ok.disabled = this.busy || this.typed.length < SHORTEST;
+    // Not `disabled`: a disabled button in focus swallows the keyboard.
+    this.ok.setAttribute("aria-disabled", String(this.busy || this.typed.length < SHORTEST));
   }
 }

@@ -280,7 +280,7 @@ function renderChat(model, session) {
   at.chatLines.replaceChildren(...session.chat.map((line) => el("li", { class: "chat__line", dataset: { sender: line.sender } },
     el("span", { class: "chat__who", text: `${line.sender === "officer" ? t("tablet.chat.you") : name}, ${timeOfDay(line.at, locale())}` }),
     el("span", { class: "chat__text", text: line.text }))));
-  at.chatLines.scrollTop = at.chatLines.scrollHeight;
+  at.chatLines.lastElementChild?.scrollIntoView({ block: "nearest" });
 }
 
 /** @param {Model} model @param {string} screen */

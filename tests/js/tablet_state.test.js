@@ -1,0 +1,150 @@
+// Which screen the tablet shows.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FRESH, connectingWords, differs, openSession, peerWords, screenOf, toggleTile } from "../../web/static/js/tablet/state.js";
+
+/** @typedef {import("../../web/static/js/lib/wire.js").TabletSession} TabletSession */
+/** @typedef {import("../../web/static/js/lib/wire.js").TabletView} TabletView */
+
+/** @param {Partial<TabletSession>} changes @returns {TabletSession} */
+const session = (changes) => ({
+  id: "ses_1", code: "P7K2", state: "waiting", phase: "brief", epoch: 0, pressed_at: 100, accepted_at: null, media_at: null, ended_at: null,
+  phase_since: null, voice_only: false, test: false, intake: [], alerted: [], step: "alerting", requeued: false, clinician: null, licence: null,
+  peer: null, chat: [], card: null, close_reason: null, recommended: null, actual: null, ...changes,
+});
+/** @param {Partial<TabletView>} [changes] @returns {TabletView} */
+const view = (changes = {}) => ({
+  type: "tablet", agency: "Prairie County Sheriff", unit: "Unit 12", officer: "Sam Rivera", regional_line: "605-555-0142", provider_line: "605-555-0188",
+  tiles: [], ready_clinicians: 3, on_call: true, session: null, owed: null, ...changes,
+});
+/** @type {TabletSession["card"]} */
+const card = { rev: 2, card: { level: "soon", disposition: "remain_in_place", actions: [], words: "" }, clinician: "Dana", licence: "", sent_at: 1, acknowledged: false };
+const press = { key: "k", test: false, at: 1, voiceOnly: false };
+/** @param {Partial<TabletSession>} changes @param {Partial<import("../../web/static/js/tablet/state.js").Local>} [local] @param {Partial<TabletView>} [more] */
+const screen = (changes, local = {}, more = {}) => screenOf(view({ session: session(changes), ...more }), { ...FRESH, ...local });
+
+test("without a snapshot the page waits, but a press is never hidden", () => {
+  assert.equal(screenOf(null, FRESH), "loading");
+  assert.equal(screenOf(null, { ...FRESH, press }), "connecting");
+});
+
+test("a tablet which nobody has checked out asks who takes it, unless it is urgent", () => {
+  assert.equal(screenOf(view({ officer: null }), FRESH), "checkout");
+  assert.equal(screenOf(view({ officer: null }), { ...FRESH, skipCheckout: true }), "ready");
+});
+
+test("each open state has its screen, whoever is on shift", () => {
+  assert.equal(screen({ state: "waiting" }, {}, { officer: null }), "connecting");
+  assert.equal(screen({ state: "answering" }), "connecting");
+  assert.equal(screen({ state: "connected" }), "call");
+  assert.equal(screen({ state: "recovering" }), "call");
+});
+
+test("while handed over no state shows the officer's controls", () => {
+  for (const state of /** @type {const} */ (["waiting", "answering", "connected", "recovering"])) {
+    assert.equal(screen({ state, phase: "handed_over", card }), "handed-over");
+  }
+});
+
+test("a call that ended in the person's hands shows nothing until the officer has the tablet", () => {
+  const ended = /** @type {const} */ ({ state: "wrap_up", phase: "handed_over", ended_at: 200, card });
+  assert.equal(screen(ended), "give-back");
+  assert.equal(screen(ended, { takenBack: ["ses_1"] }), "card");
+});
+
+test("after the call: the card, then the outcome, then its reason, then ready", () => {
+  const ended = /** @type {const} */ ({ state: "wrap_up", phase: "debrief", ended_at: 200, recommended: "remain_in_place" });
+  const owed = { owed: "ses_1" };
+  assert.equal(screen({ ...ended, card }, {}, owed), "card");
+  assert.equal(screen({ ...ended, card }, { acknowledged: ["ses_1:2"] }, owed), "outcome");
+  assert.equal(screen({ ...ended, card: { ...card, acknowledged: true } }, {}, owed), "outcome");
+  assert.equal(screen(ended, { chosen: "medical_ed" }, owed), "reason");
+  assert.equal(screen(ended, { recorded: ["ses_1"] }, owed), "ready");
+  assert.equal(screen({ ...ended, actual: "medical_ed" }), "ready");
+});
+
+test("a newer revision of an acknowledged card is shown again", () => {
+  assert.equal(screen({ state: "wrap_up", ended_at: 200, card: { ...card, rev: 3 } }, { acknowledged: ["ses_1:2"] }), "card");
+});
+
+test("the outcome can be put off, and the reminder brings it back", () => {
+  const ended = /** @type {const} */ ({ state: "closed", phase: "brief", ended_at: 200 });
+  assert.equal(screen(ended, { later: "ses_1" }, { owed: "ses_1" }), "ready");
+  assert.equal(screen(ended, { later: "ses_1", recordOwed: true }, { owed: "ses_1" }), "outcome");
+  assert.equal(screenOf(view({ owed: "ses_0" }), FRESH), "ready");
+  assert.equal(screenOf(view({ owed: "ses_0" }), { ...FRESH, recordOwed: true }), "outcome");
+});
+
+test("a new press wins over what an old session still asks", () => {
+  assert.equal(screen({ state: "wrap_up", ended_at: 200, card }, { press }, { owed: "ses_1" }), "connecting");
+});
+
+test("only a session that goes on keeps the leg up", () => {
+  assert.equal(openSession(view({ session: session({ state: "connected" }) }))?.id, "ses_1");
+  assert.equal(openSession(view({ session: session({ state: "wrap_up", ended_at: 2 }) })), null);
+  assert.equal(openSession(null), null);
+});
+
+/** @param {Partial<TabletSession> | null} changes @param {Partial<TabletView>} [more] @param {boolean} [online] */
+const words = (changes, more = {}, online = true) => connectingWords({
+  view: view({ session: changes && session(changes), ...more }), local: FRESH, online, names: (names) => names.join(" and "),
+});
+
+test("the words follow the server's step and end in a number to call", () => {
+  const alerted = ["Dana", "Miguel"];
+  assert.equal(words({ alerted }).words, "tablet.status.alerting");
+  assert.equal(words({ alerted }).values["names"], "Dana and Miguel");
+  assert.equal(words({ alerted, step: "still-trying" }).words, "tablet.status.still_trying");
+  assert.equal(words({ alerted, step: "more-people" }).words, "tablet.status.more_people");
+  const last = words({ alerted, step: "call-instead" });
+  assert.deepEqual([last.words, last.number, last.tone], ["tablet.status.call_instead", "605-555-0188", "wait"]);
+});
+
+test("nobody being alerted is never said to be an alert", () => {
+  for (const step of /** @type {const} */ (["alerting", "still-trying", "more-people"])) {
+    assert.equal(words({ step }).words, "tablet.status.finding");
+  }
+  assert.equal(words({}, { on_call: false }).next, "tablet.next.nobody_on_call");
+});
+
+test("a press without network says so, and whom to call", () => {
+  const lost = words(null, {}, false);
+  assert.deepEqual([lost.words, lost.number], ["tablet.status.no_network", "605-555-0188"]);
+});
+
+test("a re-queued session says what was lost and to stay, and a joining one who comes", () => {
+  assert.equal(words({ requeued: true }).words, "tablet.status.requeued_unnamed");
+  assert.equal(words({ requeued: true, alerted: ["Miguel"] }).next, "tablet.next.requeued_alerting");
+  assert.equal(words({ requeued: true, state: "answering", clinician: "Dana" }).words, "tablet.status.joining");
+});
+
+test("a test call never speaks of alerting", () => {
+  assert.equal(words({ test: true, alerted: ["Dana"] }).words, "tablet.status.test");
+});
+
+test("what is wrong with the other side is said in words, the worst first", () => {
+  const peer = /** @type {const} */ ({ connected: true, muted: false, camera: true, quality: "good" });
+  /** @param {Partial<TabletSession>} changes @param {import("../../web/static/js/lib/peer.js").PeerWord} [link] */
+  const say = (changes, link = "up") => peerWords(session({ state: "connected", peer, ...changes }), link);
+  assert.equal(say({}), null);
+  assert.equal(say({ peer: { ...peer, muted: true } }), "tablet.peer.muted");
+  assert.equal(say({ peer: { ...peer, muted: true, camera: false } }), "tablet.peer.muted_no_camera");
+  assert.equal(say({ peer: { ...peer, camera: false } }), "tablet.peer.no_camera");
+  assert.equal(say({ peer: { ...peer, quality: "poor" } }), "tablet.peer.weak");
+  assert.equal(say({ peer: { ...peer, connected: false } }), "tablet.peer.reconnecting");
+  assert.equal(say({}, "silent"), "tablet.peer.reconnecting");
+  assert.equal(say({}, "reconnecting"), "tablet.peer.own_link");
+  assert.equal(say({ state: "recovering" }, "reconnecting"), "tablet.peer.recovering");
+});
+
+test("a reason is asked only when the outcome differs from advice that was given", () => {
+  assert.equal(differs("medical_ed", "remain_in_place"), true);
+  assert.equal(differs("medical_ed", "medical_ed"), false);
+  assert.equal(differs("medical_ed", null), false);
+});
+
+test("tiles toggle, never more than allowed", () => {
+  assert.deepEqual(toggleTile([], "adult", 3), ["adult"]);
+  assert.deepEqual(toggleTile(["adult"], "adult", 3), []);
+  assert.deepEqual(toggleTile(["a", "b", "c"], "d", 3), ["a", "b", "c"]);
+});
