@@ -1,0 +1,1 @@
+"""The on-call queue: roster, presence, policy, live state; imports no other folder of ours."""
