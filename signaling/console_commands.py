@@ -49,7 +49,7 @@ async def set_activity(
     return {}
 
 
-# --- offers ---------------------------------------------------------------------------------------
+# --- offers -------------------------------------------------------------------------------------
 
 
 async def _own_offer(conn: AsyncConnection, actor: Actor, offer_id: str) -> OfferRow:
@@ -132,7 +132,7 @@ async def decline(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferDecline) ->
     return {}
 
 
-# --- the record -----------------------------------------------------------------------------------
+# --- the record ---------------------------------------------------------------------------------
 
 
 def _may_write(actor: Actor, row: SessionRow, epoch: int) -> None:
@@ -220,4 +220,3 @@ async def finish_wrapup(
     await desk.change(m.session, decide, by(actor))
     desk.line.wake()
     return {}
-

@@ -97,7 +97,7 @@ class Desk:
         self._tablet_missing: dict[str, float] = {}
         self._tablet_lost: set[str] = set()
 
-    # --- life -------------------------------------------------------------------------------------
+    # --- life ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Bind the bridge and start the loops. Open sessions of an earlier process go on."""
@@ -144,12 +144,12 @@ class Desk:
         while True:
             try:
                 await loop()
-            except Exception:  # noqa: BLE001 - a supervisor: the loop is logged and started again
+            except Exception:
                 log.exception("desk.loop_failed loop=%s", name)
                 metrics.LOOP_FAILURES.labels(loop=name).inc()
                 await asyncio.sleep(0.2)
 
-    # --- sockets ----------------------------------------------------------------------------------
+    # --- sockets ---------------------------------------------------------------------------------
 
     async def joined(self, stream: Stream, *, resumed: bool) -> None:
         """A page has a socket (again): presence, and what it should show."""
@@ -203,7 +203,7 @@ class Desk:
             if other is not stream:
                 self.hub.dismiss(other, "replaced", retry=False)
 
-    # --- the one way to change a session ------------------------------------------------------------
+    # --- the one way to change a session ---------------------------------------------------------
 
     async def change(
         self,
@@ -252,7 +252,7 @@ class Desk:
                 continue
         return await attempt()
 
-    # --- media --------------------------------------------------------------------------------------
+    # --- media -----------------------------------------------------------------------------------
 
     def _on_leg(self, event: LegEvent) -> None:
         """Called by the bridge, inside a datagram: note it and return."""
@@ -291,7 +291,7 @@ class Desk:
                 error.code,
             )
 
-    # --- time ---------------------------------------------------------------------------------------
+    # --- time ------------------------------------------------------------------------------------
 
     async def _keep_time(self) -> None:
         checked = self.now()
@@ -331,6 +331,7 @@ class Desk:
     async def _setup_overdue(self, row: SessionRow, *, leg_up: bool, here: bool) -> None:
         """No media in time. A clinician who waits for a rebooting tablet is not sent away."""
         if here and leg_up and not self.legs.seat(row.id, "tablet").up:
+
             async def wait_on(_conn: AsyncConnection, r: SessionRow, now: float) -> Step:
                 before = machine(r)
                 return Step(before, replace(before, deadline_at=now + 20), ())

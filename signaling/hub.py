@@ -1,8 +1,8 @@
 """Numbered streams between pages and the server, which outlive single sockets.
 
-A page makes a stream when it loads. Messages to it are numbered and kept (bounded), so that a socket
-which breaks loses nothing; commands from it are numbered too, and the answers are kept, so that a
-command which is sent twice happens once. No I/O here: a socket attaches an outlet and is fed text.
+A page makes a stream when it loads. Messages to it are numbered and kept (bounded), so that a
+socket which breaks loses nothing; commands from it are numbered too, and the answers are kept, so
+that a command which is sent twice happens once. No I/O here: a socket attaches an outlet.
 """
 
 from __future__ import annotations

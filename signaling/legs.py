@@ -34,7 +34,9 @@ class SeatState:
     @property
     def up(self) -> bool:
         """Connected, and something arrives, or its page said that it sends nothing on purpose."""
-        return self.connected and self.silent_since is None and (bool(self.flowing) or not self.sends)
+        return (
+            self.connected and self.silent_since is None and (bool(self.flowing) or not self.sends)
+        )
 
 
 class Legs:
@@ -79,7 +81,9 @@ class Legs:
             case LegEventKind.PATH_CHANGED:
                 pass
 
-    def stated(self, session_id: str, seat: str, muted: bool, camera: bool, quality: Quality) -> None:  # noqa: FBT001 - mirrors the message
+    def stated(
+        self, session_id: str, seat: str, muted: bool, camera: bool, quality: Quality
+    ) -> None:
         state = self.seat(session_id, seat)
         state.muted, state.camera, state.quality = muted, camera, quality
 

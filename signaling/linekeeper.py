@@ -161,9 +161,7 @@ class Linekeeper:
         return True
 
     async def _note(self, offer: OfferRow, kind: str, data: dict[str, object]) -> None:
-        await self._desk.note(
-            offer.session_id, kind, {"clinician": offer.clinician_id, **data}
-        )
+        await self._desk.note(offer.session_id, kind, {"clinician": offer.clinician_id, **data})
         metrics.OFFERS.labels(outcome=offer.state).inc()
 
     async def withdraw(self, session_id: str, reason: str) -> None:
@@ -193,7 +191,7 @@ class Linekeeper:
         await self._desk.note(action.session_id, "queue.nobody", {"reason": action.reason})
         return False
 
-    # --- reading ------------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------
 
     async def _snapshot(self) -> policy.Snapshot:
         desk = self._desk
@@ -256,18 +254,20 @@ class Linekeeper:
             id=person.id,
             provider_ids=frozenset({person.provider_id or ""}),
             tier=state.tier if state else None,
-            activity=policy.Activity(state.activity if state else "offline"),
-            presence=(
-                PresenceState.CONNECTED if state and state.present else PresenceState.LOST
-            ),
+            activity=policy.Activity(state.activity) if state else policy.Activity.OFFLINE,
+            presence=(PresenceState.CONNECTED if state and state.present else PresenceState.LOST),
             busy=bool(led),
             wrapping_up=led == {"wrap_up"},
-            cooldown_until=self._cooldown(person.id, ended),
+            cooldown_until=self._after_offers(person.id, ended, ("expired",)),
+            resting_until=self._after_offers(person.id, ended, ("declined", "undelivered")),
             licence_states=frozenset({person.licence_state} if person.licence_state else ()),
             licence_expires=person.licence_expires_at,
         )
 
-    def _cooldown(self, person_id: str, ended: list[OfferRow]) -> float:
+    def _after_offers(
+        self, person_id: str, ended: list[OfferRow], states: tuple[str, ...]
+    ) -> float:
+        """Until when a clinician's ended offers speak against ringing them again."""
         rules = self._desk.rules
         seconds = {
             "declined": rules.cooldown_declined,
@@ -278,7 +278,7 @@ class Linekeeper:
             (
                 (offer.ended_at or offer.sent_at) + seconds[offer.state]
                 for offer in ended
-                if offer.clinician_id == person_id and offer.state in seconds
+                if offer.clinician_id == person_id and offer.state in states
             ),
             default=0.0,
         )

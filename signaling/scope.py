@@ -26,7 +26,7 @@ def tablet_owns(actor: Actor, row: SessionRow) -> None:
 
 
 def leads(actor: Actor, row: SessionRow, epoch: int) -> None:
-    """Raises NoSuchSession for another provider's session, StaleEpoch for an assignment that is over."""
+    """Raises NoSuchSession for another provider's session, StaleEpoch when it is not mine now."""
     if row.provider_id != actor.provider_id:
         raise NoSuchSession
     if row.lead_id != actor.id or row.epoch != epoch:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from oncall.presence import PresenceState
 from oncall.roster import RosterEntry, on_call
 from records import assessments, chat, directory, offers, people, recommendations, sessions
+from records.people import RosterRow
 from records.sessions import SessionRow
 from signaling import wire
 from signaling.views import ClinicianState, Details, Picture, console_view, tablet_view
@@ -193,10 +194,22 @@ def _with(picture: Picture, session_id: str, details: Details) -> Picture:
 
 
 async def clinician_states(
-    desk: Desk, roster: list[RosterEntry], now: float
+    desk: Desk, roster: list[RosterRow], now: float
 ) -> dict[str, ClinicianState]:
     """Roster × activity × presence, for everybody on the roster or with a page open."""
-    tiers = on_call(roster, now)
+    entries = [
+        RosterEntry(
+            person_id=row.person_id,
+            provider_id=row.provider_id,
+            tier=row.tier,
+            days=row.days,
+            starts_minute=row.starts_minute,
+            ends_minute=row.ends_minute,
+            timezone=row.timezone,
+        )
+        for row in roster
+    ]
+    tiers = on_call(entries, now)
     live = await desk.live.snapshot(now)
     states = {}
     for person_id in {*tiers, *live}:

@@ -296,9 +296,7 @@ def handle(session: Session, item: Input, now: float) -> Step:
     return Step(session, after, tuple(events))
 
 
-def _apply(  # noqa: PLR0911 - one flat table of cases reads better than a tree
-    s: Session, item: Input, now: float
-) -> tuple[Session, list[TimelineEvent]]:
+def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineEvent]]:
     match item:
         case Alerted(who):
             return _alerted(s, who, now)

@@ -1,8 +1,8 @@
 """The WebSocket end point: bytes in and out of a stream, bounded in size, rate and time.
 
-Order of a socket's life: the Origin is checked before the upgrade; the first message must be `hello`
-within HELLO_SECONDS; the sign-in is checked for the page that it names; then commands are taken one
-at a time. Whatever a peer sends, the worst that happens is an `error` and the end of its own socket.
+A socket's life: the Origin is checked before the upgrade; the first message must be `hello` within
+HELLO_SECONDS; the sign-in is checked for the page that it names; then commands are taken one at a
+time. Whatever a peer sends, the worst that happens is an `error` and the end of its own socket.
 """
 
 from __future__ import annotations
@@ -112,7 +112,10 @@ class _Conversation:
     async def run(self) -> None:
         try:
             opened = await self._hello()
-        except (*self._desk.typed_errors, msgspec.DecodeError, TimeoutError) as error:
+        except (msgspec.DecodeError, TimeoutError) as error:
+            await self._refuse(error)
+            return
+        except self._desk.typed_errors as error:
             await self._refuse(error)
             return
         if opened is None:
@@ -206,7 +209,7 @@ class _Conversation:
             data = await self._desk.handle(stream, command)
         except self._desk.typed_errors as error:
             stream.answer(command.id, _error(command.id, error))
-        except Exception:  # noqa: BLE001 - the supervisor of one socket: one command fails, loudly
+        except Exception:
             log.exception("command.failed type=%s", type(command).__name__)
             stream.answer(
                 command.id,

@@ -131,9 +131,7 @@ async def choose_voice(
     return {}
 
 
-async def cancel(
-    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionCancel
-) -> dict[str, object]:
+async def cancel(desk: Desk, actor: Actor, _s: Stream, m: wire.SessionCancel) -> dict[str, object]:
     """End a session that nobody has; whoever rings for it is told at once."""
     row = await _feed(desk, actor, m.session, Cancelled(m.reason))
     desk.end_media(row.id)
@@ -158,9 +156,7 @@ async def hand_over(
     return {}
 
 
-async def take_back(
-    desk: Desk, actor: Actor, _s: Stream, m: wire.HandoverEnd
-) -> dict[str, object]:
+async def take_back(desk: Desk, actor: Actor, _s: Stream, m: wire.HandoverEnd) -> dict[str, object]:
     """The officer's PIN ends the hand-over; a wrong one is written down and changes nothing."""
     async with desk.db.read() as conn:
         row = await sessions.get(conn, m.session)

@@ -90,7 +90,7 @@ class Picture:
         )
 
 
-# --- the tablet -----------------------------------------------------------------------------------
+# --- the tablet ---------------------------------------------------------------------------------
 
 
 def tablet_view(
@@ -177,13 +177,13 @@ def _chat(details: Details) -> list[wire.ChatLine]:
     ]
 
 
-# --- the console ----------------------------------------------------------------------------------
+# --- the console --------------------------------------------------------------------------------
 
 
 def console_view(
     picture: Picture, person_id: str, session: SessionRow | None, tokens: Mapping[str, str]
 ) -> wire.ConsoleView:
-    """All that one clinician's console shows; `tokens` are the fencing tokens of their own offers."""
+    """All that one clinician's console shows; `tokens` are those of their own offers."""
     me = picture.directory.people[person_id]
     provider_id = me.provider_id or ""
     colleagues = picture.directory.clinicians(provider_id)

@@ -1,12 +1,12 @@
 """The messages of the WebSocket protocol, both ways; the single source of docs/protocol.md.
 
 Rules of this file:
-1. Every message is a tagged struct; unknown types, unknown fields and wrong types are refused whole.
+1. Every message is a tagged struct; unknown types and fields and wrong types are refused whole.
 2. Browser to server: `id` is 1, 2, 3 … within one stream. The server answers each with `ack` or
    `error` naming it in `re`. A repeated id gets its stored answer again and changes nothing.
 3. Server to browser: `n` is 1, 2, 3 … within one stream. A browser that reconnects names the last
    one it saw in `hello` and gets the rest, or a fresh snapshot when the rest is no longer kept.
-4. State travels as whole snapshots (`tablet`, `console`), so a lost edge can never leave a page wrong.
+4. State travels as whole snapshots (`tablet`, `console`), so a lost edge never leaves a page wrong.
 5. Times are UTC seconds since the epoch, as numbers.
 """
 
@@ -423,15 +423,6 @@ class CardDraft(Struct, frozen=True):
     acknowledged_at: float | None
 
 
-class FollowupView(Struct, frozen=True):
-    id: str
-    kind: str
-    owner: str
-    due_at: float
-    note: str
-    status: str
-
-
 class ConsoleSession(Struct, frozen=True):
     id: str
     code: str
@@ -468,7 +459,7 @@ class Option(Struct, frozen=True):
 
 
 class ConsoleView(ServerMessage, frozen=True, tag="console"):
-    """All that the clinician's console shows. `session` is the one that I lead, or owe a wrap-up."""
+    """All that the console shows. `session` is the one that I lead, or owe a wrap-up."""
 
     me: Me
     waiting: list[WaitingRow]
@@ -500,16 +491,7 @@ class Bye(ServerMessage, frozen=True, tag="bye"):
     retry: bool
 
 
-Event = (
-    Welcome
-    | Ack
-    | Error
-    | TabletView
-    | ConsoleView
-    | OfferGone
-    | MediaRebuild
-    | Bye
-)
+Event = Welcome | Ack | Error | TabletView | ConsoleView | OfferGone | MediaRebuild | Bye
 
 _hello = msgspec.json.Decoder(Hello)
 _command = msgspec.json.Decoder(Command)
@@ -523,7 +505,8 @@ def parse_hello(raw: str | bytes) -> Hello:
 
 def parse_command(raw: str | bytes) -> Command:
     """One later message. Raises msgspec.DecodeError or ValidationError; nothing is half-parsed."""
-    return _command.decode(raw)
+    command: Command = _command.decode(raw)
+    return command
 
 
 def encode(message: ServerMessage, n: int | None) -> str:

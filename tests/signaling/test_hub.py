@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from auth.actors import Actor
 from signaling.errors import OutOfOrder, TooMany
 from signaling.hub import KEPT_MESSAGES, KEPT_SECONDS, STREAMS_PER_ACTOR, Hub, Outlet
 from signaling.wire import Ack, Bye, MediaRebuild
-
 from tests.signaling.cast import clinician, tablet
 
 

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from signaling.errors import IllegalTransition
 from signaling.session import (
     LOST_SECONDS,
@@ -86,9 +87,7 @@ def test_a_lost_clinician_puts_the_session_back_in_line_with_a_new_epoch_and_its
 
 
 def test_a_clinician_who_comes_back_in_time_keeps_the_session() -> None:
-    session = run(
-        waiting(), (5, Accepted("dana")), (6, MediaFlowing()), (9, ClinicianLost(T0 + 8))
-    )
+    session = run(waiting(), (5, Accepted("dana")), (6, MediaFlowing()), (9, ClinicianLost(T0 + 8)))
     for item in (ClinicianBack(), MediaFlowing()):
         again = run(session, (15, item))
         assert (again.state, again.lead_id, again.deadline_at) == (State.CONNECTED, "dana", None)
