@@ -136,8 +136,9 @@ async def export_log(
 ) -> AsyncIterator[str]:
     """The log as CSV, in pieces; with `names` of officers and clinicians only by right.
 
-    `label` gives the words for a column's code. Permission is asked and the export is on record before the first piece. Await this, then iterate
-    over what it gives. Raises Forbidden, AuditFailed.
+    `label` gives the words for a column's code. Permission is asked and the export is on record
+    before the first piece. Await this, then iterate over what it gives. Raises Forbidden,
+    AuditFailed.
     """
     action = Action.LOG_EXPORT_NAMES if names else Action.LOG_EXPORT
     scope = await _scope(db, actor, action, now)

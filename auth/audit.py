@@ -132,7 +132,7 @@ async def _append(
     last = await head(conn)
     values: dict[str, object] = {
         "no": last.no + 1,
-        "at": now,
+        "at": float(now),  # as it comes back from the column, or the digest would differ
         "actor_kind": actor.kind if actor else "system",
         "actor_id": actor.id if actor else None,
         "action": action,

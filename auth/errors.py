@@ -152,11 +152,11 @@ class ShiftInUse(AuthError):
 
 
 class Forbidden(AuthError):
-    """The role does not allow this; nothing was done, and the try is on record."""
+    """The role does not allow this; nothing was done."""
 
     code = "forbidden"
     status = 403
-    sentence = "Your role does not allow this. The try was recorded."
+    sentence = "Your role does not allow this."
 
 
 class NoSuchRecord(AuthError):

@@ -153,6 +153,11 @@ async def test_a_kept_head_agrees_with_the_chain_that_grew_on(db: Database) -> N
     assert await _verify(db, kept) is None
 
 
+async def test_a_time_in_whole_seconds_is_chained_as_it_is_stored(db: Database) -> None:
+    await db.write(lambda conn: audit.record(conn, None, "a.b", "log", None, "failed", 5))
+    assert await _verify(db) is None
+
+
 async def test_entries_written_at_once_form_one_chain(db: Database) -> None:
     await asyncio.gather(*(_write(db, 3) for _ in range(10)))
     assert (await _head(db)).no == 30
