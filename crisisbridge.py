@@ -179,6 +179,7 @@ def demo(args: argparse.Namespace) -> int:
     codes: dict[str, str] = {}
 
     async def opening(services: Services) -> None:
+        folder.remove_card()  # of an earlier start; no card: not ready yet
         now = services.clock()
         await seed(services.db, folder.password(), now)
 
@@ -194,7 +195,6 @@ def demo(args: argparse.Namespace) -> int:
         folder.write_card(card(base_url, codes, folder.password(), lan_urls))
         print(welcome(base_url, codes, folder.password(), lan_urls), flush=True)
 
-    folder.remove_card()
     return start(settings, doors, opening, opened)
 
 

@@ -1,0 +1,29 @@
+"""axe-core on the page as it stands. It runs through the debugger, so the page's CSP stays on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+async def violations(page: Page, within: str = "html") -> list[str]:
+    """One line a violation: rule, what is wrong, and the first places where it is."""
+    await page.evaluate(SOURCE.read_text(encoding="utf-8") + "\n;0")
+    found: list[dict[str, Any]] = await page.evaluate(
+        """async ([within, tags]) => {
+            const done = await globalThis.axe.run(within, {
+                runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'],
+            });
+            return done.violations.map(({ id, help, nodes }) => ({
+                id, help, where: nodes.slice(0, 4).map((node) => node.target.join(' ')),
+            }));
+        }""",
+        [within, RULES],
+    )
+    return [f"{one['id']}: {one['help']} ({'; '.join(one['where'])})" for one in found]

@@ -1,0 +1,87 @@
+"""Chromium, one real profile a person: cookies, permissions and processes are not shared."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, Page, Playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    # A page in the background goes on as one in front: three people use one machine here.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+)
+
+
+def program() -> str:
+    """Where Chromium is: as named, or the system's."""
+    named = os.environ.get("CHROMIUM")
+    found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
+    assert found, "Chromium is missing: make test installs it"
+    return found
+
+
+class People:
+    """Browsers by person's name; each has a profile of its own that outlives a reload."""
+
+    def __init__(self, playwright: Playwright, folder: Path) -> None:
+        self._playwright = playwright
+        self._folder = folder
+        self._open: dict[str, BrowserContext] = {}
+        self.errors: dict[str, list[str]] = {}
+
+    async def page(
+        self,
+        name: str,
+        *,
+        size: tuple[int, int] = (1366, 768),
+        flags: Sequence[str] = (),
+        **options: Any,
+    ) -> Page:
+        """A page in the browser of `name`; the browser is started when it is not there."""
+        if name not in self._open:
+            context = await self._playwright.chromium.launch_persistent_context(
+                self._folder / name,
+                executable_path=program(),
+                headless=True,
+                args=[*FLAGS, *flags],
+                viewport={"width": size[0], "height": size[1]},
+                **options,
+            )
+            self._open[name] = context
+            self.errors[name] = []
+            context.on("weberror", lambda error: self.errors[name].append(str(error.error)))
+            context.on("console", lambda message: self._note(name, message.type, message.text))
+            return context.pages[0] if context.pages else await context.new_page()
+        return await self._open[name].new_page()
+
+    def _note(self, name: str, kind: str, text: str) -> None:
+        if kind == "error":
+            self.errors[name].append(text)
+
+    async def close(self, name: str) -> None:
+        """Close one person's browser, as shutting the laptop does. The profile stays."""
+        context = self._open.pop(name, None)
+        if context is not None:
+            await context.close()
+
+    async def close_all(self) -> None:
+        for name in list(self._open):
+            await self.close(name)

@@ -1,0 +1,143 @@
+"""Starts the real product as its own process, the way `make demo` does, and waits for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody uses now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def wait_until(what: str, look: Callable[[], T | None], seconds: float = 10.0) -> T:
+    """Look again and again until there is something; TimeoutError names what was missing."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not come within {seconds:g} s")
+        time.sleep(0.05)
+
+
+def get(url: str, seconds: float = 5.0) -> tuple[int, str]:
+    """Status and text of a page; (0, "") when nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+class Demo:
+    """`crisisbridge demo` in a process of its own, on a free port and a folder of its own."""
+
+    def __init__(self, folder: Path, port: int | None = None, *arguments: str) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.arguments = arguments
+        self.card: dict[str, Any] = {}
+        self._process: subprocess.Popen[str] | None = None
+        self._log = folder.with_name(folder.name + ".log")
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def spawn(self) -> subprocess.Popen[str]:
+        """Start the process without waiting for it."""
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CRISISBRIDGE_", "PYTHON"))
+        }
+        environment |= {
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}",
+            "PYTHONSAFEPATH": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        command = [sys.executable, "-m", "crisisbridge", "demo", "--port", str(self.port)]
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [*command, "--data", str(self.folder), *self.arguments],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        return self._process
+
+    def start(self) -> Demo:
+        """Start, and wait until it says that it is ready."""
+        process = self.spawn()
+        card = self.folder / "demo.json"
+
+        def ready() -> bool:
+            if process.poll() is not None:
+                raise RuntimeError(f"the demo ended at once:\n{self.output()}")
+            return card.exists() and get(f"{self.base_url}/readyz")[0] == 200
+
+        try:
+            wait_until("the demo", ready, START_SECONDS)
+        except TimeoutError:
+            self.kill()
+            raise TimeoutError(f"the demo was never ready:\n{self.output()}") from None
+        self.card = json.loads(card.read_text(encoding="utf-8"))
+        return self
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Ask the process to end; its exit code. Kills what does not listen."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """As the power going: no clean-up, nothing said."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+    def output(self) -> str:
+        """All that the process has printed so far."""
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
