@@ -27,6 +27,7 @@ from auth.errors import AuthError
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
 from media import Bridge, BridgeSettings, LegEvent, MediaError
+from oncall.policy import Rules
 from records import schema
 from records.crypto import Vault
 from records.engine import Database, upgrade
@@ -78,7 +79,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
                     "Serve it on this machine only, or start with an empty database."
                 )
         tokens = Tokens(settings.secret.reveal())
-        desk = Desk(db, vault, bridge_of(settings), time.time, still_welcome)
+        desk = Desk(db, vault, bridge_of(settings), time.time, still_welcome, rules_of(settings))
         stack.push_async_callback(desk.close)
         yield Services(
             settings=settings, db=db, vault=vault, tokens=tokens, desk=desk, clock=time.time
@@ -93,6 +94,17 @@ def bridge_of(settings: Settings) -> Callable[[Callable[[LegEvent], None]], Brid
         public_addresses=settings.media_public_addresses,
     )
     return lambda on_event: Bridge(configured, on_event)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The queue's rules, with the times that can be set."""
+    return Rules(
+        round_seconds=settings.ring_seconds,
+        second_tier_after=settings.second_tier_seconds,
+        nobody_after=settings.nobody_seconds,
+        nobody_every=settings.nobody_seconds,
+        partner_after=settings.partner_seconds,
+    )
 
 
 async def still_welcome(conn: AsyncConnection, actor: Actor) -> bool:

@@ -13,44 +13,26 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-T = TypeVar("T")
+from signaling.sensitive import Sensitive
+
+__all__ = [
+    "Described",
+    "Sensitive",
+    "Settings",
+    "SettingsError",
+    "describe",
+    "is_loopback",
+    "load",
+    "unfit_to_serve",
+    "with_changes",
+]
 
 PREFIX = "CRISISBRIDGE_"
 CONFIG = PREFIX + "CONFIG"  # names the TOML file; not a setting itself
 SHORTEST_SECRET = 32
-
-
-class Sensitive(Generic[T]):
-    """A value that never shows itself in logs, errors or JSON. Reading takes `.reveal()`."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: T) -> None:
-        self._value = value
-
-    def reveal(self) -> T:
-        """The value itself; every use of this is a place to look at in a review."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "REDACTED"
-
-    __str__ = __repr__
-
-    def __format__(self, _spec: str) -> str:
-        return "REDACTED"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sensitive) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash((Sensitive, self._value))
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a sensitive value is not written anywhere")
 
 
 class SettingsError(Exception):
@@ -271,6 +253,20 @@ class Settings:
         "A proxy in front ends TLS and sets X-Forwarded-For and X-Forwarded-Proto.",
         default=False,
     )
+    ring_seconds: float = _setting(
+        _number(5, 120), "Seconds that a clinician has to answer an offer.", default=20.0
+    )
+    second_tier_seconds: float = _setting(
+        _number(5, 600), "Age of a waiting session when the second tier joins.", default=30.0
+    )
+    nobody_seconds: float = _setting(
+        _number(10, 600),
+        "Age when the tablet shows the plan for nobody, and how often it is repeated.",
+        default=60.0,
+    )
+    partner_seconds: float = _setting(
+        _number(10, 1800), "Age when the phone and the partner service are offered.", default=120.0
+    )
     drain_seconds: float = _setting(
         _number(0, 600), "Seconds that a stopping server gives its pages to say goodbye.", default=3
     )
@@ -431,6 +427,19 @@ def _conflicts(values: Mapping[str, Any]) -> list[str]:
     if translated and len(translated) != len(own):
         problems.append(
             f"{PREFIX}MEDIA_PUBLIC_ADDRESSES needs one address for each of {PREFIX}MEDIA_ADDRESSES."
+        )
+    ages = [
+        values.get(name, default)
+        for name, default in (
+            ("second_tier_seconds", 30.0),
+            ("nobody_seconds", 60.0),
+            ("partner_seconds", 120.0),
+        )
+    ]
+    if ages != sorted(ages):
+        problems.append(
+            f"{PREFIX}SECOND_TIER_SECONDS, {PREFIX}NOBODY_SECONDS and {PREFIX}PARTNER_SECONDS "
+            "must follow each other in time."
         )
     return problems
 

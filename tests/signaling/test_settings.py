@@ -139,3 +139,8 @@ def test_every_setting_says_what_it_is() -> None:
         assert one.help.endswith(".")
         assert one.default
         assert one.env == f"CRISISBRIDGE_{one.name.upper()}"
+
+
+def test_the_escalation_s_steps_follow_each_other() -> None:
+    said = problems(GOOD | {"CRISISBRIDGE_SECOND_TIER_SECONDS": "90"})
+    assert "must follow each other in time" in said
