@@ -1,5 +1,7 @@
 """Lock after failures (CJIS 5.9.5): 5 within 15 minutes, until an administrator releases.
 
+The count starts anew only after 15 minutes without a try, not at the end of a fixed quarter of an
+hour: so no 5 failures within any 15 minutes go by, at the price of being stricter than the rule.
 A try is counted before it is checked, so that many tries at once cannot slip past the count; a
 success takes the count back. A lock stops new sign-ins and PIN checks only: it never ends a running
 sign-in, shift or call. Password and PIN of a person share one count.
@@ -26,7 +28,7 @@ class Tries:
     """The recent tries of one name. Times are UTC epoch seconds."""
 
     count: int = 0
-    since: float | None = None
+    since: float | None = None  # the newest try that was admitted
     locked_at: float | None = None
 
 
@@ -38,7 +40,7 @@ def admit(tries: Tries, now: float) -> Tries | None:
         return Tries(1, now)
     if tries.count >= FAILURES:
         return None  # others are being checked at this moment
-    return replace(tries, count=tries.count + 1)
+    return Tries(tries.count + 1, now)
 
 
 def fail(tries: Tries, now: float) -> Tries:

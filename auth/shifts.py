@@ -134,7 +134,9 @@ async def _check(
 
 
 async def _check_out(conn: AsyncConnection, tablet: Actor, person_id: str, now: float) -> str:
-    shift = schema.shift
+    shift, place = schema.shift, schema.tablet
+    # PostgreSQL: two check-outs of one tablet at once happen one after the other.
+    await conn.execute(select(place.c.id).where(place.c.id == tablet.id).with_for_update())
     open_shifts = await conn.execute(
         select(shift).where(
             shift.c.ended_at.is_(None),

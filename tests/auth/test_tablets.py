@@ -251,6 +251,18 @@ async def test_another_officer_takes_the_tablet_over(db: Database, tokens: Token
     assert (await _who(db, tokens, token)).officer_id == "relief_home"
 
 
+async def test_check_outs_at_once_leave_one_officer_on_the_tablet(
+    db: Database, tokens: Tokens
+) -> None:
+    token, tablet = await _enrolled(db, tokens)
+    officers = ["officer_home", "relief_home"] * 3
+    await asyncio.gather(*(start_shift(db, tablet, one, PIN, NOW) for one in officers))
+    assert (await _who(db, tokens, token)).officer_id in officers
+    async with db.read() as conn:
+        running = await conn.execute(select(schema.shift).where(schema.shift.c.ended_at.is_(None)))
+        assert len(running.all()) == 1
+
+
 async def test_an_officer_who_moves_to_another_tablet_leaves_the_first(
     db: Database, tokens: Tokens
 ) -> None:
