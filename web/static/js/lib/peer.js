@@ -61,6 +61,8 @@ export class Peer {
     this.reading = null;
     this.packets = 0;
     this.packetsAt = 0;
+    this.frames = 0; // decoded since start, over all generations
+    this.framesBefore = 0; // of the generations that are gone
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.verdict = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -203,6 +205,7 @@ export class Peer {
     this.describeAgain = false;
     this.reading = null;
     this.packets = 0;
+    this.framesBefore = this.frames;
     const pc = new RTCPeerConnection({ iceServers: this.options.iceServers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
     this.pc = pc;
     const sound = pc.addTransceiver(this.microphone ?? "audio", { direction: "sendrecv" });
@@ -314,8 +317,9 @@ export class Peer {
   async #watch() {
     const pc = this.pc;
     if (!pc || pc.connectionState !== "connected") return;
-    const { packets } = read((await pc.getStats()).values(), 0);
+    const { packets, framesDecoded } = read((await pc.getStats()).values(), 0);
     if (pc !== this.pc) return;
+    this.frames = this.framesBefore + framesDecoded;
     const now = performance.now();
     if (packets !== this.packets) {
       this.packets = packets;

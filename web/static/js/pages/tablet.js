@@ -3,6 +3,7 @@
 import { assertive } from "../lib/announce.js";
 import { readiness } from "../lib/devices.js";
 import { boot, find } from "../lib/dom.js";
+import { warm } from "../lib/icons.js";
 import { has, t } from "../lib/i18n.js";
 import { Line, WireError, randomKey } from "../lib/socket.js";
 import * as sounds from "../lib/sounds.js";
@@ -20,6 +21,7 @@ import { MAX_TILES } from "../tablet/vocabulary.js";
 
 /** @type {ReturnType<typeof boot<{ officers?: { id: string, name: string }[], ice_servers?: RTCIceServer[] }>>} */
 const given = boot();
+const NOT_OURS = new Set(["not-enrolled", "not-signed-in", "tablet-revoked", "revoked", "login-expired", "wrong-role"]);
 const LATER = "tablet.later"; // survives a reload of this page, not more
 const wakeLock = new WakeLock();
 const pin = new PinPad();
@@ -89,7 +91,10 @@ function ringback() {
 function receive(message) {
   if (message.type === "tablet") take(message);
   else if (message.type === "media.rebuild") media.rebuild();
-  else if (message.type === "error") trouble(new WireError(message.code, message.message));
+  else if (message.type === "error" && NOT_OURS.has(message.code)) {
+    line.close();
+    location.assign("/enrol");
+  } else if (message.type === "error") trouble(new WireError(message.code, message.message));
 }
 
 /** @param {TabletView} view */
@@ -361,6 +366,7 @@ async function lookAtDevices() {
 navigator.mediaDevices?.addEventListener("devicechange", () => { void lookAtDevices(); });
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void lookAtDevices(); });
 void lookAtDevices();
+warm();
 line.start();
 setInterval(draw, 500);
 draw();

@@ -302,7 +302,9 @@ export class TabletMedia {
   #countFrames() {
     const video = this.video;
     setInterval(() => {
-      const frames = video.srcObject ? video.getVideoPlaybackQuality().totalVideoFrames : 0;
+      // Firefox counts only what an element on screen paints, so the decoder's own count stands in.
+      const painted = video.srcObject ? video.getVideoPlaybackQuality().totalVideoFrames : 0;
+      const frames = Math.max(painted, this.peer?.frames ?? 0);
       if (video.dataset["frames"] !== String(frames)) video.dataset["frames"] = String(frames);
     }, 500);
   }
