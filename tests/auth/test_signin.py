@@ -182,6 +182,23 @@ async def test_a_locked_person_stays_out_with_the_right_password_until_released(
     assert (await _sign_in(db, tokens, now=NOW + 24 * HOUR)).actor.id == "clinician_home"
 
 
+async def test_a_right_password_that_was_being_checked_when_the_lock_fell_does_not_get_in(
+    db: Database, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = passwords.verify
+
+    async def lock_falls_meanwhile(stored: str | None, secret: str) -> bool:
+        right = await genuine(stored, secret)
+        await _change(db, locked_at=NOW)
+        return right
+
+    monkeypatch.setattr(passwords, "verify", lock_falls_meanwhile)
+    with pytest.raises(Locked):
+        await _sign_in(db, tokens)
+    async with db.read() as conn:
+        assert await conn.scalar(select(func.count()).select_from(schema.login)) == 0
+
+
 async def test_a_lock_does_not_end_a_running_sign_in(db: Database, tokens: Tokens) -> None:
     signed = await _sign_in(db, tokens)
     for number in range(6):
