@@ -6,6 +6,7 @@ It changes nothing: no migration, no file that stays.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import socket
@@ -137,12 +138,8 @@ def web_port(settings: Settings) -> Finding:
     try:
         with _bound(settings.host, settings.port, socket.SOCK_STREAM):
             return Finding(Verdict.OK, f"Web port {settings.port} is free")
-    except OSError:
-        return Finding(
-            Verdict.WARN,
-            f"Web port {settings.port} cannot be taken",
-            "Fine if the server is running; otherwise stop the other program.",
-        )
+    except OSError as error:
+        return _untaken(f"Web port {settings.port}", error)
 
 
 def media(address: str, port: int) -> Finding:
@@ -161,11 +158,21 @@ def media(address: str, port: int) -> Finding:
                     return Finding(Verdict.FAIL, what, "Something else answers on this port.")
     except TimeoutError:
         return Finding(Verdict.FAIL, what, "A firewall on this machine drops UDP; allow this port.")
-    except OSError:
-        return Finding(
-            Verdict.WARN, f"{what} cannot be taken", "Fine if the server is running; see above."
-        )
+    except OSError as error:
+        return _untaken(what, error)
     return Finding(Verdict.OK, what)
+
+
+def _untaken(what: str, error: OSError) -> Finding:
+    if error.errno == errno.EADDRINUSE:
+        return Finding(
+            Verdict.WARN,
+            f"{what} is taken",
+            "Fine if that is this server, running; otherwise stop the other program.",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return Finding(Verdict.FAIL, what, "This machine has no such address.")
+    return Finding(Verdict.FAIL, what, "The server's user may not take it; choose one above 1023.")
 
 
 def clock(now: float) -> Finding:

@@ -1,0 +1,153 @@
+"""The doctor: finds what is wrong, says what to do, changes nothing."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from records.engine import upgrade
+from signaling.settings import Settings, load
+from web import doctor
+from web.dev import certificate
+from web.doctor import Finding, Verdict
+
+GOOD = {"CRISISBRIDGE_SECRET": "fine-and-long-0123456789-abcdefghijk"}
+
+
+def settings(tmp_path: Path, **more: str) -> Settings:
+    environ = {f"CRISISBRIDGE_{name.upper()}": value for name, value in more.items()}
+    return load(
+        GOOD | {"CRISISBRIDGE_DATA_DIR": str(tmp_path / "data"), "CRISISBRIDGE_PORT": "0"}
+        | {"CRISISBRIDGE_MEDIA_ADDRESSES": "127.0.0.1", "CRISISBRIDGE_MEDIA_PORT": "0"} | environ
+    )  # fmt: skip
+
+
+def report(*findings: Finding) -> tuple[int, str]:
+    out = io.StringIO()
+    return doctor.report(iter(findings), out), out.getvalue()
+
+
+def test_a_machine_that_has_all_it_needs_is_ready_and_nothing_is_made(tmp_path: Path) -> None:
+    out = io.StringIO()
+    assert doctor.report(doctor.examine(settings(tmp_path), offline=True), out) == 0
+    assert out.getvalue().endswith("Ready.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_says_what_to_do_and_fails_the_report() -> None:
+    code, said = report(Finding(Verdict.OK, "one"), Finding(Verdict.FAIL, "two", "Do this."))
+    assert code == 1
+    assert "FAIL  two\n      → Do this.\n" in said
+    assert report(Finding(Verdict.WARN, "three", "Look."))[0] == 0
+
+
+def test_settings_that_may_not_be_served_are_a_failure(tmp_path: Path) -> None:
+    findings = list(doctor.configuration(settings(tmp_path, host="0.0.0.0")))
+    assert findings
+    assert all(one.verdict is Verdict.FAIL and one.todo for one in findings)
+
+
+def test_a_folder_or_key_that_others_can_read_is_found(tmp_path: Path) -> None:
+    one = settings(tmp_path)
+    one.data_dir.mkdir(mode=0o755)
+    one.data_dir.chmod(0o755)
+    assert doctor.folder(one.data_dir).verdict is Verdict.WARN
+    one.data_dir.chmod(0o700)
+    assert doctor.folder(one.data_dir).verdict is Verdict.OK
+    one.key_file.write_text("00")
+    one.key_file.chmod(0o644)
+    assert doctor.key_file(one).verdict is Verdict.FAIL
+    one.key_file.chmod(0o600)
+    assert doctor.key_file(one).verdict is Verdict.OK
+
+
+def test_a_database_is_current_old_or_out_of_reach(tmp_path: Path) -> None:
+    one = settings(tmp_path)
+    one.data_dir.mkdir()
+    assert doctor.database(one).verdict is Verdict.OK
+    (one.data_dir / "crisisbridge.db").touch()
+    assert doctor.database(one).verdict is Verdict.WARN
+    upgrade(one.database)
+    assert "current" in doctor.database(one).what
+    nowhere = settings(tmp_path, database_url="postgresql://nobody:hunter2@127.0.0.1:1/none")
+    found = doctor.database(nowhere)
+    assert found.verdict is Verdict.FAIL
+    assert "hunter2" not in found.what + found.todo
+
+
+def test_a_media_port_makes_a_round_trip_or_is_taken() -> None:
+    assert doctor.media("127.0.0.1", 0).verdict is Verdict.OK
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert doctor.media("127.0.0.1", taken.getsockname()[1]).verdict is Verdict.WARN
+
+
+def test_an_address_that_is_not_of_this_machine_is_found() -> None:
+    found = doctor.media("192.0.2.200", 0)
+    assert found.verdict is Verdict.FAIL
+    assert "no such address" in found.todo
+
+
+def test_a_clock_in_the_past_is_found() -> None:
+    assert doctor.clock(0.0).verdict is Verdict.FAIL
+    assert doctor.clock(time.time()).verdict is Verdict.OK
+
+
+def test_a_certificate_is_good_soon_over_over_or_broken(tmp_path: Path) -> None:
+    def verdict(age_days: float) -> Verdict:
+        (tmp_path / "tls.pem").unlink(missing_ok=True)
+        certificate.context(tmp_path, ["127.0.0.1"], time.time() - age_days * 86400)
+        path = str(tmp_path / "tls.pem")
+        (found,) = doctor.certificate(settings(tmp_path, tls_cert=path, tls_key=path))
+        return found.verdict
+
+    assert verdict(0) is Verdict.OK
+    assert verdict(390) is Verdict.WARN
+    assert verdict(400) is Verdict.FAIL
+    broken = str(tmp_path / "broken.pem")
+    Path(broken).write_text("nothing")
+    (found,) = doctor.certificate(settings(tmp_path, tls_cert=broken, tls_key=broken))
+    assert found.verdict is Verdict.FAIL
+
+
+@contextmanager
+def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
+    """A UDP server that answers one datagram."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(10)
+
+        def serve() -> None:
+            asked, sender = sock.recvfrom(1500)
+            sock.sendto(answer(asked), sender)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield sock.getsockname()[1]
+        thread.join(10)
+
+
+def test_a_relay_that_answers_is_told_from_something_else() -> None:
+    def stun(asked: bytes) -> bytes:
+        assert struct.unpack("!HHI", asked[:8]) == (0x0001, 0, 0x2112A442)
+        return struct.pack("!HH", 0x0101, 0) + asked[4:20]
+
+    with answering(stun) as port:
+        assert doctor.relay(f"turn:127.0.0.1:{port}?transport=udp").verdict is Verdict.OK
+    with answering(lambda _: b"hello") as port:
+        found = doctor.relay(f"turn:127.0.0.1:{port}")
+        assert found.verdict is Verdict.FAIL
+        assert "Something else" in found.todo
+
+
+@pytest.mark.parametrize("url", ["turn:127.0.0.1:1?transport=tcp", "turns:127.0.0.1:1"])
+def test_a_relay_that_is_not_there_is_a_failure(url: str) -> None:
+    assert doctor.relay(url).verdict is Verdict.FAIL
