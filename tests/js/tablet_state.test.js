@@ -87,7 +87,7 @@ test("only a session that goes on keeps the leg up", () => {
 
 /** @param {Partial<TabletSession> | null} changes @param {Partial<TabletView>} [more] @param {boolean} [online] */
 const words = (changes, more = {}, online = true) => connectingWords({
-  view: view({ session: changes && session(changes), ...more }), local: FRESH, online, names: (names) => names.join(" and "),
+  view: view({ session: changes && session(changes), ...more }), local: FRESH, online, names: (names) => names.join(" and "), number: "605-555-0100",
 });
 
 test("the words follow the server's step and end in a number to call", () => {
@@ -110,6 +110,8 @@ test("nobody being alerted is never said to be an alert", () => {
 test("a press without network says so, and whom to call", () => {
   const lost = words(null, {}, false);
   assert.deepEqual([lost.words, lost.number], ["tablet.status.no_network", "605-555-0188"]);
+  const unseen = connectingWords({ view: null, local: FRESH, online: false, names: String, number: "605-555-0100" });
+  assert.equal(unseen.number, "605-555-0100"); // the page was loaded with it
 });
 
 test("a re-queued session says what was lost and to stay, and a joining one who comes", () => {

@@ -19,7 +19,11 @@ import { MAX_TILES } from "../tablet/vocabulary.js";
 /** @typedef {import("../lib/wire.js").PageMessage} PageMessage */
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 
-/** @type {ReturnType<typeof boot<{ officers?: { id: string, name: string }[], ice_servers?: RTCIceServer[] }>>} */
+/**
+ * @typedef {{ agency: string, unit: string, regionalLine: string, providerLine: string,
+ *   officers: { id: string, name: string }[], iceServers: RTCIceServer[] }} TabletBoot
+ */
+/** @type {import("../lib/dom.js").Boot & TabletBoot} */
 const given = boot();
 const NOT_OURS = new Set(["not-enrolled", "not-signed-in", "tablet-revoked", "revoked", "login-expired", "wrong-role"]);
 const LATER = "tablet.later"; // survives a reload of this page, not more
@@ -40,7 +44,7 @@ const line = new Line({
   },
 });
 const media = new TabletMedia({
-  line, session: () => openSession(model.view), iceServers: given.ice_servers ?? [], changed: () => draw(),
+  line, session: () => openSession(model.view), iceServers: given.iceServers, changed: () => draw(),
 });
 
 /** @type {import("../tablet/render.js").Model} */
@@ -49,7 +53,7 @@ const model = {
   local: { ...FRESH, later: sessionStorage.getItem(LATER) },
   line: "connecting",
   dismissed: null,
-  officers: given.officers ?? [],
+  given,
   media,
   now: Date.now() / 1000,
   tiles: [],
@@ -290,7 +294,7 @@ on("#device-retry", () => { void media.again(); });
 on("#problem-close", () => { model.problem = null; draw(); });
 on("#skip-checkout", () => know({ skipCheckout: true }));
 onEach("#officers", "officer", (id) => pin.ask({
-  title: t("tablet.pin.checkout", { name: model.officers.find((one) => one.id === id)?.name ?? "" }),
+  title: t("tablet.pin.checkout", { name: given.officers.find((one) => one.id === id)?.name ?? "" }),
   hint: t("tablet.pin.checkout.hint"),
   check: (typed) => startShift(given.csrf, id, typed, () => model.view?.officer !== null),
 }));

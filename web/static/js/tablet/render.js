@@ -18,7 +18,8 @@ import { cardToShow, connectingWords, differs, openSession, outcomeFor, peerWord
  * @property {import("./state.js").Local} local
  * @property {import("../lib/socket.js").LineState} line
  * @property {string | null} dismissed  why the server sent this page away for good
- * @property {readonly { id: string, name: string }[]} officers
+ * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[] }} given
+ *   what the page was loaded with: right even when the server cannot be reached
  * @property {import("./media.js").TabletMedia} media
  * @property {number} now  the server's clock
  * @property {readonly string[]} tiles  tapped, as shown at once
@@ -89,17 +90,16 @@ function phoneLink(link, number) {
 }
 
 /** @param {Model} model @param {string} screen */
-function renderFrame({ view }, screen) {
-  setText(at.unitLabel, view?.unit ?? "");
-  setText(at.agency, view?.agency ?? "");
+function renderFrame({ view, given }, screen) {
+  setText(at.unitLabel, view?.unit ?? given.unit);
+  setText(at.agency, view?.agency ?? given.agency);
   setText(at.officer, view ? (view.officer ? t("tablet.officer.on_shift", { name: view.officer }) : t("tablet.officer.nobody")) : "");
   at.shiftEnd.hidden = !(view?.officer && screen === "ready");
   at.lifeline.hidden = screen === "handed-over" || screen === "give-back";
   at.unit.hidden = at.lifeline.hidden;
-  if (!view) return;
-  phoneLink(at.providerLine, view.provider_line);
-  phoneLink(at.regionalLine, view.regional_line);
-  phoneLink(at.phoneNumber, view.provider_line);
+  phoneLink(at.providerLine, view?.provider_line ?? given.providerLine);
+  phoneLink(at.regionalLine, view?.regional_line ?? given.regionalLine);
+  phoneLink(at.phoneNumber, view?.provider_line ?? given.providerLine);
   setText(at.phoneCode, openSession(view)?.code ?? "");
 }
 
@@ -127,7 +127,7 @@ function deviceProblem({ microphoneProblem, cameraProblem }) {
 }
 
 /** @param {Model} model */
-function renderCheckout({ officers }) {
+function renderCheckout({ given: { officers } }) {
   fill(at.officers, officers.map((one) => one.id).join() || "none", () => officers.length === 0
     ? [el("p", { class: "muted", text: t("tablet.checkout.nobody") })]
     : officers.map((one) => el("button", { type: "button", class: "button button--large officers__one", dataset: { officer: one.id } }, icon("person"), one.name)));
@@ -155,7 +155,7 @@ function renderReady({ view, line, local, devices }) {
 function renderConnecting(model) {
   const { view, local, line } = model;
   const session = openSession(view);
-  const words = connectingWords({ view, local, online: line === "open", names: list });
+  const words = connectingWords({ view, local, online: line === "open", names: list, number: model.given.providerLine });
   at.progress.dataset["tone"] = words.tone;
   const status = t(words.words, words.values);
   if (at.status.textContent !== status) setText(at.status, status);

@@ -101,24 +101,25 @@ export function differs(actual, recommended) {
  */
 
 /**
- * @param {{ view: TabletView | null, local: Local, online: boolean, names: (names: readonly string[]) => string }} given
+ * @param {{ view: TabletView | null, local: Local, online: boolean, names: (names: readonly string[]) => string, number: string }} given
+ *   number: the phone number to name when no snapshot has one
  * @returns {Words}
  */
-export function connectingWords({ view, local, online, names }) {
+export function connectingWords({ view, local, online, names, number: fallback }) {
   const open = openSession(view);
   /** @type {Record<string, string>} */
-  const values = { code: open?.code ?? "", number: view?.provider_line ?? "" };
+  const values = { code: open?.code ?? "", number: view?.provider_line ?? fallback };
   /** @param {string} words @param {string} next @param {"quiet" | "wait"} [tone] @param {string | null} [number] @returns {Words} */
   const say = (words, next, tone = "quiet", number = null) => ({
     words: `tablet.status.${words}`, next: `tablet.next.${next}`, values, number, tone,
   });
-  if (!open) return online ? say("starting", "starting") : say("no_network", "no_network", "wait", values["number"] || null);
+  if (!open) return online ? say("starting", "starting") : say("no_network", "no_network", "wait", values["number"] ?? null);
   if (open.test) return say("test", "test");
   const alerted = open.alerted;
   values["names"] = names(alerted);
   values["name"] = open.clinician ?? local.clinician ?? "";
   if (open.state === "answering") return say("joining", "joining");
-  if (open.step === "call-instead") return say("call_instead", "call_instead", "wait", view?.provider_line ?? null);
+  if (open.step === "call-instead") return say("call_instead", "call_instead", "wait", values["number"] ?? null);
   if (open.requeued) {
     return say(values["name"] ? "requeued" : "requeued_unnamed", alerted.length > 0 ? "requeued_alerting" : "requeued", "wait");
   }
