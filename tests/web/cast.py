@@ -1,0 +1,236 @@
+"""A server for these tests: the real pages over a real database, with a desk that only remembers.
+
+The people are the demo's cast, and a second program, provider and agency beside it that must stay
+out of sight.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth.actors import Actor
+from auth.passwords import hash_secret
+from auth.tablets import make_enrolment
+from auth.tokens import Tokens
+from records import directory, offers, people, schema, sessions
+from records.crypto import Vault
+from records.engine import Database
+from records.sessions import Event, NewSession, SessionRow
+from signaling.settings import Sensitive, Settings
+from web.app import create_app
+from web.dev import cast as demo
+from web.dev.seed import seed
+from web.services import Services
+
+NOW = 1_800_000_000.0
+PASSWORD = "calm river under stars"
+SECRET = "a secret of the tests, long enough to sign with"
+XSS = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+ORIGIN = "https://bridge.example.org"
+AWAY_MANAGER = demo.Member("per_amanda", "Amanda Away", "Amanda", "manager")
+AWAY_SUPERVISOR = demo.Member("per_sven", f"Sven {XSS}", XSS, "supervisor")
+AWAY_PEOPLE = (AWAY_MANAGER, AWAY_SUPERVISOR)
+AWAY = {"agency_id": "agy_away", "provider_id": "prv_away", "program_id": "prg_away"}
+
+
+class QuietDesk:
+    """What the pages need of the desk, without a bridge; it remembers what it was told."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.ready = True
+        self.draining = False
+        self.dismissed: list[tuple[str, str]] = []
+        self.changed: list[Actor] = []
+        self.screens = self
+        self.bridge = SimpleNamespace(totals=lambda: {"packets": 3})
+
+    async def dismiss_actor(self, actor_id: str, reason: str) -> None:
+        self.dismissed.append((actor_id, reason))
+
+    def tablet_changed(self, actor: Actor) -> None:
+        self.changed.append(actor)
+
+    async def picture(self) -> Any:
+        async with self._db.read() as conn:
+            who = await directory.read(conn)
+            await people.roster(conn)
+            await offers.open_offers(conn)
+        return SimpleNamespace(
+            directory=who,
+            clinicians={one.id: SimpleNamespace(tier=1) for one in demo.CLINICIANS},
+            tablets_online=frozenset({demo.UNIT_12.id}),
+            ready_clinicians=lambda provider: 2 if provider == demo.PROVIDER_ID else 0,
+        )
+
+
+@dataclass
+class Site:
+    """The running pages and what a test needs of them."""
+
+    client: TestClient[Any, Any]
+    services: Services
+    desk: QuietDesk
+    clock: list[float] = field(default_factory=lambda: [NOW])
+
+    async def csrf(self, path: str = "/sign-in") -> str:
+        """A form token for whoever this browser is on that page."""
+        text = await (await self.client.get(path)).text()
+        found = re.search(r'"csrf": ?"([^"]+)"', text)
+        assert found is not None, f"no form token on {path}"
+        return found[1]
+
+    async def post(
+        self, path: str, data: Mapping[str, str], page: str = "/sign-in", **headers: str
+    ) -> ClientResponse:
+        """Send a form as our own page does."""
+        token = await self.csrf(page)
+        return await self.client.post(
+            path,
+            data={"csrf": token, **data},
+            headers={"Origin": ORIGIN, **headers},
+            allow_redirects=False,
+        )
+
+    async def sign_in(self, member: demo.Member) -> None:
+        form = {"email": member.email, "password": PASSWORD, "next": ""}
+        response = await self.post("/sign-in", form)
+        assert response.status == 303, await response.text()
+
+    async def enrol(self, unit: demo.Unit = demo.UNIT_12) -> None:
+        now = self.clock[0]
+        code = await self.services.db.write(lambda conn: make_enrolment(conn, unit.id, now))
+        response = await self.json("/api/v1/enrol", {"code": code}, page="/enrol")
+        assert response.status == 200, await response.text()
+
+    async def json(self, path: str, body: object, page: str) -> ClientResponse:
+        token = await self.csrf(page)
+        return await self.client.post(
+            path, json=body, headers={"Origin": ORIGIN, "X-CSRF-Token": token}
+        )
+
+    async def session(self, **more: Any) -> SessionRow:
+        """A session of Unit 12, closed, as the demo's people would leave it; `more` changes it."""
+        changes: dict[str, Any] = {
+            "state": "closed",
+            "close_reason": "completed",
+            "lead_id": demo.DANA.id,
+            "alerted_at": NOW + 0.4,
+            "accepted_at": NOW + 8.0,
+            "media_at": NOW + 9.5,
+            "ended_at": NOW + 1300,
+            "closed_at": NOW + 1500,
+            "recommended_disposition": "remain_in_place",
+            "actual_disposition": "voluntary_transport",
+            "difference_reason": "person_declined",
+        } | more
+        place = {
+            key: changes.pop(key, own)
+            for key, own in (
+                ("agency_id", demo.AGENCY_ID),
+                ("provider_id", demo.PROVIDER_ID),
+                ("program_id", demo.PROGRAM_ID),
+                ("tablet_id", demo.UNIT_12.id),
+                ("officer_id", demo.SAM.id),
+                ("press_key", f"press-{id(changes)}-{self.clock[0]}"),
+                ("code", "482913"),
+            )
+        }
+        pressed = changes.pop("pressed_at", NOW)
+        test = changes.pop("test", False)
+
+        async def write(conn: AsyncConnection) -> SessionRow:
+            new = NewSession(shift_id=None, test=test, **place)
+            row, _ = await sessions.create(conn, new, pressed)
+            event = Event("offer.accepted", "person", demo.DANA.id, {"clinician": demo.DANA.id})
+            return await sessions.apply(conn, row, changes, [event], pressed + 8)
+
+        return await self.services.db.write(write)
+
+
+async def fill(folder: Path, url: str) -> None:
+    """The demo's cast in a fresh database, and the house next door."""
+    db = Database(url)
+    await db.start()
+    Vault.from_key_file(folder / "records.key")
+    await seed(db, PASSWORD, NOW)
+    password_hash = await hash_secret(PASSWORD)
+    await db.write(lambda conn: _away(conn, password_hash))
+    await db.close()
+
+
+def make_site(
+    folder: Path, db: Database, origin: str = ORIGIN, **more: Any
+) -> tuple[Services, QuietDesk, list[float]]:
+    """Services over this started database, with a clock that the test moves."""
+    clock = [NOW]
+    desk = QuietDesk(db)
+    chosen: dict[str, Any] = {"demo": True, "data_dir": folder, "cookie_secure": False, **more}
+    settings = Settings(secret=Sensitive(SECRET), public_origins=(origin,), **chosen)
+    services = Services(
+        settings=settings,
+        db=db,
+        vault=Vault.from_key_file(folder / "records.key"),
+        tokens=Tokens(SECRET),
+        desk=cast(Any, desk),
+        clock=lambda: clock[0],
+    )
+    return services, desk, clock
+
+
+async def open_site(folder: Path, db: Database, **more: Any) -> Site:
+    """The pages, served on a free port of this machine; close its client at the end."""
+    services, desk, clock = make_site(folder, db, **more)
+    client = TestClient(TestServer(create_app(services)))
+    await client.start_server()
+    return Site(client, services, desk, clock)
+
+
+async def _away(conn: AsyncConnection, password_hash: str) -> None:
+    await conn.execute(
+        insert(schema.agency).values(
+            id="agy_away",
+            name=f"Away {XSS}",
+            county="Elsewhere",
+            state="ND",
+            timezone="America/Denver",
+            regional_line="605-555-0190",
+            intake_tiles="[]",
+        )
+    )
+    await conn.execute(
+        insert(schema.provider).values(
+            id="prv_away", name="Away", timezone="America/Denver", bridge_line="605-555-0191"
+        )
+    )
+    await conn.execute(insert(schema.program).values(id="prg_away", name="Away"))
+    await conn.execute(insert(schema.coverage).values(**AWAY))
+    await conn.execute(
+        insert(schema.tablet).values(id="tab_away", agency_id="agy_away", label="Unit 99")
+    )
+    for member in AWAY_PEOPLE:
+        own = {"manager": "program_id", "supervisor": "provider_id", "clinician": "provider_id"}
+        column = own[member.role]
+        await conn.execute(
+            insert(schema.person).values(
+                id=member.id,
+                name=member.name,
+                short_name=member.short_name,
+                email=member.email,
+                password_hash=password_hash,
+                **{column: AWAY[column]},
+            )
+        )
+        await conn.execute(
+            insert(schema.role_grant).values(person_id=member.id, role=member.role, granted_at=NOW)
+        )

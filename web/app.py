@@ -1,0 +1,91 @@
+"""The web application: pages, JSON API, static files and the WebSocket."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from auth.policy import Action
+from signaling.socket import socket_handler
+from web import api, headers, health, i18n, live, manager, patterns, sign_in, tablets
+from web.assets import Assets
+from web.identity import for_socket
+from web.keys import ASKED, ASSETS, LIMITS, RENDERER, SERVICES, TEXTS
+from web.limits import Limits
+from web.middleware import language, outermost
+from web.render import Renderer
+from web.routes import Handler, Route, Who, add, origin_allowed
+from web.services import Services
+
+LARGEST_BODY = 64 * 1024  # bytes; the largest form is far below a tenth of this
+
+
+def routes(services: Services, assets: Assets) -> list[Route]:
+    """Every address of this server."""
+    table = [
+        Route("GET", "/", sign_in.landing, Who.ANYBODY),
+        Route("GET", "/sign-in", sign_in.form, Who.ANYBODY),
+        Route("POST", "/sign-in", sign_in.submit, Who.ANYBODY, limit="sign-in"),
+        Route("POST", "/sign-out", sign_in.leave, Who.PERSON),
+        Route("GET", "/enrol", sign_in.enrol_form, Who.ANYBODY),
+        Route("POST", "/enrol", sign_in.enrol_submit, Who.ANYBODY, limit="enrol"),
+        Route("POST", "/api/v1/enrol", api.enrol, Who.ANYBODY, limit="enrol"),
+        Route("GET", "/tablet", live.tablet, Who.TABLET, (Action.SESSION_OPEN,)),
+        Route(
+            "POST", "/api/v1/shift", api.start_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
+        ),
+        Route(
+            "POST", "/api/v1/shift/end", api.end_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
+        ),
+        Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
+        Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
+        Route("GET", "/manager/sessions.csv", manager.export, Who.PERSON, (Action.LOG_EXPORT,)),
+        Route(
+            "GET", "/manager/sessions/{id}", manager.session_page, Who.PERSON, (Action.RECORD_READ,)
+        ),
+        Route("GET", "/manager/tablets", tablets.listing, Who.PERSON, (Action.TABLET_READ,)),
+        Route(
+            "POST", "/manager/tablets/{id}/code", tablets.code, Who.PERSON, (Action.TABLET_MANAGE,)
+        ),
+        Route(
+            "POST",
+            "/manager/tablets/{id}/revoke",
+            tablets.revoke,
+            Who.PERSON,
+            (Action.TABLET_MANAGE,),
+        ),
+        Route("GET", "/api/v1/board", api.board, Who.PERSON, (Action.BOARD_READ,)),
+        Route("GET", "/ws", _socket(services), Who.ANYBODY, machine=True),
+        Route("GET", "/healthz", health.alive, Who.ANYBODY, machine=True),
+        Route("GET", "/readyz", health.ready, Who.ANYBODY, machine=True),
+        Route("GET", "/metrics", health.show_metrics, Who.ANYBODY, machine=True),
+        Route("GET", "/static/{build}/{name:.+}", assets.serve, Who.ANYBODY, machine=True),
+    ]
+    if services.settings.demo:
+        table.append(Route("GET", "/-/patterns", patterns.show, Who.ANYBODY))
+    return table
+
+
+def create_app(services: Services) -> web.Application:
+    """The application; it neither starts nor stops the services."""
+    app = web.Application(middlewares=[outermost, language], client_max_size=LARGEST_BODY)
+    assets = Assets()
+    app[SERVICES] = services
+    app[ASSETS] = assets
+    app[RENDERER] = Renderer(assets)
+    app[TEXTS] = i18n.load()
+    app[LIMITS] = Limits()
+    add(app, routes(services, assets))
+    fixed = headers.of(services.settings)
+
+    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(fixed)
+        response.headers.setdefault("Cache-Control", "no-store")
+        if ASKED in request:
+            response.headers["X-Request-Id"] = request[ASKED].id
+
+    app.on_response_prepare.append(prepare)
+    return app
+
+
+def _socket(services: Services) -> Handler:
+    return socket_handler(services.desk, for_socket, origin_allowed)

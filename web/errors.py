@@ -1,0 +1,83 @@
+"""Errors of the pages and the JSON API; same shape as every other package's errors."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WebError(Exception):
+    """Base of what the web layer itself refuses. The message is safe to show."""
+
+    code: ClassVar[str] = "web-error"
+    status: ClassVar[int] = 400
+    sentence: ClassVar[str] = "That did not work. Nothing was changed."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.sentence)
+
+
+class BadRequest(WebError):
+    """Not a form or JSON that this address takes; nothing was changed."""
+
+    code = "bad-request"
+    sentence = "The request was not understood. Nothing was changed."
+
+
+class PageNotFound(WebError):
+    """No page at this address."""
+
+    code = "page-not-found"
+    status = 404
+    sentence = "There is no page at this address."
+
+
+class MethodNotAllowed(WebError):
+    """The address is right, the method is not."""
+
+    code = "method-not-allowed"
+    status = 405
+    sentence = "This address does not take that kind of request."
+
+
+class TooLarge(WebError):
+    """The body is larger than anything that this server takes."""
+
+    code = "too-large"
+    status = 413
+    sentence = "That is too large. Nothing was changed."
+
+
+class WrongType(WebError):
+    """The body is neither a form nor JSON, whichever is asked for here."""
+
+    code = "wrong-type"
+    status = 415
+    sentence = "This kind of content is not taken here. Nothing was changed."
+
+
+class TooOften(WebError):
+    """Too many tries from one place; wait as long as Retry-After says."""
+
+    code = "too-often"
+    status = 429
+    sentence = "Too many tries from this place. Wait a minute and try again."
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class Internal(WebError):
+    """A mistake of ours; the request's number helps to find it in the log."""
+
+    code = "internal"
+    status = 500
+    sentence = "Something went wrong on our side. Try again; a running call is not affected."
+
+
+class NotReady(WebError):
+    """The server is starting or stopping."""
+
+    code = "not-ready"
+    status = 503
+    sentence = "The server is just starting or stopping. Try again in a moment."

@@ -1,0 +1,92 @@
+"""Who asks: cookies in and out. What a cookie is worth is decided in `auth`, on each use."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+from aiohttp import web
+
+from auth.actors import Actor
+from auth.errors import NotEnrolled, NotSignedIn
+from auth.signin import actor_for_login
+from auth.tablets import actor_for_tablet
+from signaling.settings import Settings
+from signaling.wire import Audience
+from web.keys import now_of, services_of, settings_of
+
+Cookie = Literal["cb_login", "cb_tablet", "cb_form", "cb_lang", "cb_theme"]
+YEAR = 365 * 86400
+_SAME_SITE = {"cb_login": "Lax", "cb_tablet": "Strict", "cb_form": "Strict", "cb_lang": "Lax"}
+
+
+def cookie_name(settings: Settings, cookie: Cookie) -> str:
+    """The name as sent: over TLS with the prefix that binds it to this host alone."""
+    return f"__Host-{cookie}" if settings.secure_cookies else cookie
+
+
+def read_cookie(request: web.Request, cookie: Cookie) -> str | None:
+    return request.cookies.get(cookie_name(settings_of(request), cookie))
+
+
+def set_cookie(
+    request: web.Request, response: web.StreamResponse, cookie: Cookie, value: str, max_age: int
+) -> None:
+    """Set one of our cookies; scripts never see it."""
+    settings = settings_of(request)
+    response.set_cookie(
+        cookie_name(settings, cookie),
+        value,
+        max_age=max_age,
+        path="/",
+        secure=settings.secure_cookies,
+        httponly=True,
+        samesite=_SAME_SITE[cookie],
+    )
+
+
+def clear_cookie(request: web.Request, response: web.StreamResponse, cookie: Cookie) -> None:
+    set_cookie(request, response, cookie, "", 0)
+
+
+def form_holder(request: web.Request) -> tuple[str, bool]:
+    """To whom the forms before sign-in belong: a random cookie; whether it is new."""
+    given = read_cookie(request, "cb_form") or ""
+    if 20 <= len(given) <= 64 and given.isascii():
+        return given, False
+    return secrets.token_urlsafe(24), True
+
+
+async def person_of(request: web.Request) -> Actor:
+    """The person who is signed in. Raises NotSignedIn, LoginExpired, Revoked."""
+    token = read_cookie(request, "cb_login")
+    if token is None:
+        raise NotSignedIn
+    services = services_of(request)
+    async with services.db.read() as conn:
+        return await actor_for_login(conn, services.tokens, token, now_of(request))
+
+
+async def tablet_of(request: web.Request) -> Actor:
+    """The enrolled tablet. Raises NotEnrolled, TabletRevoked."""
+    token = read_cookie(request, "cb_tablet")
+    if token is None:
+        raise NotEnrolled
+    services = services_of(request)
+    async with services.db.read() as conn:
+        return await actor_for_tablet(conn, services.tokens, token, now_of(request))
+
+
+async def for_socket(request: web.Request, audience: Audience) -> Actor:
+    """Who opens a WebSocket for this page: a tablet by its enrolment, a console by its sign-in."""
+    return await (tablet_of if audience == "tablet" else person_of)(request)
+
+
+def place_of(request: web.Request) -> str:
+    """Where a request comes from, for limits only: never logged and never kept."""
+    if settings_of(request).trust_proxy:
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        last = forwarded.rpartition(",")[2].strip()  # what our own proxy has seen
+        if last:
+            return last[:64]
+    return request.remote or "unknown"

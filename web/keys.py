@@ -1,0 +1,55 @@
+"""What hangs on the application and on one request, by typed key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from auth.actors import Actor
+from signaling.settings import Settings
+from web.assets import Assets
+from web.i18n import Texts
+from web.limits import Limits
+from web.render import Renderer
+from web.services import Services
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request: its number, who asks, in which language, and to whom its forms belong."""
+
+    id: str
+    texts: Texts
+    actor: Actor | None = None
+    holder: str = ""  # a login's or a tablet's id, or the anonymous form cookie
+    fresh_holder: bool = False  # the form cookie is to be set with this answer
+
+
+SERVICES = web.AppKey("services", Services)
+RENDERER = web.AppKey("renderer", Renderer)
+ASSETS = web.AppKey("assets", Assets)
+TEXTS = web.AppKey("texts", dict[str, Texts])
+LIMITS = web.AppKey("limits", Limits)
+ASKED = web.RequestKey("asked", Asked)
+
+
+def services_of(request: web.Request) -> Services:
+    return request.app[SERVICES]
+
+
+def settings_of(request: web.Request) -> Settings:
+    return request.app[SERVICES].settings
+
+
+def now_of(request: web.Request) -> float:
+    """UTC epoch seconds, from the server's clock."""
+    return request.app[SERVICES].clock()
+
+
+def actor_of(request: web.Request) -> Actor:
+    """Who asks, on a route that is guarded."""
+    actor = request[ASKED].actor
+    if actor is None:
+        raise RuntimeError("this route has no guard")
+    return actor

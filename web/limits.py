@@ -1,0 +1,50 @@
+"""How often one place may try to sign in, set up a tablet or enter a PIN. Pure; `now` in seconds.
+
+Accounts lock by themselves after five failures (auth.locks); this only slows one address that goes
+through many names or codes. Generous, because a whole department may share one address.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from web.errors import TooOften
+
+PLACES = 10_000  # remembered at once; the longest unseen is forgotten first
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many tries at once, and so many a second after that."""
+
+    burst: float
+    refill: float
+
+
+RATES = {
+    "sign-in": Rate(burst=40, refill=0.5),
+    "enrol": Rate(burst=40, refill=0.5),
+    "shift": Rate(burst=20, refill=0.2),
+}
+
+
+class Limits:
+    """Token buckets by kind and place, bounded in number."""
+
+    def __init__(self, most: int = PLACES) -> None:
+        self._most = most
+        self._levels: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+
+    def take(self, kind: str, place: str, now: float) -> None:
+        """Count one try. Raises TooOften, which says how long to wait."""
+        rate = RATES[kind]
+        level, at = self._levels.get((kind, place), (rate.burst, now))
+        level = min(rate.burst, level + max(0.0, now - at) * rate.refill)
+        allowed = level >= 1
+        self._levels[kind, place] = (level - 1 if allowed else level, now)
+        self._levels.move_to_end((kind, place))
+        while len(self._levels) > self._most:
+            self._levels.popitem(last=False)
+        if not allowed:
+            raise TooOften((1 - level) / rate.refill)

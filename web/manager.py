@@ -1,0 +1,191 @@
+"""The manager's pages: the four numbers, the session log, one session, the export."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from auth import access
+from auth.actors import Actor
+from auth.policy import Action, Target, allows
+from records import directory
+from records.directory import Agency
+from records.log import LogFilter
+from records.schema import OPEN_STATES
+from records.vocabulary import DISPOSITIONS
+from web import answers, present
+from web.board import numbers
+from web.errors import BadRequest
+from web.keys import ASKED, actor_of, now_of, services_of
+from web.routes import may_anywhere
+
+log = logging.getLogger(__name__)
+
+PAGE_ROWS = 50
+STATES = (*OPEN_STATES, "closed")
+FIELDS = ("from", "until", "agency", "state", "disposition", "code", "tests")
+_LONGEST_CODE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Nav:
+    """One entry of the manager's navigation."""
+
+    key: str
+    address: str
+    here: bool
+
+
+async def log_page(request: web.Request) -> web.Response:
+    """GET /manager: the four numbers, and the log newest first."""
+    services, actor, now = services_of(request), actor_of(request), now_of(request)
+    agencies = await _agencies(request)
+    wanted = chosen(request.query, agencies)
+    listed = await access.read_log(
+        services.db,
+        actor,
+        wanted,
+        now,
+        after=request.query.get("after") or None,
+        limit=PAGE_ROWS,
+    )
+    counted = await access.read_board(services.db, actor, now)
+    picture = await services.desk.screens.picture()
+    kept = {name: request.query[name] for name in FIELDS if request.query.get(name)}
+    return answers.page(
+        request,
+        "manager_log",
+        strings=("manager.board",),
+        nav=nav(request, "log"),
+        board=numbers(counted, picture, actor, now),
+        agencies=agencies,
+        states=STATES,
+        dispositions=DISPOSITIONS,
+        kept=kept,
+        entries=listed.entries,
+        first="after" not in request.query,
+        older=urlencode({**kept, "after": listed.after}) if listed.after else None,
+        query=urlencode(kept),
+        may_names=may_anywhere(actor, Action.LOG_EXPORT_NAMES),
+        present=present,
+        texts=request[ASKED].texts,
+    )
+
+
+async def session_page(request: web.Request) -> web.Response:
+    """GET /manager/sessions/{id}: one session, as much of it as the reader's right allows."""
+    services, texts = services_of(request), request[ASKED].texts
+    record = await access.read_session(
+        services.db, services.vault, actor_of(request), request.match_info["id"], now_of(request)
+    )
+    return answers.page(
+        request,
+        "manager_session",
+        nav=nav(request, "log"),
+        record=record,
+        row=record.row,
+        points=present.points(record.row, record.timezone, texts),
+        durations=present.durations(record, texts),
+        present=present,
+        texts=texts,
+    )
+
+
+async def export(request: web.Request) -> web.StreamResponse:
+    """GET /manager/sessions.csv: the log as it is filtered, a piece at a time."""
+    services, texts = services_of(request), request[ASKED].texts
+    wanted = chosen(request.query, await _agencies(request))
+    pieces = await access.export_log(
+        services.db,
+        actor_of(request),
+        wanted,
+        now_of(request),
+        label=lambda column, code: present.column_label(texts, column, code),
+        names=request.query.get("names") == "1",
+    )
+    response = web.StreamResponse(
+        headers={
+            **answers.NO_STORE,
+            "Content-Type": "text/csv; charset=utf-8",
+            "Content-Disposition": 'attachment; filename="sessions.csv"',
+        }
+    )
+    await response.prepare(request)
+    async for piece in pieces:
+        await response.write(piece.encode())
+    await response.write_eof()
+    return response
+
+
+def nav(request: web.Request, here: str) -> list[Nav]:
+    """The pages that this person may open."""
+    actor = actor_of(request)
+    pages = (
+        ("log", "/manager", Action.LOG_READ),
+        ("tablets", "/manager/tablets", Action.TABLET_READ),
+        ("console", "/console", Action.SESSION_ANSWER),
+    )
+    return [
+        Nav(key, address, key == here)
+        for key, address, action in pages
+        if may_anywhere(actor, action)
+    ]
+
+
+def chosen(query: Mapping[str, str], agencies: list[Agency]) -> LogFilter:
+    """The filter as it was asked for. Raises BadRequest for a value that no form of ours sends."""
+    agency = query.get("agency") or None
+    if agency is not None and agency not in {one.id for one in agencies}:
+        raise BadRequest
+    code = "".join(letter for letter in query.get("code", "") if letter.isalnum())
+    if len(code) > _LONGEST_CODE:
+        raise BadRequest
+    zone = next((one.timezone for one in agencies if agency in (None, one.id)), "UTC")
+    return LogFilter(
+        pressed_from=_midnight(query.get("from"), zone, 0),
+        pressed_until=_midnight(query.get("until"), zone, 1),
+        agency_id=agency,
+        state=_known(query.get("state"), STATES),
+        actual=_known(query.get("disposition"), DISPOSITIONS),
+        code=code or None,
+        tests=query.get("tests") == "1",
+    )
+
+
+def _known(value: str | None, known: tuple[str, ...]) -> str | None:
+    if not value:
+        return None
+    if value not in known:
+        raise BadRequest
+    return value
+
+
+def _midnight(day: str | None, zone: str, days: int) -> float | None:
+    """The start of a day in a time zone, or of the day after, as UTC epoch seconds."""
+    if not day:
+        return None
+    try:
+        start = date.fromisoformat(day) + timedelta(days=days)
+        return datetime.combine(start, time(), ZoneInfo(zone)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise BadRequest from error
+
+
+async def _agencies(request: web.Request) -> list[Agency]:
+    """The agencies whose sessions this person may list, by name."""
+    async with services_of(request).db.read() as conn:
+        who = await directory.read(conn)
+    actor = actor_of(request)
+    found = [one for one in who.agencies.values() if _may_list(actor, one)]
+    return sorted(found, key=lambda one: (one.name, one.id))
+
+
+def _may_list(actor: Actor, agency: Agency) -> bool:
+    target = Target(agency.id, agency.provider_id, agency.program_id)
+    return allows(actor, Action.LOG_READ, target)

@@ -1,0 +1,117 @@
+"""Every address in one table, with who may ask and what guards it. Nothing is open by default.
+
+The guard of a route: limits, then the Origin, then who asks, then the form token, then the action.
+What a row of the record may be shown to is decided by `auth.access`, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from aiohttp import web
+
+from auth import csrf
+from auth.actors import TABLET, Actor
+from auth.errors import CrossSite, Forbidden
+from auth.policy import RULES, Action
+from web import i18n
+from web.errors import BadRequest
+from web.identity import form_holder, person_of, place_of, read_cookie, tablet_of
+from web.keys import ASKED, LIMITS, TEXTS, now_of, settings_of
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Who(Enum):
+    """Whose cookie a route looks at."""
+
+    ANYBODY = "anybody"
+    PERSON = "person"
+    TABLET = "tablet"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address. `needs`: one of these actions must be open to one of the asker's roles."""
+
+    method: str
+    path: str
+    handler: Handler
+    who: Who
+    needs: tuple[Action, ...] = ()
+    limit: str | None = None
+    machine: bool = False  # for probes and sockets: no forms, no language
+
+
+def may_anywhere(actor: Actor, *actions: Action) -> bool:
+    """Whether any of the actions is open to this actor on any target at all."""
+    roles = {TABLET} if actor.kind == "tablet" else actor.roles - {TABLET}
+    return any(roles & RULES[action].keys() for action in actions)
+
+
+def origin_allowed(request: web.Request) -> bool:
+    """Whether a page of ours sent this."""
+    return csrf.same_origin(request.headers, settings_of(request).origins)
+
+
+def guarded(route: Route) -> Handler:
+    """The route's handler behind its guard."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if route.limit is not None:
+            request.app[LIMITS].take(route.limit, place_of(request), now_of(request))
+        changing = request.method not in SAFE
+        if changing and not origin_allowed(request):
+            raise CrossSite
+        await _identify(request, route.who)
+        if changing:
+            await _check_form(request)
+        actor = request[ASKED].actor
+        if route.needs and (actor is None or not may_anywhere(actor, *route.needs)):
+            raise Forbidden
+        return await route.handler(request)
+
+    return route.handler if route.machine else handle
+
+
+def add(app: web.Application, routes: list[Route]) -> None:
+    """Put the table into the application."""
+    for route in routes:
+        if route.method == "GET":
+            app.router.add_get(route.path, guarded(route), allow_head=not route.machine)
+        else:
+            app.router.add_route(route.method, route.path, guarded(route))
+
+
+async def _identify(request: web.Request, who: Who) -> None:
+    asked = request[ASKED]
+    if who is Who.ANYBODY:
+        asked.holder, asked.fresh_holder = form_holder(request)
+        return
+    asked.actor = await (person_of if who is Who.PERSON else tablet_of)(request)
+    asked.holder = asked.actor.login_id or asked.actor.id
+    locale = i18n.choose(
+        read_cookie(request, "cb_lang"),
+        asked.actor.locale,
+        request.headers.get("Accept-Language"),
+    )
+    asked.texts = request.app[TEXTS][locale]
+
+
+async def _check_form(request: web.Request) -> None:
+    token = request.headers.get("X-CSRF-Token")
+    if token is None and request.content_type == "application/x-www-form-urlencoded":
+        token = str((await request.post()).get("csrf", ""))
+    csrf.require(settings_of(request).secret.reveal(), request[ASKED].holder, token)
+
+
+async def fields(request: web.Request, *names: str) -> list[str]:
+    """The named text fields of a form. Raises BadRequest when one is missing or no text."""
+    form = await request.post()
+    values = [form.get(name) for name in names]
+    if not all(isinstance(value, str) for value in values):
+        raise BadRequest
+    return [str(value) for value in values]

@@ -1,0 +1,154 @@
+"""The doors: landing, sign-in and sign-out of people, and the set-up of a tablet."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from auth import signin, tablets
+from auth.actors import Actor
+from auth.errors import AuthError
+from auth.policy import Action
+from auth.tablets import TABLET_DAYS
+from web import answers
+from web.errors import BadRequest
+from web.identity import clear_cookie, read_cookie, set_cookie, tablet_of
+from web.keys import ASKED, actor_of, now_of, services_of, settings_of
+from web.routes import fields, may_anywhere
+
+LONGEST_PASSWORD = 256
+
+
+async def landing(request: web.Request) -> web.Response:
+    """GET /: which of the three doors is yours."""
+    return answers.page(request, "landing")
+
+
+async def form(request: web.Request) -> web.Response:
+    """GET /sign-in."""
+    return _form(request, request.query.get("next", ""))
+
+
+async def submit(request: web.Request) -> web.StreamResponse:
+    """POST /sign-in: to the page that was asked for, or to the role's own."""
+    email, password, back = await fields(request, "email", "password", "next")
+    if len(password) > LONGEST_PASSWORD:
+        raise BadRequest
+    services, settings = services_of(request), settings_of(request)
+    try:
+        signed = await signin.sign_in(
+            services.db,
+            services.tokens,
+            email,
+            password,
+            now_of(request),
+            hours=settings.login_hours,
+        )
+    except AuthError as error:
+        problem = answers.words(request, error, error.code)
+        return _form(request, back, problem=problem, status=error.status)
+    await _end_the_one_before(request)
+    response = answers.moved(back if answers.is_local(back) else home(signed.actor))
+    set_cookie(request, response, "cb_login", signed.token, int(settings.login_hours * 3600))
+    return response
+
+
+async def leave(request: web.Request) -> web.StreamResponse:
+    """POST /sign-out: the sign-in ends, and so do its open pages."""
+    actor, services = actor_of(request), services_of(request)
+    await signin.sign_out(services.db, actor, now_of(request))
+    await services.desk.dismiss_actor(actor.id, "signed_out")
+    response = answers.moved("/sign-in")
+    clear_cookie(request, response, "cb_login")
+    return response
+
+
+async def enrol_form(request: web.Request) -> web.Response:
+    """GET /enrol: a code typed, or scanned and in the address's fragment (never sent to us)."""
+    return await _enrol_form(request)
+
+
+async def enrol_submit(request: web.Request) -> web.StreamResponse:
+    """POST /enrol: the typed form, without a script."""
+    (code,) = await fields(request, "code")
+    try:
+        response = answers.moved("/tablet")
+        await bind(request, response, code)
+    except AuthError as error:
+        problem = answers.words(request, error, error.code)
+        return await _enrol_form(request, problem=problem, status=error.status)
+    return response
+
+
+async def bind(request: web.Request, response: web.StreamResponse, code: str) -> Actor:
+    """Make the asking device the tablet of this code. Raises BadCode."""
+    services = services_of(request)
+    enrolled = await tablets.enrol(services.db, services.tokens, code, now_of(request))
+    # the device that had this tablet's place before is out, whatever page it shows
+    await services.desk.dismiss_actor(enrolled.actor.id, "replaced")
+    set_cookie(request, response, "cb_tablet", enrolled.token, int(TABLET_DAYS * 86400))
+    return enrolled.actor
+
+
+def home(actor: Actor) -> str:
+    """The page where this person's work is."""
+    if actor.roles & {"clinician"}:
+        return "/console"
+    if may_anywhere(actor, Action.LOG_READ):
+        return "/manager"
+    if may_anywhere(actor, Action.TABLET_READ):
+        return "/manager/tablets"
+    return "/"
+
+
+def _form(
+    request: web.Request, back: str, *, problem: str | None = None, status: int = 200
+) -> web.Response:
+    expired = request.method == "GET" and request.query.get("why") == "expired"
+    notice = request[ASKED].texts.t("common.sign_in.expired") if expired else None
+    return answers.page(
+        request,
+        "sign_in",
+        status=status,
+        strings=("common.sign_in.",),
+        problem=problem,
+        notice=notice,
+        next=back if answers.is_local(back) else "",
+    )
+
+
+async def _enrol_form(
+    request: web.Request, *, problem: str | None = None, status: int = 200
+) -> web.Response:
+    ended = request.method == "GET" and request.query.get("why") == "ended"
+    notice = request[ASKED].texts.t("common.enrol.ended") if ended else None
+    return answers.page(
+        request,
+        "enrol",
+        status=status,
+        strings=("common.enrol.", "common.network"),
+        problem=problem,
+        notice=notice,
+        enrolled=await _enrolled(request),
+    )
+
+
+async def _enrolled(request: web.Request) -> bool:
+    try:
+        await tablet_of(request)
+    except AuthError:
+        return False
+    return True
+
+
+async def _end_the_one_before(request: web.Request) -> None:
+    """A browser holds one sign-in: the one that is replaced must not live on unseen."""
+    token = read_cookie(request, "cb_login")
+    if token is None:
+        return
+    services, now = services_of(request), now_of(request)
+    async with services.db.read() as conn:
+        try:
+            before = await signin.actor_for_login(conn, services.tokens, token, now)
+        except AuthError:
+            return
+    await signin.sign_out(services.db, before, now)
