@@ -1,0 +1,152 @@
+"""What people do, in their own words: the steps that journeys, pictures and measurements share.
+
+Selectors of the pages are named here and nowhere else in the journeys.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+# The picture that a video element shows: decoded frames and a coarse fingerprint of what is seen.
+LOOK = """(video) => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 16; canvas.height = 12;
+    const context = canvas.getContext('2d', { willReadFrequently: true });
+    context.drawImage(video, 0, 0, 16, 12);
+    const seen = [...context.getImageData(0, 0, 16, 12).data].filter((_, i) => i % 4 !== 3);
+    return {
+        frames: video.getVideoPlaybackQuality().totalVideoFrames,
+        width: video.videoWidth, height: video.videoHeight, seen,
+    };
+}"""
+
+# Loudest sample of what an element plays, over a second.
+LISTEN = """async (element) => {
+    const context = new AudioContext();
+    await context.resume();
+    const source = context.createMediaStreamSource(element.srcObject);
+    const analyser = context.createAnalyser();
+    source.connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    let loudest = 0;
+    const until = performance.now() + 1000;
+    while (performance.now() < until) {
+        analyser.getFloatTimeDomainData(samples);
+        for (const sample of samples) loudest = Math.max(loudest, Math.abs(sample));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await context.close();
+    return loudest;
+}"""
+
+
+class Officer:
+    """Somebody with a tablet."""
+
+    def __init__(self, page: Page, card: dict[str, Any]) -> None:
+        self.page = page
+        self.card = card
+
+    async def screen(self, name: str, seconds: float = 15.0) -> None:
+        """Wait until the tablet shows this screen."""
+        await self.page.locator(f'html[data-screen="{name}"]').wait_for(
+            state="attached", timeout=seconds * 1000
+        )
+
+    async def enrol(self) -> None:
+        """Open the link with the code; the tablet is ready after it."""
+        await self.page.goto(self.card["url"])
+        await self.page.wait_for_url("**/tablet")
+        await self.screen("ready")
+
+    async def press(self) -> None:
+        await self.page.click("#connect")
+        await self.screen("connecting")
+
+    async def tell(self, tile: str) -> None:
+        await self.page.click(f'#tiles [data-tile="{tile}"]')
+
+    async def cancel(self) -> None:
+        await self.page.click("#cancel")
+        await self.page.click("#cancel-confirm")
+        await self.screen("ready")
+
+    async def hand_over(self) -> None:
+        await self.page.click("#handover")
+        await self.screen("handed-over")
+
+    async def take_back(self) -> None:
+        """Leave the hand-over with the officer's PIN."""
+        await self.page.click("#talk-officer")
+        await self.type_pin(self.card["pin"])
+        await self.screen("call")
+
+    async def type_pin(self, pin: str) -> None:
+        for digit in pin:
+            await self.page.click(f"#pin-{digit}")
+        await self.page.click("#pin-ok")
+
+    async def write(self, text: str) -> None:
+        if await self.page.locator("#chat").is_hidden():
+            await self.page.click("#chat-toggle")
+        await self.page.fill("#chat-text", text)
+        await self.page.click("#chat-send")
+
+    async def end(self) -> None:
+        await self.page.click("#end")
+        await self.page.click("#end-confirm")
+
+    async def acknowledge(self) -> None:
+        await self.page.click("#acknowledge")
+        await expect(self.page.locator("#card")).to_be_hidden()
+
+    async def record(self, disposition: str, reason: str | None = None) -> None:
+        """What happened, in two taps at most."""
+        await self.screen("outcome")
+        await self.page.click(f'#dispositions [data-disposition="{disposition}"]')
+        if reason is not None:
+            await self.screen("reason")
+            await self.page.click(f'#reasons [data-reason="{reason}"]')
+        await self.screen("ready")
+
+
+async def sign_in(page: Page, card: dict[str, Any]) -> None:
+    """Open the person's page; sign in there."""
+    await page.goto(card["url"])
+    await page.fill("#email", card["email"])
+    await page.fill("#password", card["password"])
+    await page.click('#sign-in button[type="submit"]')
+    await page.wait_for_url(card["url"])
+
+
+async def picture_moves(page: Page, selector: str, seconds: float = 15.0) -> dict[str, Any]:
+    """Wait until frames are decoded and what is seen changes; gives the last look."""
+    video = page.locator(selector)
+    first = await page.wait_for_function(
+        f"(selector) => {{ const look = {LOOK}; const now = look(document.querySelector(selector));"
+        " return now.frames > 0 && now.width > 0 ? now : null; }",
+        arg=selector,
+        timeout=seconds * 1000,
+    )
+    before: dict[str, Any] = await first.json_value()
+    await page.wait_for_function(
+        f"""([selector, before]) => {{
+            const look = {LOOK};
+            const now = look(document.querySelector(selector));
+            const differences = now.seen.map((one, i) => Math.abs(one - before.seen[i]));
+            const changed = differences.reduce((sum, one) => sum + one, 0);
+            return now.frames >= before.frames + 10 && changed > 200;
+        }}""",
+        arg=[selector, before],
+        timeout=seconds * 1000,
+    )
+    look: dict[str, Any] = await video.evaluate(LOOK)
+    return look
+
+
+async def sound(page: Page, selector: str) -> float:
+    """The loudest sample of what the element plays, 0 to 1, over a second."""
+    loudest: float = await page.locator(selector).evaluate(LISTEN)
+    return loudest
