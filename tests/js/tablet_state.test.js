@@ -19,7 +19,7 @@ const view = (changes = {}) => ({
 });
 /** @type {TabletSession["card"]} */
 const card = { rev: 2, card: { level: "soon", disposition: "remain_in_place", actions: [], words: "" }, clinician: "Dana", licence: "", sent_at: 1, acknowledged: false };
-const press = { key: "k", test: false, at: 1, voiceOnly: false };
+const press = { key: "k", test: false, at: 1 };
 /** @param {Partial<TabletSession>} changes @param {Partial<import("../../web/static/js/tablet/state.js").Local>} [local] @param {Partial<TabletView>} [more] */
 const screen = (changes, local = {}, more = {}) => screenOf(view({ session: session(changes), ...more }), { ...FRESH, ...local });
 

@@ -11,6 +11,6 @@ const NAMES = [
 /** Bring all icons into the browser's cache; failures do not matter, every icon stands beside a word. */
 export function warm() {
   for (const name of NAMES) {
-    fetch(new URL(`../../icons/${name}.svg`, import.meta.url)).catch(() => { /* as said above */ });
+    fetch(new URL(`../../icons/${name}.svg`, import.meta.url)).then((answer) => answer.blob()).catch(() => { /* as said above */ });
   }
 }

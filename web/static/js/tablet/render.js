@@ -234,10 +234,9 @@ function renderPeer(session, media, name) {
   const key = peerWords(session, media.link);
   const words = key === null ? "" : t(key, { name });
   const gone = key !== null && !["tablet.peer.muted", "tablet.peer.weak"].includes(key);
-  const noFace = gone || session.voice_only;
-  at.faceEmpty.hidden = !noFace;
-  at.faceEmpty.dataset["over"] = String(noFace && Number(at.video.dataset["frames"] ?? 0) > 0 && session.peer?.camera === true);
-  setText(at.faceWords, gone ? words : noFace ? t("tablet.peer.voice", { name }) : "");
+  at.faceEmpty.hidden = !gone;
+  at.faceEmpty.dataset["over"] = String(gone && Number(at.video.dataset["frames"] ?? 0) > 0 && session.peer?.camera === true);
+  setText(at.faceWords, gone ? words : "");
   setText(at.peerWords, gone ? "" : words);
   at.peerWords.hidden = gone || words === "";
 }

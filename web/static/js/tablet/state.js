@@ -10,7 +10,7 @@
 /**
  * What the page knows and the server does not (yet).
  * @typedef {object} Local
- * @property {{ key: string, test: boolean, at: number, voiceOnly: boolean } | null} press  sent, and no snapshot shows it yet
+ * @property {{ key: string, test: boolean, at: number } | null} press  sent, and no snapshot shows it yet
  * @property {boolean} skipCheckout  the officer goes on without checking out
  * @property {string | null} later  the session whose outcome was put off on this page
  * @property {boolean} recordOwed  the officer opened the reminder

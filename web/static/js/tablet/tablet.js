@@ -1,0 +1,325 @@
+/**
+ * The tablet's controller: takes the server's snapshots, sends the officer's commands, keeps what only this page knows,
+ * and draws. What is shown is decided in state.js; how it is written, in render.js.
+ */
+
+import { assertive } from "../lib/announce.js";
+import { has, t } from "../lib/i18n.js";
+import { Line, WireError, randomKey } from "../lib/socket.js";
+import * as sounds from "../lib/sounds.js";
+import { WakeLock } from "../lib/wake_lock.js";
+import { TabletMedia } from "./media.js";
+import { PinPad } from "./pin.js";
+import { render } from "./render.js";
+import { FRESH, differs, openSession, outcomeFor, toggleTile } from "./state.js";
+import { MAX_TILES } from "./vocabulary.js";
+
+/** @typedef {import("../lib/wire.js").PageMessage} PageMessage */
+/** @typedef {import("../lib/wire.js").TabletView} TabletView */
+/** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
+/**
+ * @typedef {{ agency: string, unit: string, regionalLine: string, providerLine: string,
+ *   officers: { id: string, name: string }[], iceServers: RTCIceServer[] }} TabletBoot
+ */
+
+const LATER = "tablet.later"; // survives a reload of this page, not more
+const NOT_OURS = new Set(["not-enrolled", "not-signed-in", "tablet-revoked", "revoked", "login-expired", "wrong-role"]);
+const SAID_BY_SNAPSHOT = new Set(["closed", "illegal-transition", "stale-epoch"]);
+
+export class Tablet {
+  /** @param {import("../lib/dom.js").Boot & TabletBoot} given */
+  constructor(given) {
+    this.given = given;
+    this.pin = new PinPad();
+    this.wakeLock = new WakeLock();
+    this.line = new Line({
+      page: "tablet",
+      url: given.ws,
+      onMessage: (message) => this.#receive(message),
+      onState: (state, info) => this.#lineIs(state, info),
+    });
+    this.media = new TabletMedia({
+      line: this.line, session: () => this.session, iceServers: given.iceServers, changed: () => this.draw(),
+    });
+    /** @type {import("./render.js").Model} */
+    this.model = {
+      view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER) }, line: "connecting", dismissed: null, given, media: this.media,
+      now: this.line.serverNow(), tiles: [], asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0,
+      devices: { camera: true, microphone: true }, problem: null,
+    };
+    /** @type {(() => void) | null} */
+    this.stopRingback = null;
+    /** @type {() => void} what the page does when the session changes: close what belonged to the old one */
+    this.onSession = () => {};
+  }
+
+  /** @returns {TabletSession | null} the one that goes on */
+  get session() {
+    return openSession(this.model.view);
+  }
+
+  draw() {
+    this.model.now = this.line.serverNow();
+    render(this.model);
+    this.#ringback();
+  }
+
+  /** @param {Partial<import("./render.js").Model>} changes */
+  set(changes) {
+    Object.assign(this.model, changes);
+    this.draw();
+  }
+
+  /** @param {Partial<import("./state.js").Local>} changes */
+  know(changes) {
+    this.set({ local: { ...this.model.local, ...changes } });
+  }
+
+  // --- what comes in --------------------------------------------------------------------------------
+
+  /** @param {import("../lib/socket.js").LineState} state @param {import("../lib/socket.js").LineInfo} info */
+  #lineIs(state, info) {
+    if (state === "open") this.media.tell();
+    this.set({ line: state, dismissed: info.final && info.reason !== "closed" ? info.reason : null });
+  }
+
+  /** @param {PageMessage} message */
+  #receive(message) {
+    if (message.type === "tablet") this.#take(message);
+    else if (message.type === "media.rebuild") this.media.rebuild();
+    else if (message.type === "error" && NOT_OURS.has(message.code)) {
+      this.line.close();
+      location.assign("/enrol");
+    } else if (message.type === "error") this.trouble(new WireError(message.code, message.message));
+  }
+
+  /** @param {TabletView} view */
+  #take(view) {
+    const model = this.model;
+    const before = this.session;
+    model.view = view;
+    const after = this.session;
+    if (after?.id !== before?.id) this.#another(after);
+    if (after) {
+      model.local = { ...model.local, press: null, clinician: after.clinician ?? model.local.clinician };
+      this.wakeLock.hold();
+    } else this.wakeLock.release();
+    const person = after?.phase === "handed_over";
+    if (person) Object.assign(model, { asksEnd: false, chatOpen: false });
+    if (person || after?.id !== before?.id) this.onSession();
+    if (!person && before?.phase === "handed_over") this.pin.close();
+    if (model.chatOpen) model.chatSeen = after?.chat.at(-1)?.no ?? model.chatSeen;
+    this.media.follow(after);
+    this.#sayChange(before, after);
+    this.draw();
+  }
+
+  /** Another session than before, or none: forget what belonged to the old one. @param {TabletSession | null} after */
+  #another(after) {
+    const model = this.model;
+    const pressed = model.local.press !== null;
+    Object.assign(model, { asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0, tiles: after?.intake ?? [] });
+    model.local = { ...model.local, clinician: after?.clinician ?? null, chosen: null, recordOwed: false };
+    if (after) model.problem = null;
+    // "Voice only" was tapped before the session was known.
+    if (after && pressed && !this.media.cameraOn && !after.voice_only) void this.tell("session.voice", { voice_only: true });
+  }
+
+  /** @param {TabletSession | null} before @param {TabletSession | null} after */
+  #sayChange(before, after) {
+    if (!before || !after || before.id !== after.id) return;
+    const name = after.clinician ?? this.model.local.clinician ?? t("tablet.clinician");
+    if (after.state === "connected" && before.state !== "connected") sounds.join();
+    if (before.state === "connected" && (after.state === "recovering" || after.state === "waiting")) {
+      sounds.drop();
+      assertive(t("tablet.status.requeued", { name }));
+    }
+    const last = after.chat.at(-1);
+    const texted = last?.sender === "clinician" && last.no > (before.chat.at(-1)?.no ?? 0);
+    if (texted || (after.card && after.card.rev !== before.card?.rev)) sounds.note();
+  }
+
+  /** Heard while somebody is alerted and until somebody answers; never in a test, never by the person. */
+  #ringback() {
+    const session = this.session;
+    const wanted = session?.state === "waiting" && session.phase !== "handed_over" && !session.test
+      && session.step !== "call-instead" && sounds.ready();
+    if (wanted) this.stopRingback ??= sounds.ringback();
+    else {
+      this.stopRingback?.();
+      this.stopRingback = null;
+    }
+  }
+
+  // --- what goes out --------------------------------------------------------------------------------
+
+  /**
+   * The press. The session first: it must exist before the camera is up. All that needs a press happens within it.
+   * @param {boolean} test
+   */
+  press(test) {
+    if (this.model.local.press) return;
+    const key = randomKey();
+    const sent = this.line.send("session.open", { key, voice_only: false, test });
+    this.unlock();
+    this.wakeLock.hold();
+    this.media.capture({ voiceOnly: false });
+    this.model.problem = null;
+    this.know({ press: { key, test, at: this.line.serverNow() } });
+    sent.catch((error) => {
+      this.know({ press: null });
+      if (!this.session) this.media.stop();
+      this.trouble(error);
+    });
+  }
+
+  /** Sounds may be played from now on; to be called within a press. */
+  unlock() {
+    void sounds.unlock().then(() => this.draw());
+    this.media.unlock();
+  }
+
+  /** @param {"cancelled_by_officer" | "moved_to_phone"} reason */
+  async cancel(reason) {
+    const pressed = this.model.local.press;
+    this.set({ asksCancel: false });
+    try {
+      // Not yet in a snapshot: the same press again only asks which session it made.
+      const made = !this.session && pressed
+        ? await this.line.send("session.open", { key: pressed.key, voice_only: false, test: pressed.test }) : null;
+      const id = this.session?.id ?? (made ? String(made["session"]) : null);
+      if (id) await this.line.send("session.cancel", { session: id, reason });
+      this.know({ press: null });
+    } catch (error) {
+      this.trouble(error);
+    }
+  }
+
+  /** A press on Cancel: a test ends at once, a session asks first. @returns {boolean} whether it asks */
+  asksBeforeCancel() {
+    const test = this.session?.test ?? this.model.local.press?.test ?? false;
+    if (test) void this.cancel("cancelled_by_officer");
+    else this.set({ asksCancel: true });
+    return !test;
+  }
+
+  /**
+   * A command about the open session.
+   * @param {string} type
+   * @param {Readonly<Record<string, unknown>>} [fields]
+   */
+  async tell(type, fields = {}) {
+    const session = this.session;
+    if (!session) return;
+    try {
+      await this.line.send(type, { session: session.id, ...fields });
+    } catch (error) {
+      this.trouble(error);
+    }
+  }
+
+  /** As `tell`, for commands that are fenced by the assignment. @param {string} type */
+  tellFenced(type) {
+    return this.tell(type, { epoch: this.session?.epoch ?? 0 });
+  }
+
+  /** @param {string} code */
+  tapTile(code) {
+    this.set({ tiles: toggleTile(this.model.tiles, code, MAX_TILES) });
+    void this.tell("session.intake", { tiles: this.model.tiles });
+  }
+
+  toggleVoice() {
+    const voice = this.media.cameraOn;
+    void this.media.setCamera(!voice);
+    void this.tell("session.voice", { voice_only: voice });
+  }
+
+  /** @param {boolean} open */
+  showChat(open) {
+    this.set({ chatOpen: open, chatSeen: this.session?.chat.at(-1)?.no ?? 0 });
+  }
+
+  /** @param {string} text */
+  chat(text) {
+    if (text.trim()) void this.tell("chat.send", { text: text.trim() });
+  }
+
+  acknowledge() {
+    const session = this.model.view?.session;
+    if (!session?.card) return;
+    const mark = `${session.id}:${session.card.rev}`;
+    this.know({ acknowledged: [...this.model.local.acknowledged, mark] });
+    this.line.send("card.acknowledge", { session: session.id, rev: session.card.rev }).catch((error) => {
+      this.know({ acknowledged: this.model.local.acknowledged.filter((one) => one !== mark) });
+      this.trouble(error);
+    });
+  }
+
+  /** What happened: the first tap; the second is only asked when it went differently from the advice. @param {string} actual */
+  choose(actual) {
+    const { view, local } = this.model;
+    const ended = view?.session;
+    const advised = ended && ended.id === outcomeFor(view, local) ? ended.recommended : null;
+    if (differs(actual, advised)) this.know({ chosen: actual });
+    else this.record(actual, null);
+  }
+
+  /** @param {string} actual @param {string | null} reason */
+  record(actual, reason) {
+    const { view, local } = this.model;
+    const id = view ? outcomeFor(view, local) : null;
+    if (!id) return;
+    this.know({ chosen: null, recordOwed: false, recorded: [...local.recorded, id] });
+    this.line.send("disposition.record", { session: id, actual, reason }).catch((error) => {
+      const needsReason = error instanceof WireError && error.code === "reason-needed"; // the server knows better advice
+      const recorded = this.model.local.recorded.filter((one) => one !== id);
+      this.know({ recorded, recordOwed: true, chosen: needsReason ? actual : null });
+      if (!needsReason) this.trouble(error);
+    });
+  }
+
+  /** Put the outcome off; the ready screen reminds. */
+  later() {
+    const { view, local } = this.model;
+    const id = view ? outcomeFor(view, local) : null;
+    if (!id) return;
+    sessionStorage.setItem(LATER, id);
+    this.know({ later: id, recordOwed: false, chosen: null });
+    this.line.send("disposition.later", { session: id }).catch((error) => this.trouble(error));
+  }
+
+  /** The officer takes the tablet back with the PIN, during the call or after it ended in the person's hands. */
+  takeBack() {
+    this.pin.ask({
+      title: t("tablet.pin.take_back"),
+      hint: t("tablet.pin.take_back.hint"),
+      check: async (typed) => {
+        const session = this.model.view?.session;
+        if (!session) return null;
+        try {
+          await this.line.send("handover.end", { session: session.id, epoch: session.epoch, pin: typed });
+        } catch (error) {
+          // The PIN is checked first: a session that is over, or nobody on shift, is not a wrong PIN.
+          const moot = error instanceof WireError && ["illegal-transition", "not-on-shift"].includes(error.code);
+          if (!moot) return this.#sentence(error);
+        }
+        if (!this.session) this.know({ takenBack: [...this.model.local.takenBack, session.id] });
+        return null;
+      },
+    });
+  }
+
+  /** @param {unknown} error */
+  trouble(error) {
+    if (error instanceof WireError && SAID_BY_SNAPSHOT.has(error.code)) return;
+    this.set({ problem: this.#sentence(error) });
+  }
+
+  /** The sentence for a refusal: ours where there is one, else the server's. @param {unknown} error */
+  #sentence(error) {
+    if (!(error instanceof WireError)) throw error;
+    const key = `tablet.error.${error.code.replaceAll("-", "_")}`;
+    return has(key) ? t(key) : error.message;
+  }
+}
