@@ -152,7 +152,9 @@ export class Peer {
 
   /** A new connection for the same seat, as when the bridge has lost this leg. */
   restart() {
-    if (this.word !== "closed") void this.#build();
+    if (this.word === "closed") return;
+    this.#say(this.word === "refused" ? "connecting" : this.word);
+    void this.#build();
   }
 
   /** End the leg. Devices stay open: they belong to the page. */

@@ -33,6 +33,7 @@ export class TabletMedia {
     this.stream = null;
     /** @type {Promise<void> | null} */
     this.capturing = null;
+    this.captured = false; // the devices have answered, one way or the other
     /** @type {devices.Why | null} */
     this.microphoneProblem = null;
     /** @type {devices.Why | null} */
@@ -79,6 +80,7 @@ export class TabletMedia {
     const capturing = devices.open({ camera: !voiceOnly, facing: this.facing }).then(async (opened) => {
       if (this.capturing !== capturing) return devices.release(opened.stream); // it ended meanwhile
       this.stream = opened.stream;
+      this.captured = true;
       this.microphoneProblem = opened.microphone;
       this.cameraProblem = opened.camera;
       for (const track of opened.stream?.getTracks() ?? []) {
@@ -116,6 +118,7 @@ export class TabletMedia {
       this.sessionId = session.id;
       void this.#begin(session);
     }
+    if (this.peer?.word === "refused") this.peer.restart(); // refused by an older state of things
     if (this.peer) this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true;
   }
 
@@ -150,6 +153,7 @@ export class TabletMedia {
     this.peer?.close();
     this.peer = null;
     this.capturing = null;
+    this.captured = false;
     devices.release(this.stream);
     this.stream = null;
     this.muted = false;
@@ -240,8 +244,9 @@ export class TabletMedia {
     if (this.sessionId === null) return;
     const fields = {
       session: this.sessionId,
-      muted: this.muted || !this.hasMicrophone,
-      camera: this.cameraOn && this.hasCamera,
+      // Nothing is said to be off while the devices are still being opened.
+      muted: this.muted || (this.captured && !this.hasMicrophone),
+      camera: this.cameraOn && (this.hasCamera || !this.captured),
       quality: this.quality,
     };
     this.options.line.send("media.state", fields).catch(() => { /* said again in 5 s */ });
