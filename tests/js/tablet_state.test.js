@@ -117,6 +117,8 @@ test("a press without network says so, and whom to call", () => {
 test("a re-queued session says what was lost and to stay, and a joining one who comes", () => {
   assert.equal(words({ requeued: true }).words, "tablet.status.requeued_unnamed");
   assert.equal(words({ requeued: true, alerted: ["Miguel"] }).next, "tablet.next.requeued_alerting");
+  const late = words({ requeued: true, step: "call-instead", alerted: ["Miguel"] });
+  assert.deepEqual([late.words, late.number], ["tablet.status.requeued_unnamed", "605-555-0188"]);
   assert.equal(words({ requeued: true, state: "answering", clinician: "Dana" }).words, "tablet.status.joining");
 });
 

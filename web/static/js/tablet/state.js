@@ -119,10 +119,13 @@ export function connectingWords({ view, local, online, names, number: fallback }
   values["names"] = names(alerted);
   values["name"] = open.clinician ?? local.clinician ?? "";
   if (open.state === "answering") return say("joining", "joining");
-  if (open.step === "call-instead") return say("call_instead", "call_instead", "wait", values["number"] ?? null);
+  const late = open.step === "call-instead";
   if (open.requeued) {
-    return say(values["name"] ? "requeued" : "requeued_unnamed", alerted.length > 0 ? "requeued_alerting" : "requeued", "wait");
+    // The step counts from the press, so after a call it is always the last one: the number is shown, the words stay.
+    const number = late ? (values["number"] ?? null) : null;
+    return say(values["name"] ? "requeued" : "requeued_unnamed", alerted.length > 0 ? "requeued_alerting" : "requeued", "wait", number);
   }
+  if (late) return say("call_instead", "call_instead", "wait", values["number"] ?? null);
   const words = alerted.length > 0 ? "alerting" : "finding";
   switch (open.step) {
     case "more-people":

@@ -143,7 +143,7 @@ export class Tablet {
   #ringback() {
     const session = this.session;
     const wanted = session?.state === "waiting" && session.phase !== "handed_over" && !session.test
-      && session.step !== "call-instead" && sounds.ready();
+      && (session.requeued || session.step !== "call-instead") && sounds.ready();
     if (wanted) this.stopRingback ??= sounds.ringback();
     else {
       this.stopRingback?.();
