@@ -82,6 +82,7 @@ def create_app(services: Services) -> web.Application:
         response.headers.setdefault("Cache-Control", "no-store")
         if ASKED in request:
             response.headers["X-Request-Id"] = request[ASKED].id
+            request[ASKED].begun = True
 
     app.on_response_prepare.append(prepare)
     return app

@@ -24,6 +24,7 @@ class Asked:
     actor: Actor | None = None
     holder: str = ""  # a login's or a tablet's id, or the anonymous form cookie
     fresh_holder: bool = False  # the form cookie is to be set with this answer
+    begun: bool = False  # the answer's head is sent: no other answer can follow
 
 
 SERVICES = web.AppKey("services", Services)

@@ -76,6 +76,8 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except TYPED as error:
+        if request[ASKED].begun:
+            raise
         return answers.refusal(request, error, error.code, error.status)
     except web.HTTPException as error:
         if error.status < 400:
@@ -83,9 +85,11 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         ours = _BY_STATUS.get(error.status, BadRequest)()
         return answers.refusal(request, ours, ours.code, error.status)
     except Exception as error:  # the supervisor of one request: it fails, loudly
-        if request.transport is None or isinstance(error, ConnectionError):
+        if isinstance(error, ConnectionError):
             raise  # the reader has gone: there is nobody to answer
         log.exception("request.failed request=%s", request[ASKED].id)
+        if request[ASKED].begun:
+            raise  # half an answer is out: all that is left is to break the connection
         return _failed(request)
 
 
