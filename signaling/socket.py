@@ -196,14 +196,14 @@ class _Conversation:
         except msgspec.DecodeError:
             self._put_error(_id_of(text), BadMessage())
             return
-        if stream.audience not in type(command).audience:
-            self._put_error(command.id, WrongPage())
-            return
         try:
             if not stream.admit(command.id):
                 return
         except SessionError as error:
             self._put_error(command.id, error)
+            return
+        if stream.audience not in type(command).audience:
+            stream.answer(command.id, _error(command.id, WrongPage()))
             return
         try:
             data = await self._desk.handle(stream, command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import tablets
+from auth import shifts
 from auth.audit import record
 from auth.errors import AuthError
 from records import directory, recommendations, sessions
@@ -168,7 +168,7 @@ async def take_back(desk: Desk, actor: Actor, _s: Stream, m: wire.HandoverEnd) -
     if officer is None:
         raise NotOnShift
     try:
-        await tablets.check_pin(desk.db, officer, m.pin, desk.now())
+        await shifts.check_pin(desk.db, officer, m.pin, desk.now())
     except AuthError:
         await desk.note(row.id, "handover.pin_refused", actor=by(actor))
         raise

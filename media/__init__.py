@@ -1,0 +1,27 @@
+"""The bridge: forwards encoded media between the legs of a call. Knows no people and no queue."""
+
+from media.api import BridgeSettings, BridgeTotals, LegEvent, LegEventKind, LegStats
+from media.bridge import Bridge
+from media.errors import (
+    BadDescription,
+    MediaError,
+    NoSocket,
+    NotStarted,
+    TooManyCalls,
+    TooManyLegs,
+)
+
+__all__ = [
+    "BadDescription",
+    "Bridge",
+    "BridgeSettings",
+    "BridgeTotals",
+    "LegEvent",
+    "LegEventKind",
+    "LegStats",
+    "MediaError",
+    "NoSocket",
+    "NotStarted",
+    "TooManyCalls",
+    "TooManyLegs",
+]

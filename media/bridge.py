@@ -1,0 +1,338 @@
+"""The bridge of one process: sockets, calls, and the time that drives them.
+
+Everything in a datagram's way is synchronous: no task, no queue, no log. A datagram is looked up by
+the address it comes from, and an address is only known after a genuine ICE check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import cast
+
+import ifaddr
+
+from media import sdp, stun
+from media.api import BridgeSettings, BridgeTotals, LegEvent, LegEventKind, LegStats
+from media.call import Call, Seat
+from media.dtls import Identity
+from media.errors import NoSocket, NotStarted, TooManyCalls, TooManyLegs
+from media.leg import Leg
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.02
+TRIES_FOR_A_PORT = 20
+SOCKET_BUFFER = 4 << 20
+
+
+class _Socket(asyncio.DatagramProtocol):
+    """One bound address."""
+
+    def __init__(self, bridge: Bridge, address: str) -> None:
+        self.address = address
+        self._bridge = bridge
+        self._transport: asyncio.DatagramTransport | None = None
+        self._gone = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transport is no subclass of asyncio's, but the same thing
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone.set()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._bridge._received(self, data, (addr[0], addr[1]))
+
+    def error_received(self, exc: Exception) -> None:
+        self._bridge.count_drop("unreachable")
+
+    def send(self, data: bytes, address: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self._transport.sendto(data, address)
+            self._bridge.packets_out += 1
+
+    async def close(self) -> None:
+        """Close the socket, and wait until the port is free again."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+            await self._gone.wait()
+
+
+class Bridge:
+    """Forwards encoded media between the legs of its calls. `start` before use."""
+
+    def __init__(self, settings: BridgeSettings, on_event: Callable[[LegEvent], None]) -> None:
+        self.settings = settings
+        self.port = 0
+        self.packets_in = 0
+        self.packets_out = 0
+        self._on_event = on_event
+        self._identity = Identity()
+        self._sockets: list[_Socket] = []
+        self._calls: dict[str, Call] = {}
+        self._by_fragment: dict[str, Leg] = {}
+        self._by_address: dict[tuple[int, tuple[str, int]], Leg] = {}
+        self._dropped: Counter[str] = Counter()
+        self._versions = 0
+        self._ticking: asyncio.TimerHandle | None = None
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bind one UDP port on every address. Raises NoSocket."""
+        if self._sockets:
+            return
+        addresses = self.settings.addresses or tuple(own_addresses())
+        tries = 1 if self.settings.port else TRIES_FOR_A_PORT
+        for attempt in range(tries):
+            try:
+                await self._bind(addresses)
+            except OSError as error:
+                await self._unbind()
+                # a port that is free on one address may be taken on another
+                if error.errno != errno.EADDRINUSE or attempt == tries - 1:
+                    raise NoSocket from error
+            else:
+                break
+        self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    async def _bind(self, addresses: Collection[str]) -> None:
+        loop = asyncio.get_running_loop()
+        port = self.settings.port
+        for address in addresses:
+            transport, protocol = await loop.create_datagram_endpoint(
+                partial(_Socket, self, address),
+                local_addr=(address, port),
+            )
+            self._sockets.append(protocol)
+            port = transport.get_extra_info("sockname")[1]
+        self.port = port
+
+    async def _unbind(self) -> None:
+        for each in self._sockets:
+            await each.close()
+        self._sockets = []
+
+    async def close(self) -> None:
+        """Close every call and socket. Safe to call twice."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+        for name in list(self._calls):
+            self.close_call(name)
+        await self._unbind()
+
+    # --- calls ------------------------------------------------------------------------------------
+
+    def describe(self, call: str, seat: str, generation: str, description: str) -> str:
+        """Answer a browser's offer for its seat.
+
+        The same generation again is a renegotiation or an ICE restart; a new one replaces the
+        seat's leg at once. Raises BadDescription, TooManyLegs, TooManyCalls, NotStarted; then
+        nothing has changed.
+        """
+        if not self._sockets:
+            raise NotStarted
+        sdp.read(description)  # refuse before anything is made
+        place = self._place(call, seat)
+        now = time.monotonic()
+        leg = place.leg
+        if leg is None or leg.generation != generation:
+            fresh = Leg(self._calls[call], place, generation, self._identity, now, self._leg_event)
+            offered = fresh.describe(description)
+            if leg is not None:
+                self._forget(leg)
+            place.leg = leg = fresh
+        else:
+            offered = leg.describe(description)
+        for fragment in leg.retired():
+            self._by_fragment.pop(fragment, None)
+        self._by_fragment[leg.newest.fragment] = leg
+        for kind, track in place.down.items():
+            track.shape(offered.sections.get(kind))
+        self._calls[call].sources_changed()
+        if leg.connected:
+            self._calls[call].connected(place)
+        self._versions += 1
+        return sdp.answer(offered, self._ours(leg))
+
+    def _place(self, call: str, seat: str) -> Seat:
+        """The seat, made if there is room for it. Raises TooManyLegs, TooManyCalls."""
+        known = self._call(call)
+        if seat not in known.seats and len(known.seats) >= self.settings.max_legs_per_call:
+            raise TooManyLegs
+        return known.seat(seat)
+
+    def _ours(self, leg: Leg) -> sdp.Ours:
+        return sdp.Ours(
+            fragment=leg.newest.fragment,
+            password=leg.newest.password,
+            fingerprint=self._identity.fingerprint,
+            candidates=self._candidates(),
+            ssrcs={k: (t.ssrc, t.repair_ssrc) for k, t in leg.seat.down.items()},
+            version=self._versions,
+        )
+
+    def _candidates(self) -> list[tuple[str, int]]:
+        """Where browsers may reach us, the likeliest first and loopback last."""
+        addresses = self.settings.public_addresses or tuple(s.address for s in self._sockets)
+        ordered = sorted(addresses, key=lambda a: ipaddress.ip_address(a).is_loopback)
+        return [(address, self.port) for address in ordered]
+
+    def plan(self, call: str, hears: Mapping[str, Collection[str]]) -> None:
+        """Who hears and sees whom: sink seat to source seats. Raises TooManyCalls."""
+        self._call(call).plan(hears)
+
+    def leave(self, call: str, seat: str, generation: str | None = None) -> None:
+        """Put a leg out; with `generation`, only if that is the current one. Idempotent."""
+        known = self._calls.get(call)
+        place = known.seats.get(seat) if known is not None else None
+        if known is None or place is None or place.leg is None:
+            return
+        if generation is not None and place.leg.generation != generation:
+            return
+        self._forget(place.leg)
+        place.leg = None
+        known.sources_changed()
+
+    def close_call(self, call: str) -> None:
+        """End a call and all its legs. Idempotent."""
+        known = self._calls.pop(call, None)
+        if known is None:
+            return
+        for place in known.seats.values():
+            if place.leg is not None:
+                self._forget(place.leg)
+                place.leg = None
+
+    def request_key_frame(self, call: str, seat: str) -> None:
+        """Ask this seat's browser for a key frame of its picture."""
+        known = self._calls.get(call)
+        place = known.seats.get(seat) if known is not None else None
+        if place is not None and place.leg is not None and "video" in place.leg.up:
+            place.leg.up["video"].want_key_frame()
+
+    def stats(self, call: str) -> list[LegStats]:
+        """The call's legs at this moment; empty for an unknown call."""
+        known = self._calls.get(call)
+        now = time.monotonic()
+        seats = known.seats.values() if known is not None else ()
+        return [place.leg.stats(now) for place in seats if place.leg is not None]
+
+    def totals(self) -> BridgeTotals:
+        """This process since its start."""
+        return BridgeTotals(
+            calls=len(self._calls),
+            legs=len(set(self._by_fragment.values())),
+            packets_in=self.packets_in,
+            packets_out=self.packets_out,
+            dropped=dict(self._dropped),
+        )
+
+    def _call(self, name: str) -> Call:
+        if name not in self._calls:
+            if len(self._calls) >= self.settings.max_calls:
+                raise TooManyCalls
+            self._calls[name] = Call(name)
+        return self._calls[name]
+
+    def _forget(self, leg: Leg) -> None:
+        self._dropped.update(leg.dropped)
+        for fragment in leg.credentials:
+            self._by_fragment.pop(fragment, None)
+        for key in [k for k, owner in self._by_address.items() if owner is leg]:
+            del self._by_address[key]
+
+    def _leg_event(
+        self, leg: Leg, kind: LegEventKind, medium: str | None, reason: str | None
+    ) -> None:
+        if kind is LegEventKind.CONNECTED:
+            leg.call.connected(leg.seat)
+        self._on_event(LegEvent(leg.call.name, leg.seat.name, leg.generation, kind, medium, reason))
+
+    # --- datagrams --------------------------------------------------------------------------------
+
+    def count_drop(self, reason: str) -> None:
+        self._dropped[reason] += 1
+
+    def _received(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
+        self.packets_in += 1
+        if len(data) < 13:
+            self._dropped["short"] += 1
+            return
+        first = data[0]
+        if first < 4:
+            self._on_stun(port, data, address)
+            return
+        leg = self._by_address.get((id(port), address))
+        if leg is None:
+            self._dropped["unknown-address"] += 1
+            return
+        now = time.monotonic()
+        if 128 <= first < 192:
+            leg.on_srtp(data, now, time.time())
+        elif 20 <= first < 64:
+            leg.on_dtls(data, now)
+        else:
+            self._dropped["unknown-protocol"] += 1
+
+    def _on_stun(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
+        fragment = stun.local_fragment(data)
+        leg = self._by_fragment.get(fragment) if fragment is not None else None
+        if leg is None or fragment is None:
+            self._dropped["stun-unknown"] += 1
+            return
+        check = stun.parse(data, fragment)
+        if check is None:
+            self._dropped["stun-malformed"] += 1
+            return
+        if leg.checked(port, address, check, time.monotonic()):
+            self._by_address[id(port), address] = leg
+            for key in leg.trimmed_paths():
+                if self._by_address.get(key) is leg:
+                    del self._by_address[key]
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now, wall = time.monotonic(), time.time()
+        self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        for call in list(self._calls.values()):
+            for place in list(call.seats.values()):
+                leg = place.leg
+                if leg is None:
+                    continue
+                try:
+                    leg.tick(now, wall, self.settings.silence_after)
+                except Exception:
+                    log.exception("leg.failed seat=%s", place.name)
+                    self._close_leg(leg, "failed")
+                    continue
+                waited = now - leg.made_at
+                if not leg.connected and waited > self.settings.never_connected_after:
+                    self._close_leg(leg, "never-connected")
+
+    def _close_leg(self, leg: Leg, reason: str) -> None:
+        self.leave(leg.call.name, leg.seat.name, leg.generation)
+        self._leg_event(leg, LegEventKind.CLOSED, None, reason)
+
+
+def own_addresses() -> list[str]:
+    """Loopback and every interface's address that another host may use."""
+    found: list[str] = []
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            text = ip.ip if isinstance(ip.ip, str) else ip.ip[0]
+            address = ipaddress.ip_address(text)
+            if not address.is_link_local:
+                found.append(str(address))
+    return sorted(found, key=lambda a: (ipaddress.ip_address(a).is_loopback, a))

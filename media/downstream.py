@@ -1,0 +1,237 @@
+"""One stream to a browser: it outlives its sources and its connection. Pure.
+
+The outgoing SSRC, sequence numbers and timestamps belong to the seat. When the source changes (a
+reload, another clinician), numbers go on where they were and the timestamp moves on by the time
+that passed, as Janus and LiveKit do; the browser sees one stream with a short pause.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections import OrderedDict
+
+from media.rtcp import ReportBlock
+from media.rtp import FIXED, distance, one_byte_block, send_time, starts_key_frame_vp8
+from media.sdp import AUDIO_LEVEL, MID, SEND_TIME, Section
+from media.upstream import UpTrack
+
+WAIT_FOR_KEY_FRAME = 1.0  # seconds; then forward what there is, the browser asks by itself
+NOT_AGAIN_WITHIN = 0.03  # seconds between two retransmissions of one packet
+REPORTS_KEPT = 8
+SENDS_KEPT = 512
+_NTP_FRACTION = 1 << 32
+
+_random = random.SystemRandom()
+
+
+class DownTrack:
+    """What one seat receives of one kind; `now` in monotonic seconds."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.ssrc = _random.randrange(1, 1 << 32)
+        self.repair_ssrc = _random.randrange(1, 1 << 32)
+        self.packets = 0
+        self.octets = 0
+        self.retransmitted = 0
+        self.asked = 0
+        self.loss = 0.0
+        self.rtt: float | None = None
+        self.remb: int | None = None
+        self.remb_falling = False
+        self.source: UpTrack | None = None
+        # below 2^15, so that a lost first packet cannot confuse the roll-over counter (RFC 3711)
+        self._last_seq = _random.randrange(1 << 15)
+        self._last_timestamp = _random.randrange(1 << 32)
+        self._last_at: float | None = None
+        self._seq_offset = 0
+        self._timestamp_offset = 0
+        self._first_seq = 0
+        self._started = False
+        self._waiting_since: float | None = None
+        self._repair_seq = _random.randrange(1 << 15)
+        self._section: Section | None = None
+        self._head = b""
+        self._time_at = -1
+        self._level_id: int | None = None
+        self._sent_reports: OrderedDict[int, float] = OrderedDict()
+        self._resent_at: OrderedDict[int, float] = OrderedDict()
+
+    # --- how this browser wants its packets -------------------------------------------------------
+
+    def shape(self, section: Section | None) -> None:
+        """Use this section's payload types and extension numbers; None: it receives nothing."""
+        self._section = section if section is not None and section.receives else None
+        if self._section is None:
+            return
+        parts: list[tuple[int, bytes]] = []
+        if MID in self._section.extensions:
+            parts.append((self._section.extensions[MID], self._section.mid.encode()[:16]))
+        self._time_at = -1
+        if SEND_TIME in self._section.extensions:
+            self._time_at = 4 + sum(1 + len(value) for _, value in parts) + 1
+            parts.append((self._section.extensions[SEND_TIME], bytes(3)))
+        self._level_id = self._section.extensions.get(AUDIO_LEVEL)
+        if self.kind == "audio" and self._level_id is not None:
+            parts.append((self._level_id, bytes(1)))
+        self._head = one_byte_block(parts)
+
+    @property
+    def wanted(self) -> bool:
+        return self._section is not None
+
+    # --- forwarding -------------------------------------------------------------------------------
+
+    def follow(self, source: UpTrack | None) -> None:
+        """Take packets from this source from now on."""
+        if source is self.source:
+            return
+        self.source = source
+        self._started = False
+        self._waiting_since = None
+
+    def forward(
+        self,
+        seq: int,
+        timestamp: int,
+        marker: int,
+        payload: bytes,
+        level: int | None,
+        now: float,
+        wall: float,
+    ) -> bytes | None:
+        """The packet for this browser; None while waiting for a key frame, or for an old one."""
+        section, source = self._section, self.source
+        if section is None or source is None:
+            return None
+        if not self._started and not self._start(seq, timestamp, payload, now):
+            return None
+        if distance(seq, self._first_seq) < 0:
+            return None  # from before the change of source
+        out_seq = (seq + self._seq_offset) & 0xFFFF
+        out_timestamp = (timestamp + self._timestamp_offset) & 0xFFFFFFFF
+        if distance(out_seq, self._last_seq) > 0:
+            self._last_seq, self._last_timestamp, self._last_at = out_seq, out_timestamp, now
+            # the source's numbers wrap: old ones must not look like new ones
+            if distance(seq, self._first_seq) > 0x4000:
+                self._first_seq = (seq - 0x2000) & 0xFFFF
+        self.packets += 1
+        self.octets += len(payload)
+        return self._build(
+            self.ssrc, section.payload_type, out_seq, out_timestamp, marker, payload, level, wall
+        )
+
+    def _start(self, seq: int, timestamp: int, payload: bytes, now: float) -> bool:
+        if self.kind == "video":
+            if self._waiting_since is None:
+                self._waiting_since = now
+            patient = now - self._waiting_since < WAIT_FOR_KEY_FRAME
+            if patient and not starts_key_frame_vp8(payload):
+                return False
+        rate = self.source.clock_rate if self.source is not None else 90000
+        passed = 0 if self._last_at is None else int((now - self._last_at) * rate)
+        self._seq_offset = (self._last_seq + 1 - seq) & 0xFFFF
+        self._timestamp_offset = (self._last_timestamp + max(1, passed) - timestamp) & 0xFFFFFFFF
+        self._first_seq = seq
+        self._started = True
+        self._resent_at.clear()
+        return True
+
+    def _build(
+        self,
+        ssrc: int,
+        payload_type: int,
+        seq: int,
+        timestamp: int,
+        marker: int,
+        payload: bytes,
+        level: int | None,
+        wall: float,
+    ) -> bytes:
+        head = self._head
+        if not head:
+            return FIXED.pack(0x80, (marker << 7) | payload_type, seq, timestamp, ssrc) + payload
+        block = bytearray(head)
+        if self._time_at > 0:
+            block[self._time_at : self._time_at + 3] = send_time(wall)
+        if level is not None and self.kind == "audio" and self._level_id is not None:
+            place = (self._time_at + 3 if self._time_at > 0 else self._after_mid()) + 1
+            block[place] = level
+        return b"".join(
+            (
+                FIXED.pack(0x90, (marker << 7) | payload_type, seq, timestamp, ssrc),
+                block,
+                payload,
+            )
+        )
+
+    def _after_mid(self) -> int:
+        section = self._section
+        if section is None or MID not in section.extensions:
+            return 4
+        return 4 + 1 + len(section.mid.encode()[:16])
+
+    def resend(self, seq: int, now: float, wall: float) -> bytes | None:
+        """A packet that the browser misses, from the source's cache; None when it is not there."""
+        section, source = self._section, self.source
+        self.asked += 1
+        if section is None or source is None or not self._started:
+            return None
+        if now - self._resent_at.get(seq, -1e9) < NOT_AGAIN_WITHIN:
+            return None
+        cached = source.cached((seq - self._seq_offset) & 0xFFFF)
+        if cached is None or distance(cached.seq, self._first_seq) < 0:
+            return None
+        self._resent_at[seq] = now
+        while len(self._resent_at) > SENDS_KEPT:
+            self._resent_at.popitem(last=False)
+        self.retransmitted += 1
+        timestamp = (cached.timestamp + self._timestamp_offset) & 0xFFFFFFFF
+        if section.retransmission is None:
+            return self._build(
+                self.ssrc, section.payload_type, seq, timestamp, cached.marker, cached.payload,
+                None, wall,
+            )  # fmt: skip
+        self._repair_seq = (self._repair_seq + 1) & 0xFFFF
+        return self._build(
+            self.repair_ssrc,
+            section.retransmission,
+            self._repair_seq,
+            timestamp,
+            cached.marker,
+            struct.pack("!H", seq) + cached.payload,
+            None,
+            wall,
+        )
+
+    # --- reports ----------------------------------------------------------------------------------
+
+    def sender_times(self, now: float) -> tuple[int, int] | None:
+        """(NTP, RTP) for a sender report, on the source's own clock.
+
+        Audio and video of one source keep that source's NTP relation, so lip sync does not depend
+        on how late its reports reached us. None before the source has reported.
+        """
+        source = self.source
+        if source is None or source.report is None or not self._started:
+            return None
+        passed = now - source.report_at
+        ntp = source.report.ntp + int(passed * _NTP_FRACTION)
+        rtp = source.report.rtp + int(passed * source.clock_rate) + self._timestamp_offset
+        self._sent_reports[(ntp >> 16) & 0xFFFFFFFF] = now
+        while len(self._sent_reports) > REPORTS_KEPT:
+            self._sent_reports.popitem(last=False)
+        return ntp & (2**64 - 1), rtp & 0xFFFFFFFF
+
+    def received(self, block: ReportBlock, now: float) -> None:
+        """The browser's receiver report about this stream."""
+        self.loss = block.fraction_lost
+        sent = self._sent_reports.get(block.lsr)
+        if block.lsr and sent is not None:
+            self.rtt = max(0.0, now - sent - block.dlsr)
+
+    def estimated(self, bitrate: int) -> None:
+        """The browser's estimate of what it can receive."""
+        self.remb_falling = self.remb is not None and bitrate < self.remb
+        self.remb = bitrate

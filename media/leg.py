@@ -1,0 +1,427 @@
+"""One browser's connection: ICE-lite, DTLS, SRTP, its streams up and the reports about them.
+
+A leg dies by being replaced or put out, never by silence. Whatever a peer sends is counted and
+dropped; nothing that happens here raises into another leg.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from pylibsrtp import Error as SrtpError
+
+from media import rtcp, rtp, sdp, stun
+from media.api import LegEventKind, LegStats
+from media.congestion import Cap
+from media.dtls import DtlsServer, HandshakeFailed, Identity
+from media.errors import BadDescription
+from media.upstream import UpTrack
+
+if TYPE_CHECKING:
+    from media.call import Call, Seat
+
+GENERATIONS = 2  # of ICE credentials that stay valid: a restart overlaps with its predecessor
+MOST_PATHS = 16
+SILENT_PATH = 3.0  # seconds; then a valid check without nomination moves the path too
+FEEDBACK_EVERY = 0.06
+REPORT_EVERY = 1.0
+MOST_ARRIVALS = 4_000
+
+
+class Port(Protocol):
+    """A socket to send from; the answer goes out where the packet came in."""
+
+    def send(self, data: bytes, address: tuple[str, int]) -> None: ...
+
+
+Path = tuple[Port, tuple[str, int]]
+
+
+class Leg:
+    """One generation of one seat; `now` is monotonic, `wall` is UTC, both in seconds."""
+
+    def __init__(
+        self,
+        call: Call,
+        seat: Seat,
+        generation: str,
+        identity: Identity,
+        now: float,
+        on_event: Callable[[Leg, LegEventKind, str | None, str | None], None],
+    ) -> None:
+        self.call = call
+        self.seat = seat
+        self.generation = generation
+        self.made_at = now
+        self.dropped: Counter[str] = Counter()
+        self.credentials: OrderedDict[str, stun.Credentials] = OrderedDict()
+        self.offered: sdp.Offered | None = None
+        self.paths: OrderedDict[tuple[int, tuple[str, int]], Path] = OrderedDict()
+        self.up: dict[str, UpTrack] = {}
+        self.cap = Cap()
+        self.silent = False
+        self.last_media_at: float | None = None
+        self.last_heard_at = now
+        self._identity = identity
+        self._on_event = on_event
+        self._dtls: DtlsServer | None = None
+        self._dtls_due: float | None = None
+        self._path: Path | None = None
+        self._path_fragment: str | None = None
+        self._path_heard_at = now
+        self._streams: dict[int, tuple[UpTrack, bool]] = {}  # ssrc -> (track, is repair)
+        self._arrivals: list[tuple[int, int]] = []
+        self._feedback_count = 0
+        self._feedback_at = now
+        self._report_at = now
+        self._counted = (0, 0, now)
+        self.bitrate_up = 0.0
+        self.bitrate_down = 0.0
+        self.packets_down = 0
+        self.bytes_down = 0
+
+    # --- description ------------------------------------------------------------------------------
+
+    def describe(self, text: str) -> sdp.Offered:
+        """Take the browser's (re)description. Raises BadDescription and changes nothing then."""
+        offered = sdp.read(text)
+        if self.offered is not None and set(offered.fingerprints) != set(self.offered.fingerprints):
+            raise BadDescription("A renegotiation must come from the same browser page.")
+        restarted = self.offered is None or offered.fragment != self.offered.fragment
+        if restarted:
+            fresh = stun.Credentials.fresh()
+            self.credentials[fresh.fragment] = fresh
+        self.offered = offered
+        for kind, section in offered.sections.items():
+            self._announce(kind, section)
+        return offered
+
+    @property
+    def newest(self) -> stun.Credentials:
+        return next(reversed(self.credentials.values()))
+
+    def retired(self) -> list[str]:
+        """Forget the ICE generations that are too old; their fragments."""
+        old = []
+        while len(self.credentials) > GENERATIONS:
+            old.append(self.credentials.popitem(last=False)[0])
+        return old
+
+    def section(self, kind: str) -> sdp.Section | None:
+        return self.offered.sections.get(kind) if self.offered is not None else None
+
+    def _announce(self, kind: str, section: sdp.Section) -> None:
+        """Streams that the description names; others are learnt from their payload type."""
+        if not section.sends:
+            return
+        for ssrc in section.ssrcs[:1]:
+            if ssrc not in self._streams:
+                self._begin(kind, section, ssrc)
+        for ssrc in section.retransmission_ssrcs[:1]:
+            if kind in self.up:
+                self._streams[ssrc] = (self.up[kind], True)
+
+    def _begin(self, kind: str, section: sdp.Section, ssrc: int) -> UpTrack:
+        repairs = kind == "video" and "nack" in section.feedback
+        track = UpTrack(kind, ssrc, section.clock_rate, repairs=repairs)
+        self._streams = {s: t for s, t in self._streams.items() if t[0].kind != kind}
+        self._streams[ssrc] = (track, False)
+        self.up[kind] = track
+        self.call.sources_changed()
+        return track
+
+    # --- ICE --------------------------------------------------------------------------------------
+
+    def checked(self, port: Port, address: tuple[str, int], check: stun.Check, now: float) -> bool:
+        """A binding request for this leg; answered only if it is genuine."""
+        credentials = self.credentials.get(check.fragment)
+        if credentials is None or not check.genuine(credentials):
+            self.dropped["stun-forged"] += 1
+            return False
+        key = (id(port), address)
+        path: Path = (port, address)
+        self.paths[key] = path
+        self.paths.move_to_end(key)
+        self.last_heard_at = now
+        port.send(check.answer(credentials, address), address)
+        self._choose(path, check, now)
+        return True
+
+    def _choose(self, path: Path, check: stun.Check, now: float) -> None:
+        current = self._path
+        if current == path:
+            self._path_heard_at = now
+            self._path_fragment = check.fragment
+            return
+        newest = check.fragment == self.newest.fragment
+        silent = now - self._path_heard_at > SILENT_PATH
+        if current is None or (check.nominates and newest) or silent:
+            self._path, self._path_fragment, self._path_heard_at = path, check.fragment, now
+            if current is not None:
+                self._on_event(self, LegEventKind.PATH_CHANGED, None, None)
+
+    def trimmed_paths(self) -> list[tuple[int, tuple[str, int]]]:
+        """Drop the oldest addresses above the bound, never the one in use; their keys."""
+        removed = []
+        for key in list(self.paths):
+            if len(self.paths) <= MOST_PATHS:
+                break
+            if self.paths[key] != self._path:
+                del self.paths[key]
+                removed.append(key)
+        return removed
+
+    # --- DTLS -------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        return self._dtls is not None and self._dtls.srtp is not None
+
+    def on_dtls(self, data: bytes, now: float) -> None:
+        """A DTLS datagram from a checked address."""
+        if self.offered is None:
+            return
+        if self._dtls is None:
+            self._dtls = DtlsServer(self._identity, self.offered.fingerprints)
+        was = self._dtls.srtp is not None
+        try:
+            self._send_all(self._dtls.receive(data))
+        except HandshakeFailed:
+            self._dtls = None
+            self._dtls_due = None
+            self.dropped["dtls-failed"] += 1
+            return
+        self._plan_retransmission(now)
+        if not was and self._dtls.srtp is not None:
+            self._on_event(self, LegEventKind.CONNECTED, None, None)
+
+    def _plan_retransmission(self, now: float) -> None:
+        left = self._dtls.timeout() if self._dtls is not None else None
+        self._dtls_due = now + left if left is not None else None
+
+    # --- media in ---------------------------------------------------------------------------------
+
+    def on_srtp(self, data: bytes, now: float, wall: float) -> None:
+        """An SRTP or SRTCP packet from a checked address."""
+        srtp = self._dtls.srtp if self._dtls is not None else None
+        if srtp is None:
+            self.dropped["early"] += 1
+            return
+        try:
+            if 192 <= data[1] <= 223:  # RFC 5761
+                self._on_rtcp(srtp.inbound.unprotect_rtcp(data), now, wall)
+                return
+            packet = rtp.parse(srtp.inbound.unprotect(data))
+        except SrtpError:
+            self.dropped["srtp"] += 1
+            return
+        except rtp.BadPacket:
+            self.dropped["malformed"] += 1
+            return
+        self._on_rtp(packet, now, wall)
+
+    def _on_rtp(self, packet: rtp.Packet, now: float, wall: float) -> None:
+        known = self._streams.get(packet.ssrc) or self._learn(packet)
+        if known is None:
+            self.dropped["unknown-stream"] += 1
+            return
+        track, repair = known
+        section = self.section(track.kind)
+        if section is None:
+            return
+        level = self._extensions(packet, section, now)
+        self._heard_media(track, now)
+        if repair:
+            if len(packet.payload) < 2:
+                return  # padding, to probe the bandwidth
+            packet.seq = (packet.payload[0] << 8) | packet.payload[1]
+            packet.payload = packet.payload[2:]
+            if track.packets == 0:
+                return
+        if track.known(packet.seq):
+            return
+        lost = track.accept(packet, now)
+        if lost:
+            self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, lost))
+        self.call.forward(self.seat, track, packet, level, now, wall)
+
+    def _learn(self, packet: rtp.Packet) -> tuple[UpTrack, bool] | None:
+        """A stream that no description named: its payload type says what it is."""
+        if self.offered is None:
+            return None
+        for kind, section in self.offered.sections.items():
+            if not section.sends:
+                continue
+            if packet.payload_type == section.payload_type:
+                return self._begin(kind, section, packet.ssrc), False
+            if packet.payload_type == section.retransmission and kind in self.up:
+                self._streams = {
+                    s: t for s, t in self._streams.items() if not (t[1] and t[0] is self.up[kind])
+                }
+                self._streams[packet.ssrc] = (self.up[kind], True)
+                return self._streams[packet.ssrc]
+        return None
+
+    def _extensions(self, packet: rtp.Packet, section: sdp.Section, now: float) -> int | None:
+        """Note the transport-wide number; give the audio level."""
+        if not packet.extension:
+            return None
+        found = rtp.elements(packet)
+        number = found.get(section.extensions.get(sdp.TRANSPORT_SEQ, 0))
+        if number is not None and len(number) == 2 and len(self._arrivals) < MOST_ARRIVALS:
+            self._arrivals.append(((number[0] << 8) | number[1], int(now * 1_000_000)))
+        level = found.get(section.extensions.get(sdp.AUDIO_LEVEL, 0))
+        return level[0] if level else None
+
+    def _heard_media(self, track: UpTrack, now: float) -> None:
+        first = track.packets == 0
+        self.last_media_at = self.last_heard_at = self._path_heard_at = now
+        if self.silent:
+            self.silent = False
+            self._on_event(self, LegEventKind.RESUMED, None, None)
+        if first:
+            self._on_event(self, LegEventKind.FLOWING, track.kind, None)
+
+    def _on_rtcp(self, data: bytes, now: float, wall: float) -> None:
+        self.last_heard_at = now
+        for report in rtcp.read(data):
+            match report:
+                case rtcp.SenderReport(ssrc=ssrc):
+                    known = self._streams.get(ssrc)
+                    if known is not None and not known[1]:
+                        known[0].reported(report, now)
+                case rtcp.ReportBlock(ssrc=ssrc):
+                    self.seat.reported(ssrc, report, now)
+                case rtcp.Nack(media_ssrc=ssrc, lost=lost):
+                    self.seat.resend(self, ssrc, lost, now, wall)
+                case rtcp.KeyFrameRequest(media_ssrc=ssrc):
+                    self.call.key_frame_for(self.seat, ssrc)
+                case rtcp.Remb(bitrate=bitrate):
+                    self.seat.down["video"].estimated(bitrate)
+
+    # --- out --------------------------------------------------------------------------------------
+
+    def send_rtp(self, packet: bytes) -> None:
+        """Protect and send one packet; an own failure is counted, never raised."""
+        srtp = self._dtls.srtp if self._dtls is not None else None
+        path = self._path
+        if srtp is None or path is None:
+            return
+        try:
+            path[0].send(srtp.outbound.protect(packet), path[1])
+        except SrtpError:
+            self.dropped["protect"] += 1
+            return
+        self.packets_down += 1
+        self.bytes_down += len(packet)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        srtp = self._dtls.srtp if self._dtls is not None else None
+        path = self._path
+        if srtp is None or path is None:
+            return
+        try:
+            path[0].send(srtp.outbound.protect_rtcp(packet), path[1])
+        except SrtpError:
+            self.dropped["protect"] += 1
+
+    def _send_all(self, datagrams: Sequence[bytes]) -> None:
+        if self._path is not None:
+            for datagram in datagrams:
+                self._path[0].send(datagram, self._path[1])
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def tick(self, now: float, wall: float, silence_after: float) -> None:
+        """Everything that is due: retransmissions, repairs, feedback, reports, silence."""
+        if self._dtls is not None and self._dtls_due is not None and now >= self._dtls_due:
+            try:
+                self._send_all(self._dtls.retransmit())
+            except HandshakeFailed:
+                self._dtls = None
+                self.dropped["dtls-failed"] += 1
+            self._plan_retransmission(now)
+        if not self.connected:
+            return
+        rtt = self.rtt
+        for track in self.up.values():
+            again = track.due_repairs(now, rtt)
+            if again:
+                self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, again))
+            if track.key_frame_due(now):
+                self.send_rtcp(rtcp.pli(self.seat.ssrc, track.ssrc))
+        if self._arrivals and now - self._feedback_at >= FEEDBACK_EVERY:
+            self._send_feedback(now)
+        if now - self._report_at >= REPORT_EVERY:
+            self._send_reports(now, wall)
+        heard = self.last_media_at
+        if heard is not None and not self.silent and now - heard > silence_after:
+            self.silent = True
+            self._on_event(self, LegEventKind.SILENT, None, None)
+
+    @property
+    def rtt(self) -> float | None:
+        known = [t.rtt for t in self.seat.down.values() if t.rtt is not None]
+        return min(known, default=None)
+
+    def _send_feedback(self, now: float) -> None:
+        media = next(iter(self.up.values())).ssrc if self.up else 0
+        packets = rtcp.transport_feedback(
+            self.seat.ssrc, media, self._arrivals, self._feedback_count
+        )
+        self._arrivals = []
+        self._feedback_at = now
+        self._feedback_count = (self._feedback_count + len(packets)) & 0xFF
+        for packet in packets:
+            self.send_rtcp(packet)
+
+    def _send_reports(self, now: float, wall: float) -> None:
+        self._count(now)
+        self._report_at = now
+        blocks = [b for t in self.up.values() if (b := t.reception(now)) is not None]
+        for track in self.seat.down.values():
+            times = track.sender_times(now)
+            if times is not None and track.wanted:
+                report = rtcp.sender_report(track.ssrc, *times, track.packets, track.octets)
+                self.send_rtcp(report + rtcp.source_description(track.ssrc, b"bridge"))
+        name = rtcp.source_description(self.seat.ssrc, b"bridge")
+        self.send_rtcp(rtcp.receiver_report(self.seat.ssrc, blocks) + name)
+        video = self.up.get("video")
+        if video is not None:
+            cap = self.call.cap_for(self.seat, self.cap)
+            if cap is not None:
+                self.send_rtcp(rtcp.remb(self.seat.ssrc, cap, [video.ssrc]))
+
+    def _count(self, now: float) -> None:
+        up = sum(track.octets for track in self.up.values())
+        before_up, before_down, at = self._counted
+        passed = max(0.001, now - at)
+        self.bitrate_up = max(0.0, 8 * (up - before_up) / passed)
+        self.bitrate_down = max(0.0, 8 * (self.bytes_down - before_down) / passed)
+        self._counted = (up, self.bytes_down, now)
+
+    def stats(self, now: float) -> LegStats:
+        """This leg at this moment."""
+        down = self.seat.down.values()
+        return LegStats(
+            seat=self.seat.name,
+            generation=self.generation,
+            connected=self.connected,
+            idle_seconds=None if self.last_media_at is None else now - self.last_media_at,
+            rtt_seconds=self.rtt,
+            loss_up=max((t.loss for t in self.up.values()), default=0.0),
+            loss_down=max((t.loss for t in down), default=0.0),
+            bitrate_up=self.bitrate_up,
+            bitrate_down=self.bitrate_down,
+            packets_up=sum(t.packets for t in self.up.values()),
+            packets_down=self.packets_down,
+            bytes_up=sum(t.octets for t in self.up.values()),
+            bytes_down=self.bytes_down,
+            nacks_up=sum(t.asked for t in self.up.values()),
+            nacks_down=sum(t.asked for t in down),
+            retransmitted=sum(t.retransmitted for t in down),
+            key_frames_asked=sum(t.key_frames_asked for t in self.up.values()),
+            dropped=dict(self.dropped),
+        )

@@ -1,0 +1,224 @@
+"""Descriptions: reading a browser's offer, writing the bridge's answer (RFC 8829, 8843, 9143).
+
+aiortc reads; we write, because our answers have one fixed shape: BUNDLE, rtcp-mux, ICE-lite,
+passive DTLS, one Opus and one VP8 with its retransmission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aiortc import sdp
+from aiortc.sdp import MediaDescription, SessionDescription
+
+from media.errors import BadDescription
+
+LONGEST = 65536
+MOST_SECTIONS = 8
+
+MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+TRANSPORT_SEQ = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+EXTENSIONS = {
+    "audio": (MID, SEND_TIME, TRANSPORT_SEQ, AUDIO_LEVEL),
+    "video": (MID, SEND_TIME, TRANSPORT_SEQ),
+}
+CODECS = {"audio": "opus", "video": "vp8"}
+FEEDBACK = {
+    "audio": ("transport-cc",),
+    "video": ("goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"),
+}
+MIRROR = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One accepted audio or video section of an offer."""
+
+    kind: str
+    mid: str
+    direction: str
+    payload_type: int
+    clock_rate: int
+    channels: int
+    parameters: str  # of the codec, as written
+    retransmission: int | None  # its payload type
+    feedback: frozenset[str]
+    extensions: Mapping[str, int]  # uri -> id
+    ssrcs: tuple[int, ...]  # announced; may be empty
+    retransmission_ssrcs: tuple[int, ...]
+
+    @property
+    def sends(self) -> bool:
+        """Whether the browser may send here."""
+        return self.direction in {"sendrecv", "sendonly"}
+
+    @property
+    def receives(self) -> bool:
+        return self.direction in {"sendrecv", "recvonly"}
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A browser's offer, as far as the bridge needs it."""
+
+    fragment: str  # the browser's ICE name: a new one means an ICE restart
+    fingerprints: tuple[tuple[str, str], ...]
+    sections: Mapping[str, Section]  # by kind
+    layout: tuple[tuple[str, str, str], ...] = field(default=())  # (kind, mid, formats), in order
+
+
+def read(text: str) -> Offered:
+    """Read an offer. Raises BadDescription for anything that cannot be answered."""
+    if len(text) > LONGEST:
+        raise BadDescription
+    try:
+        session = SessionDescription.parse(text)
+    except (
+        AssertionError, ValueError, KeyError, IndexError, AttributeError, TypeError, StopIteration,
+        RuntimeError,
+    ) as error:  # fmt: skip
+        raise BadDescription from error
+    if not 0 < len(session.media) <= MOST_SECTIONS:
+        raise BadDescription
+    bundled = session.media[0]
+    if bundled.ice is None or not bundled.ice.usernameFragment or bundled.dtls is None:
+        raise BadDescription
+    fingerprints = tuple((f.algorithm.lower(), f.value) for f in bundled.dtls.fingerprints)
+    sections: dict[str, Section] = {}
+    for media in session.media:
+        if media.kind in CODECS and media.kind not in sections and media.port != 0:
+            section = _section(media)
+            if section is not None:
+                sections[media.kind] = section
+    if not fingerprints or not sections:
+        raise BadDescription("No sound or picture that this bridge can carry is in it.")
+    layout = tuple(
+        (m.kind, str(m.rtp.muxId), " ".join(str(each) for each in m.fmt)) for m in session.media
+    )
+    return Offered(bundled.ice.usernameFragment, fingerprints, sections, layout)
+
+
+def _section(media: MediaDescription) -> Section | None:
+    wanted = CODECS[media.kind]
+    codec = next((c for c in media.rtp.codecs if c.name.lower() == wanted), None)
+    if codec is None or codec.payloadType is None or not media.rtcp_mux:
+        return None
+    repair = next(
+        (
+            c.payloadType
+            for c in media.rtp.codecs
+            if c.name.lower() == "rtx" and c.parameters.get("apt") == codec.payloadType
+        ),
+        None,
+    )
+    pairs = [g.items for g in media.ssrc_group if g.semantic == "FID" and len(g.items) == 2]
+    repairs = {int(pair[1]) for pair in pairs}
+    ssrcs = [description.ssrc for description in media.ssrc]
+    return Section(
+        kind=media.kind,
+        mid=str(media.rtp.muxId),
+        direction=media.direction or "sendrecv",
+        payload_type=codec.payloadType,
+        clock_rate=codec.clockRate or 90000,
+        channels=codec.channels or 1,
+        parameters=sdp.parameters_to_sdp(codec.parameters) if codec.parameters else "",
+        retransmission=repair,
+        feedback=frozenset(
+            f"{f.type} {f.parameter}" if f.parameter else f.type for f in codec.rtcpFeedback
+        ),
+        extensions={
+            e.uri: e.id
+            for e in media.rtp.headerExtensions
+            if e.uri in EXTENSIONS[media.kind] and 1 <= e.id <= 14
+        },
+        ssrcs=tuple(ssrc for ssrc in ssrcs if ssrc not in repairs),
+        retransmission_ssrcs=tuple(ssrc for ssrc in ssrcs if ssrc in repairs),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What the bridge says of itself in an answer."""
+
+    fragment: str
+    password: str
+    fingerprint: str  # sha-256
+    candidates: Sequence[tuple[str, int]]  # address, port; the best first
+    ssrcs: Mapping[str, tuple[int, int]]  # kind -> (media, retransmission)
+    version: int
+
+
+def answer(offered: Offered, ours: Ours) -> str:
+    """The bridge's answer: the offer's sections in its order, others refused."""
+    taken = [offered.sections[k].mid for k in offered.sections]
+    mids = [mid for kind, mid, _ in offered.layout if mid in taken]
+    lines = [
+        "v=0",
+        f"o=- 1 {ours.version} IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=ice-lite",
+        f"a=group:BUNDLE {' '.join(mids)}",
+        "a=msid-semantic: WMS *",
+    ]
+    for kind, mid, formats in offered.layout:
+        section = offered.sections.get(kind)
+        if section is not None and section.mid == mid:
+            lines += _accepted(section, ours)
+        else:
+            protocol = "UDP/DTLS/SCTP" if kind == "application" else "UDP/TLS/RTP/SAVPF"
+            lines += [
+                f"m={kind} 0 {protocol} {formats}",
+                "c=IN IP4 0.0.0.0",
+                "a=inactive",
+                f"a=mid:{mid}",
+            ]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _accepted(section: Section, ours: Ours) -> list[str]:
+    payload, repair = section.payload_type, section.retransmission
+    formats = f"{payload} {repair}" if repair is not None else f"{payload}"
+    name = "opus" if section.kind == "audio" else "VP8"
+    channels = f"/{section.channels}" if section.kind == "audio" else ""
+    media_ssrc, repair_ssrc = ours.ssrcs[section.kind]
+    lines = [
+        f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}",
+        "c=IN IP4 0.0.0.0",
+        f"a=ice-ufrag:{ours.fragment}",
+        f"a=ice-pwd:{ours.password}",
+        f"a=fingerprint:sha-256 {ours.fingerprint}",
+        "a=setup:passive",
+        f"a=mid:{section.mid}",
+        *(f"a=extmap:{number} {uri}" for uri, number in section.extensions.items()),
+        f"a={MIRROR[section.direction]}",
+        "a=rtcp-mux",
+        "a=rtcp-rsize",
+        f"a=rtpmap:{payload} {name}/{section.clock_rate}{channels}",
+    ]
+    if section.parameters:
+        lines.append(f"a=fmtp:{payload} {section.parameters}")
+    agreed = [each for each in FEEDBACK[section.kind] if each in section.feedback]
+    lines += [f"a=rtcp-fb:{payload} {each}" for each in agreed]
+    if repair is not None:
+        lines += [f"a=rtpmap:{repair} rtx/{section.clock_rate}", f"a=fmtp:{repair} apt={payload}"]
+    if section.receives:
+        lines.append(f"a=msid:bridge {section.kind}")
+        if repair is not None:
+            lines.append(f"a=ssrc-group:FID {media_ssrc} {repair_ssrc}")
+        lines.append(f"a=ssrc:{media_ssrc} cname:bridge")
+        if repair is not None:
+            lines.append(f"a=ssrc:{repair_ssrc} cname:bridge")
+    for index, (address, port) in enumerate(ours.candidates):
+        priority = (126 << 24) | ((65535 - index) << 8) | 255
+        lines.append(f"a=candidate:{index + 1} 1 udp {priority} {address} {port} typ host")
+    lines.append("a=end-of-candidates")
+    return lines

@@ -1,0 +1,168 @@
+"""One stream from a browser: continuity, loss, repair, and the reports about it. Pure.
+
+Numbers: repair timing after mediasoup (ask at the gap, then each round trip, ten times at most);
+jitter and loss by RFC 3550 appendix A.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from media.rtcp import Reception, SenderReport
+from media.rtp import Packet, distance
+
+CACHE = {"audio": 256, "video": 1024}  # packets; a power of two
+LARGEST_GAP = 200  # packets; beyond, a key frame is cheaper than repair
+REPAIR_TRIES = 10
+REPAIR_SECONDS = 1.0
+FIRST_RETRY = 0.04
+KEY_FRAME_EVERY = 0.5  # seconds between requests; a later one waits
+
+
+@dataclass(slots=True)
+class Cached:
+    """What is needed to send a packet again."""
+
+    seq: int
+    timestamp: int
+    marker: int
+    payload: bytes
+
+
+@dataclass(slots=True)
+class _Missing:
+    since: float
+    asked: float
+    tries: int = 1
+
+
+class UpTrack:
+    """A stream of one kind as it arrives; `now` in monotonic seconds."""
+
+    def __init__(self, kind: str, ssrc: int, clock_rate: int, *, repairs: bool) -> None:
+        self.kind = kind
+        self.ssrc = ssrc
+        self.clock_rate = clock_rate
+        self.repairs = repairs  # the browser answers NACKs
+        self.packets = 0
+        self.octets = 0
+        self.asked = 0
+        self.key_frames_asked = 0
+        self.report: SenderReport | None = None
+        self.report_at = 0.0
+        self.loss = 0.0
+        self._size = CACHE[kind]
+        self._cache: list[Cached | None] = [None] * self._size
+        self._base: int | None = None
+        self._highest = 0  # with cycles
+        self._missing: dict[int, _Missing] = {}
+        self._jitter = 0.0
+        self._transit: float | None = None
+        self._expected_before = 0
+        self._packets_before = 0
+        self._key_frame_at = -1e9
+        self._key_frame_wanted = False
+
+    def accept(self, packet: Packet, now: float) -> list[int]:
+        """Take a packet (repaired ones too); the sequence numbers to ask for at once."""
+        self.packets += 1
+        self.octets += len(packet.payload)
+        lost: list[int] = []
+        if self._base is None:
+            self._base = self._highest = packet.seq
+        else:
+            ahead = distance(packet.seq, self._highest & 0xFFFF)
+            if ahead > 0:
+                lost = self._gap(ahead, now)
+                self._highest += ahead
+                self._measure_jitter(packet.timestamp, now)
+            else:
+                self._missing.pop(packet.seq, None)
+        self._cache[packet.seq & (self._size - 1)] = Cached(
+            packet.seq, packet.timestamp, packet.marker, packet.payload
+        )
+        return lost
+
+    def known(self, seq: int) -> bool:
+        """Whether this packet is in the cache already: a repeat is not forwarded twice."""
+        cached = self._cache[seq & (self._size - 1)]
+        return cached is not None and cached.seq == seq
+
+    def cached(self, seq: int) -> Cached | None:
+        """The packet of that number, if it is still kept."""
+        cached = self._cache[seq & (self._size - 1)]
+        return cached if cached is not None and cached.seq == seq else None
+
+    def _gap(self, ahead: int, now: float) -> list[int]:
+        if ahead == 1 or not self.repairs:
+            return []
+        if ahead > LARGEST_GAP:
+            self._missing.clear()
+            self._key_frame_wanted = True
+            return []
+        lost = [(self._highest + step) & 0xFFFF for step in range(1, ahead)]
+        for seq in lost:
+            self._missing[seq] = _Missing(now, now)
+        self.asked += len(lost)
+        return lost
+
+    def _measure_jitter(self, timestamp: int, now: float) -> None:
+        transit = now * self.clock_rate - timestamp
+        if self._transit is not None:
+            change = abs(transit - self._transit)
+            if change < self.clock_rate:  # a wrap or a pause is not jitter
+                self._jitter += (change - self._jitter) / 16
+        self._transit = transit
+
+    def due_repairs(self, now: float, rtt: float | None) -> list[int]:
+        """What should be asked for again; what is hopeless turns into a key-frame request."""
+        again: list[int] = []
+        wait = max(FIRST_RETRY, rtt or 0.0)
+        for seq, missing in list(self._missing.items()):
+            if missing.tries >= REPAIR_TRIES or now - missing.since > REPAIR_SECONDS:
+                del self._missing[seq]
+                self._key_frame_wanted = True
+            elif now - missing.asked >= wait:
+                missing.asked = now
+                missing.tries += 1
+                again.append(seq)
+        self.asked += len(again)
+        # in their order around the wrap
+        return sorted(again, key=lambda seq: distance(seq, self._highest & 0xFFFF))
+
+    def want_key_frame(self) -> None:
+        """Ask for a key frame as soon as the last request is old enough."""
+        self._key_frame_wanted = True
+
+    def key_frame_due(self, now: float) -> bool:
+        """Whether to send a request now; then it counts as sent."""
+        if not self._key_frame_wanted or self.kind != "video":
+            return False
+        if now - self._key_frame_at < KEY_FRAME_EVERY:
+            return False
+        self._key_frame_wanted = False
+        self._key_frame_at = now
+        self.key_frames_asked += 1
+        return True
+
+    def reported(self, report: SenderReport, now: float) -> None:
+        """The browser's own sender report: its clock against its timestamps."""
+        self.report = report
+        self.report_at = now
+
+    def reception(self, now: float) -> Reception | None:
+        """The block for a receiver report, and the loss since the last one."""
+        if self._base is None:
+            return None
+        expected = self._highest - self._base + 1
+        lost = max(0, expected - self.packets)
+        since = expected - self._expected_before
+        got = self.packets - self._packets_before
+        self._expected_before, self._packets_before = expected, self.packets
+        fraction = max(0, min(255, ((since - got) << 8) // since)) if since > 0 else 0
+        self.loss = fraction / 256
+        lsr, dlsr = 0, 0
+        if self.report is not None:
+            lsr = (self.report.ntp >> 16) & 0xFFFFFFFF
+            dlsr = int((now - self.report_at) * 65536)
+        return Reception(self.ssrc, fraction, lost, self._highest, int(self._jitter), lsr, dlsr)

@@ -1,0 +1,253 @@
+"""Real packets through the bridge: two peers of another implementation, over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from media import (
+    BadDescription,
+    Bridge,
+    BridgeSettings,
+    LegEvent,
+    LegEventKind,
+    NoSocket,
+    TooManyCalls,
+    TooManyLegs,
+)
+
+from tests.media.peers import BOUND, Peer
+
+
+class House:
+    """A bridge, what it told, and its peers."""
+
+    def __init__(self) -> None:
+        self.events: list[LegEvent] = []
+        self.bridge = Bridge(
+            BridgeSettings(addresses=("127.0.0.1",), max_calls=2, max_legs_per_call=3),
+            self.events.append,
+        )
+        self.peers: list[Peer] = []
+
+    async def peer(self, seat: str, generation: str = "g1", *, video: bool = True) -> Peer:
+        peer = Peer(self.bridge, "call", seat, generation)
+        self.peers.append(peer)
+        await peer.join(video=video)
+        return peer
+
+    def told(self, kind: LegEventKind, seat: str) -> list[LegEvent]:
+        return [e for e in self.events if e.kind is kind and e.seat == seat]
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    made = House()
+    await made.bridge.start()
+    yield made
+    for peer in made.peers:
+        await peer.close()
+    await made.bridge.close()
+
+
+async def test_picture_and_sound_arrive_both_ways_and_the_picture_moves(house: House) -> None:
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    for peer in (tablet, clinician):
+        await peer.until(lambda peer=peer: peer.frames > 20 and peer.loudest > 5000)  # type: ignore[misc]
+        assert len(set(peer.shades)) > 5
+    for seat in ("tablet", "clinician"):
+        assert house.told(LegEventKind.CONNECTED, seat)
+        assert {e.medium for e in house.told(LegEventKind.FLOWING, seat)} == {"audio", "video"}
+
+
+async def test_a_leg_that_waited_alone_shows_the_second_one_at_once(house: House) -> None:
+    tablet = await house.peer("tablet")
+    await tablet.until(lambda: len(house.told(LegEventKind.FLOWING, "tablet")) == 2)
+    clinician = await house.peer("clinician")
+    await clinician.until(lambda: clinician.frames > 3)
+    await tablet.until(lambda: tablet.frames > 3)
+
+
+async def test_a_new_generation_takes_the_seat_and_the_other_side_renegotiates_nothing(
+    house: House,
+) -> None:
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    await clinician.until(lambda: clinician.frames > 5)
+    await tablet.close()
+    again = await house.peer("tablet", "g2")
+    seen = clinician.frames
+    await clinician.until(lambda: clinician.frames > seen + 10)
+    await again.until(lambda: again.frames > 5)
+    assert clinician.pc.connectionState == "connected"
+
+
+async def test_a_seat_left_and_taken_by_somebody_else_goes_on_for_the_other_side(
+    house: House,
+) -> None:
+    tablet, first = await house.peer("tablet"), await house.peer("clinician")
+    await tablet.until(lambda: tablet.frames > 5)
+    house.bridge.leave("call", "clinician")
+    await first.close()
+    seen = tablet.frames
+    await house.peer("clinician", "other")
+    await tablet.until(lambda: tablet.frames > seen + 10)
+
+
+async def test_sound_alone_needs_no_picture(house: House) -> None:
+    tablet = await house.peer("tablet", video=False)
+    clinician = await house.peer("clinician", video=False)
+    for peer in (tablet, clinician):
+        await peer.until(lambda peer=peer: peer.loudest > 5000)  # type: ignore[misc]
+
+
+async def test_the_plan_decides_who_hears_whom(house: House) -> None:
+    house.bridge.plan("call", {"clinician": ["tablet"]})
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    await clinician.until(lambda: clinician.frames > 20)
+    assert tablet.frames == 0
+
+
+async def test_a_test_call_hears_and_sees_itself(house: House) -> None:
+    house.bridge.plan("call", {"tablet": ["tablet"]})
+    tablet = await house.peer("tablet")
+    await tablet.until(lambda: tablet.frames > 10 and tablet.loudest > 5000)
+
+
+async def test_silence_is_noticed_and_the_return_too(house: House) -> None:
+    tablet, _ = await house.peer("tablet"), await house.peer("clinician")
+    await tablet.until(lambda: tablet.frames > 3)
+    await tablet.close()
+    await tablet.until(lambda: bool(house.told(LegEventKind.SILENT, "tablet")))
+    await house.peer("tablet", "g2")
+    await tablet.until(lambda: len(house.told(LegEventKind.FLOWING, "tablet")) >= 4)
+
+
+async def test_a_wrong_fingerprint_gets_no_keys(house: House) -> None:
+    tablet = Peer(house.bridge, "call", "tablet")
+    house.peers.append(tablet)
+    describe = house.bridge.describe
+
+    def forged(call: str, seat: str, generation: str, description: str) -> str:
+        wrong = re.sub(r"(a=fingerprint:\S+ )\S\S", r"\g<1>00", description)
+        return describe(call, seat, generation, wrong)
+
+    house.bridge.describe = forged  # type: ignore[method-assign]
+    await tablet.join()
+    leg = house.bridge._calls["call"].seats["tablet"].leg
+    assert leg is not None
+    await tablet.until(lambda: leg.dropped["dtls-failed"] > 0)
+    assert not house.told(LegEventKind.CONNECTED, "tablet")
+
+
+async def test_an_ice_restart_gets_new_credentials_and_keeps_the_last_two(house: House) -> None:
+    tablet = await house.peer("tablet")
+    leg = house.bridge._calls["call"].seats["tablet"].leg
+    assert leg is not None
+    offer = tablet.pc.localDescription.sdp
+    first = leg.newest
+    answers = []
+    for i in range(3):
+        restarted = re.sub(r"a=ice-ufrag:\S+", f"a=ice-ufrag:new{i}", offer)
+        answers.append(house.bridge.describe("call", "tablet", "g1", restarted))
+    fragments = [re.search(r"a=ice-ufrag:(\S+)", a).group(1) for a in answers]  # type: ignore[union-attr]
+    assert len({first.fragment, *fragments}) == 4
+    assert list(leg.credentials) == fragments[-2:]
+    again = house.bridge.describe("call", "tablet", "g1", restarted)
+    assert f"a=ice-ufrag:{fragments[-1]}" in again, "a renegotiation is no restart"
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"",
+        b"\x00",
+        b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12),
+        b"\x00\x01\x00\x08\x21\x12\xa4\x42" + bytes(12) + b"\x00\x06\x00\x04ab:c",
+        b"\x16\xfe\xff" + bytes(40),
+        b"\x80" + bytes(40),
+        b"\x90\xc8" + b"\xff" * 60,
+        b"\xff" * 1400,
+    ],
+)
+async def test_hostile_datagrams_are_dropped_and_get_no_answer(
+    house: House, datagram: bytes
+) -> None:
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    await clinician.until(lambda: clinician.frames > 3)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.setblocking(False)
+        stranger.bind(("127.0.0.1", 0))
+        before = house.bridge.totals().dropped
+        for _ in range(20):
+            stranger.sendto(datagram, ("127.0.0.1", house.bridge.port))
+        if datagram:
+            await tablet.until(
+                lambda: sum(house.bridge.totals().dropped.values()) >= sum(before.values()) + 20
+            )
+        with pytest.raises(BlockingIOError):
+            stranger.recv(100)
+    seen = clinician.frames
+    await clinician.until(lambda: clinician.frames > seen + 3)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "",
+        "v=0",
+        "x" * 70000,
+        "v=0\r\nm=audio x",
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\na=mid:0\r\n",
+    ],
+)
+async def test_a_description_that_cannot_be_answered_changes_nothing(
+    house: House, description: str
+) -> None:
+    with pytest.raises(BadDescription):
+        house.bridge.describe("call", "tablet", "g1", description)
+    assert house.bridge.totals().calls == 0
+
+
+async def test_bounds_are_refused_and_running_calls_go_on(house: House) -> None:
+    tablet = await house.peer("tablet")
+    offer = tablet.pc.localDescription.sdp
+    house.bridge.describe("call", "b", "g", offer)
+    house.bridge.describe("call", "c", "g", offer)
+    with pytest.raises(TooManyLegs):
+        house.bridge.describe("call", "d", "g", offer)
+    house.bridge.describe("second", "a", "g", offer)
+    with pytest.raises(TooManyCalls):
+        house.bridge.describe("third", "a", "g", offer)
+    house.bridge.close_call("second")
+    house.bridge.close_call("second")
+    house.bridge.describe("third", "a", "g", offer)
+
+
+async def test_a_taken_port_says_so() -> None:
+    first = Bridge(BridgeSettings(addresses=("127.0.0.1",)), lambda _event: None)
+    await first.start()
+    second = Bridge(BridgeSettings(addresses=("127.0.0.1",), port=first.port), lambda _event: None)
+    with pytest.raises(NoSocket):
+        await second.start()
+    await first.close()
+    await second.start()
+    await second.close()
+
+
+async def test_fifty_calls_leave_nothing_behind(house: House) -> None:
+    tablet = await house.peer("tablet")
+    offer = tablet.pc.localDescription.sdp
+    house.bridge.close_call("call")
+    for i in range(50):
+        house.bridge.describe(f"call-{i}", "tablet", "g", offer)
+        house.bridge.describe(f"call-{i}", "clinician", "g", offer)
+        house.bridge.close_call(f"call-{i}")
+    assert house.bridge.totals().calls == 0
+    assert house.bridge.totals().legs == 0
+    assert not house.bridge._by_address
+    async with asyncio.timeout(BOUND):
+        await asyncio.sleep(0)

@@ -1,0 +1,512 @@
+"""The live session as both pages see it: real sockets, a real database, a moved clock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from media import LegEventKind
+from records import offers, sessions
+from records.sessions import SessionRow, TimelineRow
+from signaling.session import State
+
+from tests.signaling.conftest import House
+from tests.signaling.pages import BOUND, Page, Refused
+
+
+async def row_of(house: House, session: str) -> SessionRow:
+    async with house.db.read() as conn:
+        row = await sessions.get(conn, session)
+    assert row is not None
+    return row
+
+
+async def kinds_of(house: House, session: str) -> list[str]:
+    return [row.kind for row in await timeline_of(house, session)]
+
+
+async def timeline_of(house: House, session: str) -> list[TimelineRow]:
+    async with house.db.read() as conn:
+        return await sessions.timeline_of(conn, session)
+
+
+async def until_state(house: House, session: str, state: str) -> SessionRow:
+    """Wait for the durable state; the desk's clock loop runs once a real second."""
+    async with asyncio.timeout(BOUND):
+        while (row := await row_of(house, session)).state != state:
+            await asyncio.sleep(0.02)
+    return row
+
+
+async def test_a_press_makes_one_session_and_rings_the_first_tier(house: House) -> None:
+    dana, miguel, priya = [await house.page(who) for who in ("dana", "miguel", "priya")]
+    tablet = await house.page("tablet")
+    session = await house.pressed(tablet)
+    await dana.until_view(lambda v: v["offers"])
+    await miguel.until_view(lambda v: v["offers"])
+    view = await tablet.until_view(lambda v: v["session"] and len(v["session"]["alerted"]) == 2)
+    assert sorted(view["session"]["alerted"]) == ["Dana", "Miguel"]
+    assert not priya.view["offers"]
+    assert [w["session"] for w in priya.view["waiting"]] == [session]
+
+
+async def test_a_press_that_is_sent_again_is_the_same_session(house: House) -> None:
+    tablet = await house.page("tablet")
+    first = await tablet.send("session.open", key="a" * 20)
+    again = await tablet.send("session.open", key="a" * 20)
+    other_key = await tablet.send("session.open", key="b" * 20)
+    assert first == again == other_key
+    async with house.db.read() as conn:
+        assert len(await sessions.open_sessions(conn)) == 1
+
+
+async def test_of_two_accepts_at_once_one_wins_in_each_of_200_tries(house: House) -> None:
+    dana, miguel = await house.page("dana"), await house.page("miguel")
+    tablet = await house.page("tablet")
+    wins = {"dana": 0, "miguel": 0}
+    for i in range(200):
+        session = await house.pressed(tablet, f"key-{i:016d}")
+        views = await asyncio.gather(
+            *(
+                p.until_view(lambda v: any(o["session"] == session for o in v["offers"]))  # noqa: B023
+                for p in (dana, miguel)
+            )
+        )
+        results = await asyncio.gather(
+            *(
+                page.send("offer.accept", offer=o["offer"], token=o["token"])
+                for page, view in zip((dana, miguel), views, strict=True)
+                for o in view["offers"]
+            ),
+            return_exceptions=True,
+        )
+        won = [isinstance(result, dict) for result in results]
+        assert sorted(won) == [False, True]
+        lost = results[won.index(False)]
+        assert isinstance(lost, Refused)
+        assert lost.code == "offer-gone"
+        winner = "dana" if won[0] else "miguel"
+        wins[winner] += 1
+        row = await row_of(house, session)
+        assert (row.state, row.lead_id) == ("answering", f"per_{winner}")
+        await tablet.send("session.cancel", session=session)
+    assert sum(wins.values()) == 200
+
+
+async def test_the_loser_of_a_race_reads_who_took_it(house: House) -> None:
+    dana, miguel, tablet = [await house.page(who) for who in ("dana", "miguel", "tablet")]
+    await house.pressed(tablet)
+    offer, other = await house.rung(dana), await house.rung(miguel)
+    await dana.send("offer.accept", offer=offer["offer"], token=offer["token"])
+    await miguel.until(lambda: miguel.seen("offer.gone"))
+    gone = miguel.seen("offer.gone")[0]
+    assert (gone["offer"], gone["reason"], gone["by"]) == (other["offer"], "taken", "Dana")
+    await miguel.until_view(lambda v: not v["offers"])
+
+
+async def test_media_both_ways_connects_and_only_then(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session = await house.pressed(tablet)
+    answer = await tablet.send(
+        "media.describe", session=session, epoch=0, generation="g1", description="v=0"
+    )
+    assert answer == {"description": "answer to v=0"}
+    house.bridge.flow(session, "tablet")
+    offer = await house.rung(dana)
+    epoch = (await dana.send("offer.accept", offer=offer["offer"], token=offer["token"]))["epoch"]
+    assert (await row_of(house, session)).state == "answering"
+    await dana.send(
+        "media.describe", session=session, epoch=epoch, generation="g2", description="v=0"
+    )
+    house.bridge.flow(session, "clinician")
+    row = await until_state(house, session, "connected")
+    assert row.media_at is not None
+    view = await tablet.until_view(lambda v: v["session"]["state"] == "connected")
+    assert view["session"]["clinician"] == "Dana"
+
+
+async def test_a_clinician_who_vanishes_gives_the_session_back_to_the_head_of_the_line(
+    house: House,
+) -> None:
+    dana, miguel, tablet = [await house.page(who) for who in ("dana", "miguel", "tablet")]
+    session, epoch = await house.in_call(tablet, dana)
+    await dana.drop()
+    house.bridge.tell(session, "clinician", LegEventKind.SILENT)
+    async with asyncio.timeout(BOUND):
+        while (await row_of(house, session)).state != "recovering":
+            house.clock.advance(1)
+            await asyncio.sleep(0.3)
+    house.clock.advance(25)
+    row = await until_state(house, session, "waiting")
+    assert row.epoch == epoch + 1
+    assert (session, "clinician") in house.bridge.left
+    assert ("tablet" in {seat for _, seat in house.bridge.legs}), "the tablet's leg is kept"
+    await miguel.send("beat")  # the moved clock has let the lease run out
+    view = await miguel.until_view(lambda v: v["offers"])
+    assert view["offers"][0]["requeued"]
+    assert view["offers"][0]["session"] == session
+    with pytest.raises(Refused) as refused:
+        page = await house.page("dana")
+        await page.send("session.end", session=session, epoch=epoch)
+    assert refused.value.code == "stale-epoch"
+    kinds = await kinds_of(house, session)
+    assert kinds.index("clinician.lost") < kinds.index("session.requeued")
+
+
+async def test_a_console_that_reloads_comes_back_to_the_same_session(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    await dana.drop()
+    again = await house.page("dana")
+    view = await again.until_view(lambda v: v["session"])
+    assert (view["session"]["id"], view["session"]["epoch"]) == (session, epoch)
+    assert view["session"]["state"] == "connected"
+
+
+async def test_a_socket_that_breaks_misses_nothing_and_repeats_nothing(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, _ = await house.in_call(tablet, dana)
+    await dana.drop()
+    for i in range(5):
+        await tablet.send("chat.send", session=session, text=f"line {i}")
+    await dana.open()
+    assert dana.welcome["resumed"]
+    await dana.until_view(lambda v: len(v["session"]["chat"]) == 5)
+    assert dana.numbers == list(range(1, len(dana.numbers) + 1))
+
+
+async def test_hand_over_needs_the_officers_pin_to_end(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    await tablet.send("chat.send", session=session, text="He has a knife in the kitchen.")
+    house.clock.advance(30)
+    await tablet.send("handover.start", session=session, epoch=epoch)
+    view = await tablet.until_view(lambda v: v["session"]["phase"] == "handed_over")
+    assert view["session"]["chat"] == [], "the person must not read it"
+    with pytest.raises(Refused) as refused:
+        await tablet.send("chat.send", session=session, text="hello")
+    assert refused.value.code == "illegal-transition"
+    house.clock.advance(300)
+    with pytest.raises(Refused) as refused:
+        await tablet.send("handover.end", session=session, epoch=epoch, pin="0000")
+    assert refused.value.code == "bad-pin"
+    assert (await row_of(house, session)).phase == "handed_over"
+    await tablet.send("handover.end", session=session, epoch=epoch, pin="2468")
+    row = await row_of(house, session)
+    assert (row.phase, row.brief_seconds, row.handed_over_seconds) == ("debrief", 30, 300)
+    assert "handover.pin_refused" in await kinds_of(house, session)
+
+
+CARD = {
+    "level": "soon",
+    "disposition": "remain_in_place",
+    "actions": [{"code": "give_988", "text": "tonight"}],
+    "words": "Stay with a friend.",
+}
+
+
+async def test_the_card_reaches_the_tablet_only_when_it_is_sent(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    draft = await dana.send(
+        "card.save", session=session, epoch=epoch, rev=0, card=CARD, send=False
+    )
+    await dana.until_view(lambda v: v["session"]["card"]["rev"] == draft["rev"])
+    await tablet.send("chat.send", session=session, text="marker")
+    await tablet.until_view(lambda v: v["session"]["chat"])
+    assert tablet.view["session"]["card"] is None
+    await dana.send("card.save", session=session, epoch=epoch, rev=1, card=CARD, send=True)
+    view = await tablet.until_view(lambda v: v["session"]["card"])
+    assert view["session"]["card"]["card"]["words"] == "Stay with a friend."
+    with pytest.raises(Refused):
+        await tablet.send("card.acknowledge", session=session, rev=1)
+    await tablet.send("card.acknowledge", session=session, rev=2)
+    await dana.until_view(lambda v: v["session"]["card"]["acknowledged_rev"] == 2)
+    row = await row_of(house, session)
+    assert row.recommended_at is not None
+    assert row.acknowledged_at is not None
+
+
+async def test_the_tablet_never_receives_an_assessment(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    saved = await dana.send(
+        "assessment.save",
+        session=session,
+        epoch=epoch,
+        instrument="field-safety",
+        rev=0,
+        answers={"thoughts": "yes", "notes": "canary-clinical-note"},
+    )
+    assert saved["rev"] == 1
+    await tablet.send("chat.send", session=session, text="marker")
+    await tablet.until_view(lambda v: v["session"]["chat"])
+    everything = json.dumps(tablet.messages)
+    assert "canary-clinical-note" not in everything
+    assert "field-safety" not in everything
+
+
+async def test_a_stale_answer_is_refused_with_both_versions(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    at = {"session": session, "epoch": epoch, "instrument": "field-safety"}
+    await dana.send("assessment.save", **at, rev=0, answers={"thoughts": "yes"})
+    with pytest.raises(Refused) as refused:
+        await dana.send("assessment.save", **at, rev=0, answers={"thoughts": "no"})
+    assert refused.value.code == "conflict"
+    assert refused.value.data["answers"] == {"thoughts": "yes"}
+    with pytest.raises(Refused) as refused:
+        await dana.send("assessment.save", **at, rev=1, answers={"thoughts": "perhaps"})
+    assert refused.value.code == "bad-input"
+
+
+async def test_wrap_up_closes_and_the_officer_records_what_happened(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    await dana.send("card.save", session=session, epoch=epoch, rev=0, card=CARD, send=True)
+    await dana.send("session.end", session=session, epoch=epoch)
+    await dana.until_view(lambda v: v["session"]["state"] == "wrap_up")
+    await tablet.until_view(lambda v: v["owed"] == session)
+    assert session in house.bridge.closed
+    followup = {
+        "kind": "contact_24h",
+        "owner": "per_miguel",
+        "due_at": house.clock.now + 86400,
+        "note": "Call at noon.",
+    }
+    for bad in ({**followup, "owner": "per_lena"}, {**followup, "due_at": house.clock.now - 9999}):
+        with pytest.raises(Refused):
+            await dana.send(
+                "wrapup.finish",
+                session=session,
+                epoch=epoch,
+                disposition="remain_in_place",
+                followups=[bad],
+            )
+    assert (await row_of(house, session)).state == "wrap_up"
+    await dana.send(
+        "wrapup.finish",
+        session=session,
+        epoch=epoch,
+        disposition="remain_in_place",
+        followups=[followup],
+    )
+    await dana.until_view(lambda v: v["session"] is None)
+    with pytest.raises(Refused) as refused:
+        await tablet.send("disposition.record", session=session, actual="medical_ed")
+    assert refused.value.code == "reason-needed"
+    await tablet.send(
+        "disposition.record", session=session, actual="medical_ed", reason="medical_need"
+    )
+    await tablet.until_view(lambda v: v["owed"] is None and v["session"] is None)
+    row = await row_of(house, session)
+    assert (row.state, row.close_reason, row.actual_disposition, row.difference_reason) == (
+        "closed",
+        "completed",
+        "medical_ed",
+        "medical_need",
+    )
+
+
+async def test_later_asks_again_later(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    await tablet.send("session.end", session=session, epoch=epoch)
+    await tablet.until_view(lambda v: v["owed"] == session)
+    await tablet.send("disposition.later", session=session)
+    await tablet.until_view(lambda v: v["owed"] is None)
+    house.clock.advance(700)
+    again = await house.page("tablet")
+    await again.until_view(lambda v: v["owed"] == session)
+
+
+async def test_another_tablet_another_provider_and_a_stale_token_change_nothing(
+    house: House,
+) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    other, stranger = await house.page("elsewhere"), await house.page("stranger")
+    session = await house.pressed(tablet)
+    offer = await house.rung(dana)
+    before = await row_of(house, session)
+    tries: list[tuple[Page, str, dict[str, Any], str]] = [
+        (other, "session.cancel", {"session": session}, "no-such-session"),
+        (other, "session.intake", {"session": session, "tiles": ["adult"]}, "no-such-session"),
+        (other, "chat.send", {"session": session, "text": "x"}, "no-such-session"),
+        (stranger, "session.end", {"session": session, "epoch": 0}, "no-such-session"),
+        (
+            stranger,
+            "offer.accept",
+            {"offer": offer["offer"], "token": offer["token"]},
+            "no-such-session",
+        ),
+        (dana, "offer.accept", {"offer": offer["offer"], "token": "t" * 24}, "stale-token"),
+        (dana, "session.end", {"session": session, "epoch": 0}, "stale-epoch"),
+        (dana, "session.open", {"key": "k" * 20}, "wrong-role"),
+        (tablet, "offer.accept", {"offer": offer["offer"], "token": offer["token"]}, "wrong-role"),
+        (tablet, "session.intake", {"session": session, "tiles": ["nonsense"]}, "unknown-code"),
+        (tablet, "handover.start", {"session": session, "epoch": 0}, "illegal-transition"),
+    ]
+    for page, kind, fields, code in tries:
+        with pytest.raises(Refused) as refused:
+            await page.send(kind, **fields)
+        assert refused.value.code == code, kind
+    assert await row_of(house, session) == before
+
+
+async def test_a_manager_has_no_console_and_a_wrong_origin_no_socket(house: House) -> None:
+    page = Page(house.http, house.url, "console", "lena")
+    socket = await house.http.ws_connect(
+        house.url, headers={"X-Test-Actor": "lena", "Origin": "http://test"}
+    )
+    await socket.send_json({"type": "hello", "protocol": 1, "page": "console", "stream": "s"})
+    assert (await socket.receive_json())["code"] == "wrong-role"
+    assert page.view == {}
+    refused = await house.http.get(
+        house.url, headers={"X-Test-Actor": "dana", "Origin": "http://evil.test"}
+    )
+    assert refused.status == 403
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"type":"session.cancel"}',
+        '{"type":"session.cancel","id":0,"session":"x"}',
+        '{"type":"session.cancel","id":1,"session":"x","extra":1}',
+        '{"type":"session.cancel","id":1,"session":"../etc"}',
+        '{"type":"no.such","id":1}',
+        '{"type":"session.open","id":1,"key":"short"}',
+        '{"type":"session.open","id":"1","key":"aaaaaaaaaaaaaaaaaaaa"}',
+        "\x00\x01",
+        '{"type":"chat.send","id":1,"session":"s","text":"' + "x" * 600 + '"}',
+    ],
+)
+async def test_malformed_messages_are_refused_and_the_next_command_still_works(
+    house: House, text: str
+) -> None:
+    tablet = await house.page("tablet")
+    await tablet.send_raw(text)
+    await tablet.until(lambda: tablet.seen("error"))
+    assert tablet.seen("error")[0]["code"] == "bad-message"
+    await tablet.send("beat")
+
+
+async def test_a_command_out_of_order_is_refused_and_changes_nothing(house: House) -> None:
+    tablet = await house.page("tablet")
+    await tablet.send_raw(json.dumps({"type": "session.open", "id": 9, "key": "k" * 20}))
+    await tablet.until(lambda: tablet.seen("error"))
+    assert tablet.seen("error")[0]["code"] == "out-of-order"
+    async with house.db.read() as conn:
+        assert await sessions.open_sessions(conn) == []
+
+
+async def test_an_oversized_message_ends_only_its_own_socket(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    await tablet.send_raw("x" * 200_000)
+    await tablet.until(lambda: tablet.closed_with is not None)
+    await dana.send("beat")
+    await (await house.page("tablet")).send("beat")
+
+
+async def test_a_flood_ends_only_its_own_socket(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    for _ in range(400):
+        await tablet.send_raw('{"type":"nonsense"}')
+    await tablet.until(lambda: any(e["code"] == "too-many" for e in tablet.seen("error")))
+    await dana.send("beat")
+
+
+async def test_nobody_on_call_is_said_on_the_timeline_once(house: House) -> None:
+    tablet = await house.page("tablet")
+    session = await house.pressed(tablet)
+    async with asyncio.timeout(BOUND):
+        while "queue.nobody" not in await kinds_of(house, session):
+            await asyncio.sleep(0.02)
+    house.desk.line.wake()
+    dana = await house.page("dana")
+    await house.rung(dana)
+    assert (await kinds_of(house, session)).count("queue.nobody") == 1
+
+
+async def test_a_cancelled_session_stops_ringing_everywhere(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session = await house.pressed(tablet)
+    await house.rung(dana)
+    await tablet.send("session.cancel", session=session)
+    await dana.until_view(lambda v: not v["offers"] and not v["waiting"])
+    async with house.db.read() as conn:
+        assert await offers.open_offers(conn) == []
+    assert (await row_of(house, session)).close_reason == "cancelled_by_officer"
+
+
+async def test_a_paused_clinician_is_not_rung_and_an_available_one_is(house: House) -> None:
+    dana, miguel, tablet = [await house.page(who) for who in ("dana", "miguel", "tablet")]
+    await dana.send("activity.set", activity="paused", reason="break")
+    await dana.until_view(lambda v: v["me"]["activity"] == "paused")
+    await house.pressed(tablet)
+    await miguel.until_view(lambda v: v["offers"])
+    assert not dana.view["offers"]
+
+
+async def test_a_declined_offer_goes_to_somebody_else(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session = await house.pressed(tablet)
+    offer = await house.rung(dana)
+    await dana.send("offer.decline", offer=offer["offer"], token=offer["token"], reason="unwell")
+    priya = await house.page("priya")
+    view = await priya.until_view(lambda v: v["offers"])
+    assert view["offers"][0]["session"] == session
+    assert not dana.view["offers"]
+
+
+async def test_a_revoked_person_is_put_out(house: House) -> None:
+    dana = await house.page("dana")
+    await house.desk.dismiss_actor("per_dana", "revoked")
+    await dana.until(lambda: dana.seen("bye"))
+    assert not dana.seen("bye")[0]["retry"]
+
+
+async def test_a_second_page_of_a_tablet_takes_over(house: House) -> None:
+    first = await house.page("tablet")
+    session = await house.pressed(first)
+    second = await house.page("tablet")
+    await first.until(lambda: first.seen("bye"))
+    view = await second.until_view(lambda v: v["session"])
+    assert view["session"]["id"] == session
+
+
+async def test_sessions_outlive_the_server(house: House) -> None:
+    tablet = await house.page("tablet")
+    session = await house.pressed(tablet)
+    dana = await house.page("dana")
+    await house.rung(dana)
+    await house.desk.close()
+    async with house.db.read() as conn:
+        assert [r.id for r in await sessions.open_sessions(conn)] == [session]
+        assert len(await offers.open_offers(conn)) == 1
+    await house.desk.line.resume()
+    async with house.db.read() as conn:
+        assert await offers.open_offers(conn) == [], "rings of the old process ring no more"
+    assert (await row_of(house, session)).state == State.WAITING
+
+
+async def test_a_test_call_rings_nobody_and_hears_itself(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    opened = await tablet.send("session.open", key="t" * 20, test=True)
+    await tablet.send(
+        "media.describe",
+        session=opened["session"],
+        epoch=0,
+        generation="g",
+        description="v=0",
+    )
+    assert house.bridge.plans[opened["session"]] == {"tablet": ["tablet"]}
+    await dana.send("beat")
+    assert not dana.view["waiting"]
+    assert not dana.view["offers"]
+    await tablet.send("session.cancel", session=opened["session"])
