@@ -5,391 +5,222 @@ Rules of this file:
 2. Order: priority, then sessions that came back to the line, then the place in line. A session that
    nobody may serve never blocks those behind it.
 3. A clinician is rung for at most one session. Every session in order gets one clinician before any
-   session gets a second one; the rest of its tier rings too when there is nobody else to ring for.
+   session gets a second one (`oncall.sharing` says how), also if a ring must move for it; the rest
+   of its tier rings too when there is nobody else to ring for.
 4. A waiting session is never ended by a timer: time only widens the search and raises alarms.
 5. Carrying out a plan and planning again at the same moment gives nothing more to do.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import replace
 
+from oncall.eligible import Eligibility, in_line
+from oncall.escalation import due_steps, escalation_step, next_escalation, tablet_step
+from oncall.facts import (
+    Action,
+    Activity,
+    ClinicianNow,
+    Escalate,
+    ExpireOffer,
+    Explain,
+    MakeOffer,
+    OfferState,
+    OpenOffer,
+    Plan,
+    Rules,
+    Snapshot,
+    WaitingSession,
+    WithdrawOffer,
+)
 from oncall.presence import PresenceState
+from oncall.sharing import Sharing
 
-
-class Activity(enum.StrEnum):
-    AVAILABLE = "available"
-    PAUSED = "paused"
-    OFFLINE = "offline"
-
-
-class OfferState(enum.StrEnum):
-    PENDING = "pending"
-    DELIVERED = "delivered"
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """All times in seconds; defaults from the design."""
-
-    round_seconds: float = 20.0
-    deliver_seconds: float = 2.0
-    second_tier_after: float = 30.0
-    page_after: float = 15.0
-    nobody_after: float = 60.0
-    nobody_every: float = 60.0
-    partner_after: float = 120.0
-    cooldown_declined: float = 30.0
-    cooldown_expired: float = 15.0
-    cooldown_undelivered: float = 5.0
-    excluded_after_decline: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingSession:
-    id: str
-    provider_id: str
-    priority: int  # lower is more urgent
-    seq: int  # place in line
-    pressed_at: float  # the one escalation clock
-    requeued_at: float | None
-    epoch: int
-    level: int  # escalation steps already taken
-    last_round_at: float | None
-    licence_state: str | None  # where the person is
-    excluded: Mapping[str, float] = field(default_factory=dict)  # clinician -> until
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOffer:
-    id: str
-    session_id: str
-    clinician_id: str
-    epoch: int
-    state: OfferState
-    sent_at: float
-    deliver_by: float
-    expires_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClinicianNow:
-    id: str
-    provider_ids: frozenset[str]
-    tier: int | None  # None: off the roster
-    activity: Activity
-    presence: PresenceState
-    busy: bool  # leads a session, or owes a wrap-up
-    wrapping_up: bool  # owes a wrap-up and nothing else
-    cooldown_until: float  # others first until then; ignored when nobody else is left
-    resting_until: float  # not rung at all until then: just declined, or their page did not answer
-    licence_states: frozenset[str]
-    licence_expires: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    waiting: tuple[WaitingSession, ...]
-    offers: tuple[OpenOffer, ...]
-    clinicians: tuple[ClinicianNow, ...]
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class MakeOffer:
-    session_id: str
-    clinician_id: str
-    epoch: int
-    deliver_by: float
-    expires_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ExpireOffer:
-    offer_id: str
-    undelivered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawOffer:
-    offer_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Escalate:
-    session_id: str
-    step: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Explain:
-    """Nobody can be rung for this session, and why."""
-
-    session_id: str
-    reason: str
-
-
-Action = MakeOffer | ExpireOffer | WithdrawOffer | Escalate | Explain
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    actions: tuple[Action, ...]
-    next_deadline: float | None
-
-
-# --- the plan -------------------------------------------------------------------------------------
+__all__ = [
+    "Action",
+    "Activity",
+    "ClinicianNow",
+    "Escalate",
+    "ExpireOffer",
+    "Explain",
+    "MakeOffer",
+    "OfferState",
+    "OpenOffer",
+    "Plan",
+    "Rules",
+    "Snapshot",
+    "WaitingSession",
+    "WithdrawOffer",
+    "escalation_step",
+    "in_line",
+    "next_escalation",
+    "plan",
+    "tablet_step",
+]
 
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     """Everything that is due at `snapshot.now`, and when to look again at the latest."""
-    ended = _ended_offers(snapshot)
-    gone = {action.offer_id for action in ended}
-    ringing = [offer for offer in snapshot.offers if offer.id not in gone]
-    escalations, clock = _escalations(snapshot, rules)
-    offers, reasons = _new_offers(snapshot, ringing, rules)
-    actions: list[Action] = [*ended, *escalations, *offers]
-    actions += [Explain(session_id, reason) for session_id, reason in reasons.items()]
-    return Plan(tuple(actions), _next_deadline(snapshot, ringing, offers, clock, rules))
-
-
-def _ended_offers(snapshot: Snapshot) -> list[ExpireOffer | WithdrawOffer]:
-    now = snapshot.now
-    waiting = {session.id: session for session in snapshot.waiting}
-    clinicians = {clinician.id: clinician for clinician in snapshot.clinicians}
-    ended: list[ExpireOffer | WithdrawOffer] = []
-    for offer in snapshot.offers:
-        session = waiting.get(offer.session_id)
-        clinician = clinicians.get(offer.clinician_id)
-        if session is None or session.epoch != offer.epoch:
-            ended.append(WithdrawOffer(offer.id, "session_moved_on"))
-        elif clinician is None or clinician.tier is None:
-            ended.append(WithdrawOffer(offer.id, "off_roster"))
-        elif clinician.activity is not Activity.AVAILABLE:
-            ended.append(WithdrawOffer(offer.id, "not_available"))
-        elif clinician.presence is PresenceState.LOST:
-            ended.append(WithdrawOffer(offer.id, "console_lost"))
-        elif now >= offer.expires_at:
-            ended.append(ExpireOffer(offer.id, undelivered=offer.state is OfferState.PENDING))
-        elif offer.state is OfferState.PENDING and now >= offer.deliver_by:
-            ended.append(ExpireOffer(offer.id, undelivered=True))
-    return ended
-
-
-# --- escalation -----------------------------------------------------------------------------------
-
-
-def escalation_steps(rules: Rules) -> list[tuple[float, str]]:
-    """The timed steps, by age; after the last, the "nobody yet" step repeats for ever."""
-    return sorted(
-        [
-            (rules.page_after, "page"),
-            (rules.second_tier_after, "second_tier"),
-            (rules.nobody_after, "nobody_yet"),
-            (rules.partner_after, "partner"),
-        ]
-    )
-
-
-def escalation_step(level: int, rules: Rules) -> tuple[float, str]:
-    """The step after `level` steps were taken: at what age, and which."""
-    steps = escalation_steps(rules)
-    if level < len(steps):
-        return steps[level]
-    last_age, _ = steps[-1]
-    return last_age + (level - len(steps) + 1) * rules.nobody_every, "nobody_yet"
-
-
-def _escalations(snapshot: Snapshot, rules: Rules) -> tuple[list[Escalate], list[float]]:
-    due: list[Escalate] = []
+    ended = {action.offer_id: action for action in _ended_offers(snapshot)}
+    ringing = [offer for offer in snapshot.offers if offer.id not in ended]
+    clinicians = _after(ended, snapshot, rules)
+    escalations: list[Escalate] = []
     clock: list[float] = []
     for session in snapshot.waiting:
-        level = session.level
-        age, step = escalation_step(level, rules)
-        while session.pressed_at + age <= snapshot.now:
-            due.append(Escalate(session.id, step, session.pressed_at + age))
-            level += 1
-            age, step = escalation_step(level, rules)
-        clock.append(session.pressed_at + age)
-    return due, clock
+        due, then = due_steps(session, snapshot.now, rules)
+        escalations += due
+        clock.append(then)
+    moved, made, reasons = _rings(snapshot, ringing, clinicians, rules)
+    actions: list[Action] = [*ended.values(), *moved, *escalations, *made]
+    actions += [Explain(session_id, reason) for session_id, reason in reasons.items()]
+    gone = {action.offer_id for action in moved}
+    clock += _moments(snapshot, [o for o in ringing if o.id not in gone], made, clinicians, rules)
+    later = min((moment for moment in clock if moment > snapshot.now), default=None)
+    return Plan(tuple(actions), later, reasons)
 
 
-def tablet_step(age: float) -> str:
-    """What the officer's screen says after `age` seconds: a key, ending in an instruction."""
-    if age < 20:
-        return "waiting.alerting"
-    if age < 45:
-        return "waiting.still-trying"
-    if age < 90:
-        return "waiting.more-people"
-    return "waiting.call-instead"
+# --- what has ended -------------------------------------------------------------------------------
 
 
-# --- offers ---------------------------------------------------------------------------------------
+def _ended_offers(snapshot: Snapshot) -> Iterator[ExpireOffer | WithdrawOffer]:
+    waiting = {session.id: session for session in snapshot.waiting}
+    clinicians = {clinician.id: clinician for clinician in snapshot.clinicians}
+    for offer in snapshot.offers:
+        session = waiting.get(offer.session_id)
+        if session is None or session.epoch != offer.epoch:
+            yield WithdrawOffer(offer.id, "session_moved_on")
+            continue
+        why = _may_not_answer(clinicians.get(offer.clinician_id), session, snapshot.now)
+        if why is not None:
+            yield WithdrawOffer(offer.id, why)
+        elif offer.state is OfferState.PENDING:
+            if snapshot.now >= min(offer.deliver_by, offer.expires_at):
+                yield ExpireOffer(offer.id, undelivered=True)
+        elif snapshot.now >= offer.expires_at:
+            yield ExpireOffer(offer.id, undelivered=False)
 
 
-def in_line(session: WaitingSession) -> tuple[int, bool, int, str]:
-    """The order of the line."""
-    return (session.priority, session.requeued_at is None, session.seq, session.id)
-
-
-def _why_not(clinician: ClinicianNow, session: WaitingSession, now: float) -> str | None:
-    """Why this clinician may not serve this session at all; None when they may."""
-    if session.provider_id not in clinician.provider_ids or clinician.tier is None:
-        return "nobody_on_roster"
+def _may_not_answer(
+    clinician: ClinicianNow | None, session: WaitingSession, now: float
+) -> str | None:
+    """Why a ring must stop. A page in grace may be reloading, so its ring goes on."""
+    if clinician is None or clinician.tier is None:
+        return "off_roster"
+    if session.provider_id not in clinician.provider_ids:
+        return "off_roster"
     if clinician.licence_expires is not None and clinician.licence_expires <= now:
-        return "nobody_licensed"
+        return "not_licensed"
     if session.licence_state is not None and session.licence_state not in clinician.licence_states:
-        return "nobody_licensed"
-    if clinician.presence is not PresenceState.CONNECTED:
-        return "nobody_present"
+        return "not_licensed"
     if clinician.activity is not Activity.AVAILABLE:
-        return "nobody_available"
+        return "not_available"
+    if clinician.presence is PresenceState.LOST:
+        return "console_lost"
     if clinician.busy and not clinician.wrapping_up:
-        return "all_busy"
-    if clinician.resting_until > now:
-        return "all_resting"
+        return "busy"
     return None
 
 
-# the reason that is nearest to ringing somebody is the one worth telling
-_NEARNESS = (
-    "nobody_on_roster",
-    "nobody_licensed",
-    "nobody_present",
-    "nobody_available",
-    "all_busy",
-    "all_resting",
-    "all_ringing",
-)
-
-
-def _candidates(
-    session: WaitingSession, snapshot: Snapshot, rules: Rules
-) -> tuple[list[ClinicianNow], str]:
-    """Who may be rung for this session now, best first; or the reason why nobody may."""
-    now = snapshot.now
-    able: list[ClinicianNow] = []
-    reason = "nobody_on_roster"
-    for clinician in snapshot.clinicians:
-        why = _why_not(clinician, session, now)
-        if why is None:
-            able.append(clinician)
-        elif _NEARNESS.index(why) > _NEARNESS.index(reason):
-            reason = why
-    tiers = sorted({c.tier for c in able if c.tier is not None})
-    if not tiers:
-        return [], reason
-    age = now - session.pressed_at
-    # with nobody able in the first tier there is nothing to wait for
-    reach = tiers[-1] if age >= rules.second_tier_after else tiers[0]
-    near = [c for c in able if c.tier is not None and c.tier <= reach]
-    return _spare_if_possible(near, able, session, now), reason
-
-
-def _spare_if_possible(
-    near: list[ClinicianNow], able: list[ClinicianNow], session: WaitingSession, now: float
+def _after(
+    ended: dict[str, ExpireOffer | WithdrawOffer], snapshot: Snapshot, rules: Rules
 ) -> list[ClinicianNow]:
-    """Leave out who is in wrap-up, excluded or cooling down, unless nobody else is left at all.
-
-    A session is never silent while somebody could be rung for it.
-    """
-
-    def rested(c: ClinicianNow) -> bool:
-        return c.cooldown_until <= now and session.excluded.get(c.id, 0.0) <= now
-
-    for pool in (near, able):
-        for good in (
-            [c for c in pool if not c.wrapping_up and rested(c)],
-            [c for c in pool if rested(c)],
-        ):
-            if good:
-                return sorted(good, key=_preference)
-    return sorted(able, key=lambda c: (_hold(c, session), *_preference(c)))
-
-
-def _hold(clinician: ClinicianNow, session: WaitingSession) -> float:
-    return max(clinician.cooldown_until, session.excluded.get(clinician.id, 0.0))
+    """The clinicians as they will be once these offers have ended: with their cool-downs."""
+    cooling: dict[str, float] = {}
+    resting: dict[str, float] = {}
+    for offer in snapshot.offers:
+        match ended.get(offer.id):
+            case ExpireOffer(undelivered=True):
+                resting[offer.clinician_id] = snapshot.now + rules.cooldown_undelivered
+            case ExpireOffer():
+                cooling[offer.clinician_id] = snapshot.now + rules.cooldown_expired
+    return [
+        replace(
+            c,
+            cooldown_until=max(c.cooldown_until, cooling.get(c.id, 0.0)),
+            resting_until=max(c.resting_until, resting.get(c.id, 0.0)),
+        )
+        for c in snapshot.clinicians
+    ]
 
 
-def _preference(clinician: ClinicianNow) -> tuple[bool, int, float, str]:
-    return (
-        clinician.wrapping_up,
-        clinician.tier or 0,
-        clinician.cooldown_until,
-        clinician.id,
+# --- who rings ------------------------------------------------------------------------------------
+
+
+def _rings(
+    snapshot: Snapshot, ringing: list[OpenOffer], clinicians: list[ClinicianNow], rules: Rules
+) -> tuple[list[WithdrawOffer], list[MakeOffer], dict[str, str]]:
+    """Rings that must move, new ones, and why the silent sessions are silent."""
+    line = {session.id: session for session in sorted(snapshot.waiting, key=in_line)}
+    eligibility = Eligibility(snapshot, clinicians, rules)
+    candidates = {session.id: eligibility.of(session) for session in line.values()}
+    sharing = Sharing(list(line), candidates, _kept_first(ringing, clinicians))
+    first = sharing.first_choices()
+
+    holder = {clinician: session for session, clinician in first.items()}
+    moved = [
+        WithdrawOffer(offer.id, "rung_for_another")
+        for offer in ringing
+        if holder.get(offer.clinician_id, offer.session_id) != offer.session_id
+    ]
+    away = {action.offer_id for action in moved}
+    taken = {o.clinician_id: o.session_id for o in ringing if o.id not in away}
+    pairs = [(s, c) for s, c in first.items() if taken.get(c) != s]
+    taken.update({c: s for s, c in pairs})
+    counts = {session: list(taken.values()).count(session) for session in line}
+    pairs += sharing.joining(taken, counts)
+
+    reasons = {
+        session: "all_ringing" if candidates[session].layers else candidates[session].reason
+        for session in line
+        if counts[session] == 0
+    }
+    return moved, [_offer(line[s], c, snapshot.now, rules) for s, c in pairs], reasons
+
+
+def _kept_first(ringing: list[OpenOffer], clinicians: list[ClinicianNow]) -> dict[str, list[str]]:
+    """Session -> clinicians whose page is there and rings, the longest heard first."""
+    present = {c.id for c in clinicians if c.presence is PresenceState.CONNECTED}
+    order = sorted(ringing, key=lambda o: (o.state is OfferState.PENDING, o.sent_at, o.id))
+    rings: dict[str, list[str]] = {}
+    for offer in order:
+        if offer.clinician_id in present:
+            rings.setdefault(offer.session_id, []).append(offer.clinician_id)
+    return rings
+
+
+def _offer(session: WaitingSession, clinician_id: str, now: float, rules: Rules) -> MakeOffer:
+    return MakeOffer(
+        session_id=session.id,
+        clinician_id=clinician_id,
+        epoch=session.epoch,
+        deliver_by=now + rules.deliver_seconds,
+        expires_at=now + rules.round_seconds,
     )
 
 
-def _new_offers(
-    snapshot: Snapshot, ringing: list[OpenOffer], rules: Rules
-) -> tuple[list[MakeOffer], dict[str, str]]:
-    line = sorted(snapshot.waiting, key=in_line)
-    taken = {offer.clinician_id for offer in ringing}
-    served = {offer.session_id for offer in ringing}
-    candidates: dict[str, list[ClinicianNow]] = {}
-    reasons: dict[str, str] = {}
-    for session in line:
-        candidates[session.id], reason = _candidates(session, snapshot, rules)
-        if not candidates[session.id] and session.id not in served:
-            reasons[session.id] = reason
-    made: list[MakeOffer] = []
-
-    def ring(session: WaitingSession, clinician: ClinicianNow) -> None:
-        taken.add(clinician.id)
-        served.add(session.id)
-        now = snapshot.now
-        made.append(
-            MakeOffer(
-                session_id=session.id,
-                clinician_id=clinician.id,
-                epoch=session.epoch,
-                deliver_by=now + rules.deliver_seconds,
-                expires_at=now + rules.round_seconds,
-            )
-        )
-
-    for session in line:  # one for each, in order
-        free = [c for c in candidates[session.id] if c.id not in taken]
-        if session.id not in served:
-            if free:
-                ring(session, free[0])
-            elif candidates[session.id]:
-                reasons[session.id] = "all_ringing"
-    for session in line:  # then the rest of each tier
-        if session.id in served:
-            for clinician in candidates[session.id]:
-                if clinician.id not in taken and _joins(clinician, session, snapshot.now):
-                    ring(session, clinician)
-    return made, reasons
+# --- when to look again ---------------------------------------------------------------------------
 
 
-def _joins(clinician: ClinicianNow, session: WaitingSession, now: float) -> bool:
-    """A second clinician for a session: only one who is free, rested and welcome."""
-    return not clinician.wrapping_up and _hold(clinician, session) <= now
-
-
-def _next_deadline(
+def _moments(
     snapshot: Snapshot,
     ringing: list[OpenOffer],
-    offers: list[MakeOffer],
-    clock: list[float],
+    made: list[MakeOffer],
+    clinicians: list[ClinicianNow],
     rules: Rules,
-) -> float | None:
-    now = snapshot.now
-    moments = list(clock)
+) -> Iterator[float]:
+    """Every moment at which time alone may change the plan; some may be past."""
     for offer in ringing:
         pending = offer.state is OfferState.PENDING
-        moments.append(min(offer.deliver_by, offer.expires_at) if pending else offer.expires_at)
-    moments += [offer.deliver_by for offer in offers]
+        yield min(offer.deliver_by, offer.expires_at) if pending else offer.expires_at
+    for new in made:
+        yield min(new.deliver_by, new.expires_at)
     for session in snapshot.waiting:
-        moments.append(session.pressed_at + rules.second_tier_after)
-        moments += list(session.excluded.values())
+        yield session.pressed_at + rules.second_tier_after
+        yield from session.excluded.values()
     if snapshot.waiting:
-        for clinician in snapshot.clinicians:
-            moments += [clinician.cooldown_until, clinician.resting_until]
-    return min((moment for moment in moments if moment > now), default=None)
+        for clinician in clinicians:
+            yield clinician.cooldown_until
+            yield clinician.resting_until
+            if clinician.licence_expires is not None:
+                yield clinician.licence_expires

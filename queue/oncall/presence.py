@@ -1,4 +1,11 @@
-"""Whether a clinician's console is really there, measured by its heartbeats. Pure."""
+"""Whether a clinician's console is really there, measured by its heartbeats. Pure.
+
+Rules of this file:
+1. Each connection holds its own lease; a person is there as long as one open connection's lease is.
+2. News that is older than what is known changes nothing: a stale connection can neither renew nor
+   end the lease of a newer one.
+3. A closed connection may be a reload: the person is in grace until the lease would have run out.
+"""
 
 from __future__ import annotations
 
@@ -7,74 +14,111 @@ from dataclasses import dataclass, field
 
 HEARTBEAT_SECONDS = 5.0
 LOST_SECONDS = 12.0  # two missed beats and some network
+MOST_CONNECTIONS = 32  # of one person; the one that was silent longest makes room
+FORGET_SECONDS = 3600.0
 
 
 class PresenceState(enum.StrEnum):
     CONNECTED = "connected"
-    GRACE = "grace"  # every page has closed its socket; the lease has not run out yet
+    GRACE = "grace"  # every connection has closed; the lease has not run out yet
     LOST = "lost"
 
 
 @dataclass(slots=True)
-class _Leases:
-    pages: dict[str, float] = field(default_factory=dict)  # connection -> last beat
-    last: float = 0.0
+class _Connection:
+    beat: float
+    closed: float | None = None
+
+
+@dataclass(slots=True)
+class _Person:
+    last: float
+    connections: dict[str, _Connection] = field(default_factory=dict)
 
 
 class PresenceBoard:
-    """Leases of all clinicians; a person may have several pages open. Times are UTC seconds."""
+    """The leases of all clinicians. Times are UTC seconds; several connections may be one person's.
+
+    A clock that was set back by more than a lease is believed: what it left in the future is lost.
+    """
 
     def __init__(self, lost_after: float = LOST_SECONDS) -> None:
         self.lost_after = lost_after
-        self._people: dict[str, _Leases] = {}
+        self._people: dict[str, _Person] = {}
 
     def beat(self, person_id: str, connection_id: str, now: float) -> None:
-        """This page is alive."""
-        leases = self._people.setdefault(person_id, _Leases())
-        leases.pages[connection_id] = now
-        leases.last = max(leases.last, now)
+        """This connection is alive. A beat after its closing opens it again: the page is back."""
+        person = self._people.setdefault(person_id, _Person(last=now))
+        known = person.connections.get(connection_id)
+        if known is not None and self._is_old(now, max(known.beat, known.closed or known.beat)):
+            return
+        self._make_room(person, now)
+        person.connections[connection_id] = _Connection(now)
+        if not self._is_old(now, person.last):
+            person.last = now
 
     def drop(self, person_id: str, connection_id: str, now: float) -> None:
-        """This page's socket closed; it may be a reload."""
-        leases = self._people.get(person_id)
-        if leases is not None and leases.pages.pop(connection_id, None) is not None:
-            leases.last = max(leases.last, min(now, leases.last + self.lost_after))
+        """This connection closed. Unknown ones, and ones that have beaten since, are left alone."""
+        person = self._people.get(person_id)
+        known = person.connections.get(connection_id) if person is not None else None
+        if known is not None and known.closed is None and not self._is_old(now, known.beat):
+            known.closed = now
 
     def state(self, person_id: str, now: float) -> PresenceState:
-        leases = self._people.get(person_id)
-        if leases is None:
+        """Connected, in grace or lost; who was never here is lost."""
+        person = self._people.get(person_id)
+        if person is None:
             return PresenceState.LOST
-        if any(now - beat < self.lost_after for beat in leases.pages.values()):
-            return PresenceState.CONNECTED
-        if now - leases.last < self.lost_after:
-            return PresenceState.GRACE
-        return PresenceState.LOST
+        for connection in person.connections.values():
+            if connection.closed is None and self._holds(connection.beat, now):
+                return PresenceState.CONNECTED
+        return PresenceState.GRACE if self._holds(person.last, now) else PresenceState.LOST
 
     def lost_since(self, person_id: str, now: float) -> float | None:
-        """When the lease ran out; None while there is one, or nobody was ever there."""
-        leases = self._people.get(person_id)
-        if leases is None or self.state(person_id, now) is not PresenceState.LOST:
+        """When the lease ran out; None while it holds, or when nobody was ever there."""
+        person = self._people.get(person_id)
+        if person is None or self.state(person_id, now) is not PresenceState.LOST:
             return None
-        return leases.last + self.lost_after
+        return min(now, person.last + self.lost_after)
 
     def next_deadline(self, now: float) -> float | None:
         """When the next lease runs out."""
-        ends = [
+        ends = (
             beat + self.lost_after
-            for leases in self._people.values()
-            for beat in (*leases.pages.values(), leases.last)
-        ]
-        return min((end for end in ends if end > now), default=None)
+            for person in self._people.values()
+            for beat in (person.last, *self._open_beats(person))
+            if self._holds(beat, now)
+        )
+        return min(ends, default=None)
 
     def known(self) -> list[str]:
-        """Everybody who was ever here."""
+        """Everybody who is, or not long ago was, here."""
         return list(self._people)
 
     def forget_lost(self, now: float) -> None:
-        """Drop leases that ran out long ago, so that memory stays bounded."""
-        for person_id, leases in list(self._people.items()):
-            for page, beat in list(leases.pages.items()):
-                if now - beat > 10 * self.lost_after:
-                    del leases.pages[page]
-            if not leases.pages and now - leases.last > 3600:
+        """Drop who has been lost for an hour, so that memory stays bounded."""
+        for person_id in self.known():
+            since = self.lost_since(person_id, now)
+            if since is not None and (
+                now - since > FORGET_SECONDS or self._people[person_id].last > now
+            ):
                 del self._people[person_id]
+
+    def _holds(self, beat: float, now: float) -> bool:
+        return beat - self.lost_after < now < beat + self.lost_after
+
+    def _is_old(self, news: float, known: float) -> bool:
+        return known - self.lost_after < news < known
+
+    @staticmethod
+    def _open_beats(person: _Person) -> list[float]:
+        return [c.beat for c in person.connections.values() if c.closed is None]
+
+    def _make_room(self, person: _Person, now: float) -> None:
+        """Leases that have run out are kept for nothing; a flood of connections is bounded."""
+        for connection_id, connection in list(person.connections.items()):
+            if not self._holds(connection.beat, now):
+                del person.connections[connection_id]
+        while len(person.connections) >= MOST_CONNECTIONS:
+            silent = min(person.connections, key=lambda c: person.connections[c].beat)
+            del person.connections[silent]

@@ -1,0 +1,50 @@
+"""What the queue refuses. Every error has a stable code and a sentence that is safe to show.
+
+OnCallError
+├── BadRosterEntry
+├── BadRules
+└── LiveStoreFull
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OnCallError(Exception):
+    """The queue refuses; nothing has changed."""
+
+    code: ClassVar[str] = "on-call"
+    status: ClassVar[int] = 400
+
+
+class BadRosterEntry(OnCallError):
+    """Correct the named field of the shift."""
+
+    code: ClassVar[str] = "bad-roster-entry"
+    status: ClassVar[int] = 422
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"This shift cannot be understood: check its {field.replace('_', ' ')}.")
+
+
+class BadRules(OnCallError):
+    """Correct the named time of the queue's rules."""
+
+    code: ClassVar[str] = "bad-rules"
+    status: ClassVar[int] = 422
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"This time of the queue's rules cannot be used: {field}.")
+
+
+class LiveStoreFull(OnCallError):
+    """Too many people are here at once; try again when some have left."""
+
+    code: ClassVar[str] = "live-store-full"
+    status: ClassVar[int] = 503
+
+    def __init__(self) -> None:
+        super().__init__("Too many people are signed in at once.")

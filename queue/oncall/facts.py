@@ -1,0 +1,173 @@
+"""What the policy is told and what it answers: plain values, no behaviour beyond their checks.
+
+Ids are text; times are UTC seconds. An action is a proposal: who carries it out checks again, in
+the same transaction, what it stood on.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from oncall.errors import BadRules
+from oncall.presence import PresenceState
+
+
+class Activity(enum.StrEnum):
+    """What the clinician chose."""
+
+    AVAILABLE = "available"
+    PAUSED = "paused"
+    OFFLINE = "offline"
+
+
+class OfferState(enum.StrEnum):
+    """The states in which an offer rings."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+
+
+_POSITIVE = frozenset({"round_seconds", "deliver_seconds", "nobody_every"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All times in seconds; defaults from the design. Raises BadRules."""
+
+    round_seconds: float = 20.0
+    deliver_seconds: float = 2.0
+    second_tier_after: float = 30.0
+    page_after: float = 15.0
+    nobody_after: float = 60.0
+    nobody_every: float = 60.0
+    partner_after: float = 120.0
+    cooldown_declined: float = 30.0
+    cooldown_expired: float = 15.0
+    cooldown_undelivered: float = 5.0
+    excluded_after_decline: float = 120.0
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value: float = getattr(self, one.name)
+            if not math.isfinite(value) or value < 0 or (value == 0 and one.name in _POSITIVE):
+                raise BadRules(one.name)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSession:
+    """A session in the line."""
+
+    id: str
+    provider_id: str
+    priority: int  # lower is more urgent
+    seq: int  # place in line
+    pressed_at: float  # the one escalation clock
+    requeued_at: float | None
+    epoch: int
+    level: int  # escalation steps already taken
+    last_round_at: float | None
+    licence_state: str | None  # where the person is
+    excluded: Mapping[str, float] = field(default_factory=dict)  # clinician -> until
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOffer:
+    """An offer that rings."""
+
+    id: str
+    session_id: str
+    clinician_id: str
+    epoch: int
+    state: OfferState
+    sent_at: float
+    deliver_by: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicianNow:
+    """A clinician: roster, choice, presence, and what the rows say of their work."""
+
+    id: str
+    provider_ids: frozenset[str]
+    tier: int | None  # None: off the roster
+    activity: Activity
+    presence: PresenceState
+    busy: bool  # leads a session, or owes a wrap-up
+    wrapping_up: bool  # owes a wrap-up and nothing else
+    cooldown_until: float  # others first until then; ignored when nobody else is left
+    resting_until: float  # not rung at all until then: just declined, or their page did not answer
+    licence_states: frozenset[str]
+    licence_expires: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole queue at a moment."""
+
+    waiting: tuple[WaitingSession, ...]
+    offers: tuple[OpenOffer, ...]
+    clinicians: tuple[ClinicianNow, ...]
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOffer:
+    """Ring this clinician for this session, fenced by its epoch."""
+
+    session_id: str
+    clinician_id: str
+    epoch: int
+    deliver_by: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireOffer:
+    """The time is up. Undelivered: the page never said that it rings; that is no missed call."""
+
+    offer_id: str
+    undelivered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawOffer:
+    """Stop ringing, through no fault of the clinician's; it costs no cool-down."""
+
+    offer_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """A timed step that is due; `at` is when it became due, and the session's level grows by 1."""
+
+    session_id: str
+    step: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Nobody can be rung for this session, and why."""
+
+    session_id: str
+    reason: str
+
+
+Action = MakeOffer | ExpireOffer | WithdrawOffer | Escalate | Explain
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Actions in the order to carry them out, and when to plan again at the latest.
+
+    `reasons` says of each session that rings nobody why not (the same as its Explain).
+    """
+
+    actions: tuple[Action, ...]
+    next_deadline: float | None
+    reasons: Mapping[str, str] = field(default_factory=dict)

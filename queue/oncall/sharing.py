@@ -1,0 +1,113 @@
+"""Shares the clinicians between the sessions that wait: each gets one before any gets two. Pure.
+
+How: the sessions choose in the order of the line. One whose wish is taken may send the holder on
+to somebody else whom the holder may ring as well (an augmenting path of a bipartite matching), so
+nobody stays without a clinician for want of a good distribution; but no session ever loses its
+last clinician to one that stands behind it. What rings already is kept wherever that does not
+leave a session silent. Clinicians left over then join, one at a time, the session that rings the
+fewest. Every choice is by a fixed order, so equal input gives equal output.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from oncall.eligible import LAYERS, Candidates
+
+
+class Sharing:
+    """One distribution. `line`: session ids in order; `rings`: session -> clinicians it rings now,
+    the one to keep first; only rings of clinicians who could still answer."""
+
+    def __init__(
+        self,
+        line: Sequence[str],
+        candidates: Mapping[str, Candidates],
+        rings: Mapping[str, Sequence[str]],
+    ) -> None:
+        self._line = line
+        self._candidates = candidates
+        self._rings = rings
+        self._rung_for = {c: session for session, those in rings.items() for c in those}
+        self._holder: dict[str, str] = {}  # clinician -> session
+        self._choice: dict[str, str] = {}  # session -> clinician
+        self._hopeless: set[str] = set()  # clinicians whom no path leads on from
+
+    def first_choices(self) -> dict[str, str]:
+        """Session to its one clinician, for as many as can have one, those first in line first."""
+        for session in self._line:
+            wishes = {*self._rings.get(session, ()), *self._candidates[session].layers}
+            if not wishes <= self._hopeless:
+                self._find(session)
+        return dict(self._choice)
+
+    def _find(self, session: str) -> None:
+        # the best layer that works: reserves are touched only when there is no way without them
+        seen: set[str] = set()
+        for depth in LAYERS:
+            seen = set()
+            if self._augment(session, depth, seen):
+                return
+        self._hopeless |= seen
+
+    def _augment(self, session: str, depth: int, seen: set[str]) -> bool:
+        """Breadth first, so that the fewest rings move."""
+        asked_by: dict[str, str] = {}
+        queue = deque([session])
+        while queue:
+            asking = queue.popleft()
+            for clinician in self._wishes(asking, depth):
+                if clinician in seen:
+                    continue
+                seen.add(clinician)
+                asked_by[clinician] = asking
+                holder = self._holder.get(clinician)
+                if holder is None:
+                    self._hand_on(session, clinician, asked_by)
+                    return True
+                queue.append(holder)
+        return False
+
+    def _hand_on(self, session: str, clinician: str, asked_by: Mapping[str, str]) -> None:
+        while True:
+            taker = asked_by[clinician]
+            before = self._choice.get(taker)
+            self._choice[taker], self._holder[clinician] = clinician, taker
+            if taker == session or before is None:
+                return
+            clinician = before
+
+    def _wishes(self, session: str, depth: int) -> list[str]:
+        """Who rings for it already, then who is silent, then who rings for others."""
+        own = list(self._rings.get(session, ()))
+        layers = self._candidates[session].layers
+        others = [c for c in layers if layers[c] <= depth and self._rung_for.get(c) != session]
+        others.sort(key=lambda c: (c in self._rung_for, layers[c]))
+        return own + others
+
+    def joining(self, taken: Mapping[str, str], counts: Mapping[str, int]) -> list[tuple[str, str]]:
+        """Who rings in addition, as (session, clinician), in order.
+
+        `taken`: clinicians who ring, or are about to; `counts`: how many each session has. Only
+        sessions that have one ask for more.
+        """
+        free = {
+            session: deque(c for c in self._candidates[session].crowd() if c not in taken)
+            for session in self._line
+            if counts.get(session, 0) > 0
+        }
+        have, gone = dict(counts), set(taken)
+        made: list[tuple[str, str]] = []
+        while True:
+            for waiting in free.values():
+                while waiting and waiting[0] in gone:
+                    waiting.popleft()
+            asking = [session for session in self._line if free.get(session)]
+            if not asking:
+                return made
+            session = min(asking, key=lambda s: have[s])  # the first in line of those with fewest
+            clinician = free[session].popleft()
+            gone.add(clinician)
+            have[session] += 1
+            made.append((session, clinician))
