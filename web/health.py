@@ -60,7 +60,14 @@ async def show_metrics(request: web.Request) -> web.Response:
 def bridge_totals(services: Services) -> dict[str, float]:
     """The bridge's totals since its start, by name."""
     totals = services.desk.bridge.totals()
-    return {name: float(value) for name, value in totals.items()}
+    counted = {
+        "calls": totals.calls,
+        "legs": totals.legs,
+        "packets_in": totals.packets_in,
+        "packets_out": totals.packets_out,
+        **{f"dropped_{reason}": count for reason, count in totals.dropped.items()},
+    }
+    return {name: float(value) for name, value in counted.items()}
 
 
 async def _database(services: Services) -> bool:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+
 from media import (
     BadDescription,
     Bridge,
@@ -18,7 +19,6 @@ from media import (
     TooManyCalls,
     TooManyLegs,
 )
-
 from tests.media.peers import BOUND, Peer
 
 

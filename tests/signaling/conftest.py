@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
 from auth.actors import Actor
 from media import Bridge, LegEvent, LegEventKind
 from oncall.policy import Rules
@@ -18,10 +19,9 @@ from records.crypto import Vault
 from records.engine import Database, upgrade
 from signaling.desk import Desk
 from signaling.socket import socket_handler
+from tests.signaling.pages import Page
 from web.dev.cast import AGENCY_ID, PROVIDER_ID
 from web.dev.seed import seed
-
-from tests.signaling.pages import Page
 
 START = 1_700_000_000.0
 

@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 import pytest
+
 from media import LegEventKind
 from records import offers, sessions
 from records.sessions import SessionRow, TimelineRow
 from signaling.session import State
-
 from tests.signaling.conftest import House
 from tests.signaling.pages import BOUND, Page, Refused
 
@@ -147,8 +147,8 @@ async def test_a_clinician_who_vanishes_gives_the_session_back_to_the_head_of_th
     view = await miguel.until_view(lambda v: v["offers"])
     assert view["offers"][0]["requeued"]
     assert view["offers"][0]["session"] == session
+    page = await house.page("dana")
     with pytest.raises(Refused) as refused:
-        page = await house.page("dana")
         await page.send("session.end", session=session, epoch=epoch)
     assert refused.value.code == "stale-epoch"
     kinds = await kinds_of(house, session)
