@@ -22,6 +22,7 @@ from auth.actors import Actor
 from auth.passwords import hash_secret
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
+from media.api import BridgeTotals
 from records import directory, offers, people, schema, sessions
 from records.crypto import Vault
 from records.engine import Database
@@ -53,7 +54,7 @@ class QuietDesk:
         self.dismissed: list[tuple[str, str]] = []
         self.changed: list[Actor] = []
         self.screens = self
-        self.bridge = SimpleNamespace(totals=lambda: {"packets": 3})
+        self.bridge = SimpleNamespace(totals=lambda: BridgeTotals(1, 2, 3, 4, {"late": 5}))
 
     async def dismiss_actor(self, actor_id: str, reason: str) -> None:
         self.dismissed.append((actor_id, reason))

@@ -1,0 +1,206 @@
+"""Every address of the table × nobody, the wrong role, the wrong place; forms from elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth.policy import RULES, Action
+from records import schema
+from tests.web.cast import AWAY, AWAY_MANAGER, AWAY_SUPERVISOR, NOW, ORIGIN, PASSWORD, Site
+from web.app import routes
+from web.assets import Assets
+from web.dev import cast as demo
+from web.routes import Route, Who
+
+STAFF = (demo.DANA, demo.ADA, demo.LENA, demo.TOM)
+
+
+def table(site: Site) -> list[Route]:
+    return [one for one in routes(site.services, Assets()) if not one.machine]
+
+
+def filled_in(path: str) -> str:
+    return path.replace("{id}", "ses_nobody").replace("{build}/{name:.+}", "x/y")
+
+
+async def ask(site: Site, route: Route, token: str = "") -> tuple[int, str]:
+    headers = {"Origin": ORIGIN, "X-CSRF-Token": token}
+    path = filled_in(route.path)
+    body = {} if path.startswith("/api/") and route.method == "POST" else None
+    response = await site.client.request(
+        route.method, path, headers=headers, allow_redirects=False, json=body
+    )
+    await response.read()
+    return response.status, response.headers.get("Location", "")
+
+
+async def test_nobody_gets_past_a_guarded_address(site: Site) -> None:
+    for route in table(site):
+        if route.who is Who.ANYBODY:
+            continue
+        status, location = await ask(site, route)
+        if route.method == "GET" and not route.path.startswith("/api/"):
+            assert (status, location.partition("?")[0]) == (
+                303,
+                "/enrol" if route.who is Who.TABLET else "/sign-in",
+            ), route.path
+        else:
+            assert status == 401, route.path
+
+
+async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> None:
+    everything = routes(site.services, Assets())
+    assert {one.path for one in everything if one.who is Who.ANYBODY} == {
+        "/",
+        "/sign-in",
+        "/enrol",
+        "/api/v1/enrol",
+        "/ws",  # authenticates in its own hello
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/static/{build}/{name:.+}",
+        "/-/patterns",
+    }
+
+
+@pytest.mark.parametrize("member", STAFF, ids=lambda one: str(one.role))
+async def test_a_role_opens_exactly_the_pages_that_the_policy_names(
+    site: Site, member: demo.Member
+) -> None:
+    await site.sign_in(member)
+    token = await site.csrf("/manager/tablets" if member is demo.TOM else _own_page(member))
+    for route in table(site):
+        if route.who is not Who.PERSON or route.path == "/sign-out":
+            continue
+        allowed = any(member.role in RULES[action] for action in route.needs)
+        if allowed and route.path == "/console":
+            continue  # that page's own tests open it
+        status, _ = await ask(site, route, token)
+        assert (status != 403) == allowed, (member.role, route.path, status)
+
+
+def _own_page(member: demo.Member) -> str:
+    return {"clinician": "/console", "supervisor": "/manager", "manager": "/manager"}[member.role]
+
+
+async def test_a_tablet_is_no_person_and_a_person_no_tablet(site: Site) -> None:
+    await site.enrol()
+    response = await site.client.get("/manager", allow_redirects=False)
+    assert response.status == 303
+    assert response.headers["Location"].startswith("/sign-in")
+    site.client.session.cookie_jar.clear()
+    await site.sign_in(demo.LENA)
+    response = await site.client.get("/tablet", allow_redirects=False)
+    assert (response.status, response.headers["Location"]) == (303, "/enrol")
+
+
+async def test_a_session_of_another_program_looks_like_none_at_all(site: Site) -> None:
+    row = await site.session(**AWAY, tablet_id="tab_away", officer_id=None, lead_id=None)
+    await site.sign_in(demo.LENA)
+    theirs = await site.client.get(f"/manager/sessions/{row.id}")
+    nothing = await site.client.get("/manager/sessions/ses_nobody")
+    assert theirs.status == nothing.status == 404
+    texts = [(await one.text()).replace(row.id, "ses_nobody") for one in (theirs, nothing)]
+    assert texts[0].partition("req_")[0] == texts[1].partition("req_")[0]
+
+
+async def test_the_log_and_its_export_show_no_other_programs_sessions(site: Site) -> None:
+    await site.session(**AWAY, tablet_id="tab_away", officer_id=None, lead_id=None, code="999111")
+    own = await site.session(code="482913", press_key="own")
+    await site.sign_in(demo.LENA)
+    page = await (await site.client.get("/manager")).text()
+    export = await (await site.client.get("/manager/sessions.csv?names=1")).text()
+    for text in (page, export):
+        assert own.id in text
+        assert "Away" not in text
+        assert "999111" not in text
+        assert "999 111" not in text
+
+
+async def test_another_agencys_filter_is_refused(site: Site) -> None:
+    await site.sign_in(demo.LENA)
+    response = await site.client.get("/manager?agency=agy_away")
+    assert response.status == 400
+
+
+async def test_tablets_of_others_can_neither_be_seen_nor_changed(site: Site) -> None:
+    await site.sign_in(AWAY_MANAGER)
+    listed = await (await site.client.get("/manager/tablets")).text()
+    assert "Unit 99" in listed
+    assert "Unit 12" not in listed
+    for what in ("code", "revoke"):
+        path = f"/manager/tablets/{demo.UNIT_12.id}/{what}"
+        response = await site.post(path, {}, page="/manager/tablets")
+        assert response.status == 404
+    async with site.services.db.read() as conn:
+        codes = await conn.execute(select(func.count()).select_from(schema.enrolment))
+        revoked = await conn.execute(
+            select(func.count()).where(schema.tablet.c.revoked_at.is_not(None))
+        )
+    assert codes.scalar_one() == 0
+    assert revoked.scalar_one() == 0
+    assert site.desk.dismissed == []
+
+
+async def test_a_supervisor_of_another_provider_reads_none_of_ours(site: Site) -> None:
+    row = await site.session()
+    await site.sign_in(AWAY_SUPERVISOR)
+    assert (await site.client.get(f"/manager/sessions/{row.id}")).status == 404
+
+
+async def test_an_officer_of_another_agency_cannot_take_the_tablet(site: Site) -> None:
+    await site.enrol()
+    person = schema.person
+
+    async def move(conn: AsyncConnection) -> None:
+        await conn.execute(
+            update(person).where(person.c.id == demo.JO.id).values(agency_id="agy_away")
+        )
+
+    await site.services.db.write(move)
+    body = {"officer": demo.JO.id, "pin": demo.JO.pin}
+    response = await site.json("/api/v1/shift", body, page="/tablet")
+    assert response.status == 401
+    assert (await response.json())["code"] == "bad-pin"
+    assert site.desk.changed == []
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", None])
+async def test_a_form_from_elsewhere_changes_nothing(site: Site, origin: str | None) -> None:
+    token = await site.csrf()
+    headers = {} if origin is None else {"Origin": origin}
+    form = {"csrf": token, "email": demo.LENA.email, "password": PASSWORD, "next": ""}
+    response = await site.client.post("/sign-in", data=form, headers=headers)
+    assert response.status == 403
+    async with site.services.db.read() as conn:
+        logins = await conn.execute(select(func.count()).select_from(schema.login))
+    assert logins.scalar_one() == 0
+
+
+async def test_a_form_without_its_token_or_with_anothers_changes_nothing(site: Site) -> None:
+    await site.sign_in(demo.LENA)
+    stranger = await site.csrf("/sign-in")  # good for the anonymous cookie, not for Lena's login
+    path = f"/manager/tablets/{demo.UNIT_12.id}/revoke"
+    for token in ("", "nonsense", "a.b.c", stranger):
+        response = await site.client.post(path, data={"csrf": token}, headers={"Origin": ORIGIN})
+        assert response.status == 403, token
+    assert site.desk.dismissed == []
+
+
+async def test_an_expired_sign_in_leads_back_to_where_it_ended(site: Site) -> None:
+    await site.sign_in(demo.LENA)
+    site.clock[0] = NOW + 13 * 3600
+    response = await site.client.get("/manager/tablets", allow_redirects=False)
+    assert response.headers["Location"] == "/sign-in?next=/manager/tablets&why=expired"
+    answer = await (await site.client.get("/api/v1/board")).json()
+    assert (answer["ok"], answer["code"]) == (False, "login-expired")
+
+
+async def test_every_action_of_a_route_is_one_of_the_policys(site: Site) -> None:
+    for route in table(site):
+        assert all(action in Action for action in route.needs)
+        if route.who is Who.TABLET:
+            assert route.needs, route.path
