@@ -5,6 +5,7 @@ Selectors of the pages are named here and nowhere else in the journeys.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from playwright.async_api import Page, expect
@@ -17,7 +18,10 @@ LOOK = """(video) => {
     context.drawImage(video, 0, 0, 16, 12);
     const seen = [...context.getImageData(0, 0, 16, 12).data].filter((_, i) => i % 4 !== 3);
     return {
-        frames: video.getVideoPlaybackQuality().totalVideoFrames,
+        frames: Math.max(
+            video.getVideoPlaybackQuality().totalVideoFrames,
+            Number(video.dataset.frames ?? 0),  // decoded frames by getStats: Firefox says 0 above
+        ),
         width: video.videoWidth, height: video.videoHeight, seen,
     };
 }"""
@@ -121,29 +125,39 @@ async def sign_in(page: Page, card: dict[str, Any]) -> None:
     await page.wait_for_url(card["url"])
 
 
+async def until(page: Page, function: str, argument: object = None, seconds: float = 15.0) -> Any:
+    """Call a function in the page until its value is truthy; gives that value.
+
+    Playwright's own way evaluates text inside the page, which our Content-Security-Policy forbids.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                if found := await page.evaluate(function, argument):
+                    return found
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise TimeoutError(f"never true in the page: {function}") from None
+
+
+STARTED = f"""(selector) => {{
+    const look = ({LOOK})(document.querySelector(selector));
+    return look.frames > 0 && look.width > 0 ? look : null;
+}}"""
+
+MOVED = f"""([selector, before]) => {{
+    const look = ({LOOK})(document.querySelector(selector));
+    const differences = look.seen.map((one, i) => Math.abs(one - before.seen[i]));
+    const changed = differences.reduce((sum, one) => sum + one, 0);
+    return look.frames >= before.frames + 10 && changed > 200 ? look : null;
+}}"""
+
+
 async def picture_moves(page: Page, selector: str, seconds: float = 15.0) -> dict[str, Any]:
     """Wait until frames are decoded and what is seen changes; gives the last look."""
-    video = page.locator(selector)
-    first = await page.wait_for_function(
-        f"(selector) => {{ const look = {LOOK}; const now = look(document.querySelector(selector));"
-        " return now.frames > 0 && now.width > 0 ? now : null; }",
-        arg=selector,
-        timeout=seconds * 1000,
-    )
-    before: dict[str, Any] = await first.json_value()
-    await page.wait_for_function(
-        f"""([selector, before]) => {{
-            const look = {LOOK};
-            const now = look(document.querySelector(selector));
-            const differences = now.seen.map((one, i) => Math.abs(one - before.seen[i]));
-            const changed = differences.reduce((sum, one) => sum + one, 0);
-            return now.frames >= before.frames + 10 && changed > 200;
-        }}""",
-        arg=[selector, before],
-        timeout=seconds * 1000,
-    )
-    look: dict[str, Any] = await video.evaluate(LOOK)
-    return look
+    before = await until(page, STARTED, selector, seconds)
+    after: dict[str, Any] = await until(page, MOVED, [selector, before], seconds)
+    return after
 
 
 async def sound(page: Page, selector: str) -> float:

@@ -1,0 +1,53 @@
+"""The test call: a tablet's own sound and picture, out to the bridge and back, in real browsers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.async_api import expect
+
+from tests.journeys import axe
+from tests.journeys.chromium import People
+from tests.journeys.firefox import Firefox
+from tests.journeys.harness import Demo
+from tests.journeys.steps import LISTEN, MOVED, STARTED, Officer, picture_moves, sound, until
+
+pytestmark = pytest.mark.journey
+
+ALL_WORK = """() => {
+    const checks = [...document.querySelectorAll('#test-checks [data-check]')];
+    return checks.length === 4 && checks.every((one) => one.dataset.result === 'ok');
+}"""
+
+
+async def test_chromium_s_own_picture_and_sound_come_back_from_the_bridge(
+    demo: Demo, people: People
+) -> None:
+    page = await people.page("sam", size=(1024, 768))
+    officer = Officer(page, demo.card["tablet"])
+    await officer.enrol()
+    await page.click("#test-call")
+    await until(page, ALL_WORK)
+    look = await picture_moves(page, "#remote-video")
+    assert look["frames"] > 10
+    assert await sound(page, "#remote-audio") > 0.01
+    assert await axe.violations(page) == []
+    await page.click("#cancel")
+    await officer.screen("ready")
+    await expect(page.locator("#connect")).to_be_enabled()
+    assert people.errors["sam"] == []
+
+
+async def test_firefox_s_own_picture_and_sound_come_back_from_the_bridge(
+    demo: Demo, firefox: Firefox
+) -> None:
+    await firefox.goto(demo.card["tablets"][1]["url"])
+    await firefox.wait_for("document.documentElement.dataset.screen === 'ready'")
+    await firefox.click("#test-call")
+    await firefox.wait_for(f"({ALL_WORK})()", 30)
+    before = await firefox.wait_for(f"({STARTED})('#remote-video')")
+    moved = f"({MOVED})(['#remote-video', {json.dumps(before)}])"
+    assert (await firefox.wait_for(moved))["frames"] > before["frames"]
+    loudest = await firefox.evaluate(f"({LISTEN})(document.querySelector('#remote-audio'))")
+    assert loudest > 0.01
