@@ -19,7 +19,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from records.errors import StaleSession
+from records.refusals import lost_the_race
 
 T = TypeVar("T")
 
@@ -92,6 +96,7 @@ class Database:
         """Run `change` in one transaction; what it raises undoes all of it.
 
         Cancelling the caller does not tear the transaction: it finishes, committed or undone.
+        Raises StaleSession when PostgreSQL gave the transaction up for another one's sake.
         """
         task = asyncio.ensure_future(self._write(change))
         self._writes.add(task)
@@ -102,8 +107,13 @@ class Database:
         if self._writer is None:
             raise RuntimeError("the database is not started")
         if not self.sqlite:
-            async with self._writer.begin() as conn:
-                return await change(conn)
+            try:
+                async with self._writer.begin() as conn:
+                    return await change(conn)
+            except DBAPIError as error:
+                if lost_the_race(error):
+                    raise StaleSession from error
+                raise
         async with self._one_writer, self._writer.begin() as conn:
             return await change(conn)
 

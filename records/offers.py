@@ -1,4 +1,8 @@
-"""Offers: a session held out to one clinician until somebody answers, or it runs out."""
+"""Offers: a session held out to one clinician until somebody answers, or it runs out.
+
+Whatever changes an offer holds its session first, so that two accepts wait for each other instead
+of locking each other out.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,13 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.errors import Busy
+from records import sessions
+from records.errors import BadInput, Busy, StaleSession
+from records.refusals import already_there, by_index
 from records.schema import offer
 
 RINGING = ("pending", "delivered")
+OVER = ("accepted", "declined", "expired", "undelivered", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,12 @@ async def add(
     deliver_by: float,
     expires_at: float,
 ) -> None:
-    """Hold a session out to a clinician. Raises Busy when they are being rung already."""
+    """Hold a session out to a clinician.
+
+    Raises Busy when they are being rung already, StaleSession when this very offer was made
+    already, BadInput for a session or clinician that does not exist.
+    """
+    await sessions.lock(conn, session_id)
     try:
         await conn.execute(
             insert(offer).values(
@@ -66,7 +78,9 @@ async def add(
             )
         )
     except IntegrityError as error:
-        raise Busy from error
+        if by_index(error, "one_ring_per_clinician", "offer.clinician_id"):
+            raise Busy from error
+        raise (StaleSession if already_there(error) else BadInput) from error
 
 
 async def get(conn: AsyncConnection, offer_id: str) -> OfferRow | None:
@@ -92,6 +106,7 @@ async def recent(conn: AsyncConnection, since: float) -> list[OfferRow]:
 
 async def deliver(conn: AsyncConnection, offer_id: str, now: float) -> bool:
     """The console shows it; False when it was delivered or over already."""
+    await _hold(conn, offer_id)
     done = await conn.execute(
         update(offer)
         .where(offer.c.id == offer_id, offer.c.state == "pending")
@@ -109,23 +124,53 @@ async def end(
     now: float,
     from_states: Sequence[str] = RINGING,
 ) -> bool:
-    """End an offer that still rings; False when it does not any more."""
-    done = await conn.execute(
-        update(offer)
-        .where(offer.c.id == offer_id, offer.c.state.in_(from_states))
-        .values(state=to_state, reason=reason, ended_at=now)
-    )
-    return done.rowcount == 1
+    """End an offer that still rings; False when it does not any more.
+
+    Raises StaleSession when this assignment of the session has been accepted by somebody else,
+    BadInput for a state that ends no offer.
+    """
+    if to_state not in OVER:
+        raise BadInput("An offer does not end like that.")
+    await _hold(conn, offer_id)
+    return await _end(conn, offer_id, to_state, reason, now, from_states)
 
 
 async def withdraw_all(
     conn: AsyncConnection, session_id: str, reason: str, now: float
 ) -> list[OfferRow]:
-    """Stop everything that rings for a session; the offers that did."""
+    """Stop everything that rings for a session; the offers that did, as they were."""
+    await sessions.lock(conn, session_id)
     rung = [
         _row(row)
         for row in await conn.execute(
             select(offer).where(offer.c.session_id == session_id, offer.c.state.in_(RINGING))
         )
     ]
-    return [o for o in rung if await end(conn, o.id, to_state="withdrawn", reason=reason, now=now)]
+    return [o for o in rung if await _end(conn, o.id, "withdrawn", reason, now, RINGING)]
+
+
+async def _hold(conn: AsyncConnection, offer_id: str) -> None:
+    found = await conn.execute(select(offer.c.session_id).where(offer.c.id == offer_id))
+    session_id = found.scalar()
+    if session_id is not None:
+        await sessions.lock(conn, session_id)
+
+
+async def _end(
+    conn: AsyncConnection,
+    offer_id: str,
+    to_state: str,
+    reason: str | None,
+    now: float,
+    from_states: Sequence[str],
+) -> bool:
+    statement = (
+        update(offer)
+        .where(offer.c.id == offer_id, offer.c.state.in_(from_states))
+        .values(state=to_state, reason=reason, ended_at=now)
+    )
+    try:
+        done = await conn.execute(statement)
+    except IntegrityError as error:
+        raise (StaleSession if already_there(error) else BadInput) from error
+    return done.rowcount == 1

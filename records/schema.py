@@ -36,6 +36,10 @@ NAMING = {
 }
 metadata = MetaData(naming_convention=NAMING)
 
+# PostgreSQL's advisory locks, by number; SQLite has one writer anyway
+MIGRATION_LOCK = 0x6362_0001
+PRESS_LOCK = 0x6362_0002
+
 
 def _id() -> Column[str]:
     return Column("id", String(40), primary_key=True)
@@ -255,6 +259,7 @@ session = Table(
         sqlite_where=text("state IN ('waiting','answering','connected','recovering')"),
         postgresql_where=text("state IN ('waiting','answering','connected','recovering')"),
     ),
+    Index("one_place_in_line", "provider_id", "seq", unique=True),
     Index("session_log", "pressed_at", "id"),
     Index("session_state", "state"),
 )

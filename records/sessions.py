@@ -15,13 +15,21 @@ from sqlalchemy import Row, Select, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.errors import Busy, OpenSessionExists, RecordError, StaleSession
+from records.errors import BadInput, Busy, OpenSessionExists, RecordError, StaleSession
 from records.ids import new_id
-from records.schema import LED_STATES, OPEN_STATES, session, timeline
+from records.refusals import already_there, by_index
+from records.schema import LED_STATES, OPEN_STATES, PRESS_LOCK, session, timeline
 
 LIVE_STATES = ("waiting", *LED_STATES)
 OWED_SECONDS = 12 * 3600.0  # the officer is reminded for one shift
 POSTPONED_SECONDS = 600.0  # after "later"
+
+# What a press has settled for good, and what never changes without an entry on the timeline.
+SETTLED = frozenset(
+    {"id", "code", "press_key", "agency_id", "provider_id", "program_id", "tablet_id"}
+    | {"seq", "pressed_at", "test", "version"}
+)
+TOLD = frozenset({"state", "epoch", "lead_id", "close_reason"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +127,11 @@ async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[Se
     """Make a session durable, at the end of the line; whether it is new.
 
     The same press_key gives the same session again. Raises OpenSessionExists when this tablet has
-    another one that is open.
+    another one that is open, BadInput for ids that nobody has.
     """
+    if conn.dialect.name == "postgresql":
+        # Presses one after another: each gets its own place in line, and none is refused for it.
+        await conn.execute(select(func.pg_advisory_xact_lock(PRESS_LOCK)))
     known = (
         await conn.execute(select(session).where(session.c.press_key == new.press_key))
     ).one_or_none()
@@ -151,8 +162,7 @@ async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[Se
     try:
         await conn.execute(insert(session).values(values))
     except IntegrityError as error:
-        # Two presses met on a database with many writers; the caller reads again.
-        raise StaleSession from error
+        raise (StaleSession if already_there(error) else BadInput) from error
     pressed = Event("session.pressed", "officer", new.officer_id, {"tablet": new.tablet_id})
     await _add_events(conn, str(values["id"]), 0, [pressed], now)
     made = await get(conn, str(values["id"]))
@@ -163,6 +173,17 @@ async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[Se
 
 async def get(conn: AsyncConnection, session_id: str) -> SessionRow | None:
     return await _one(conn, select(session).where(session.c.id == session_id))
+
+
+async def lock(conn: AsyncConnection, session_id: str) -> None:
+    """Hold a session until this transaction ends, before touching the rows that hang on it.
+
+    With one order for everybody (session, then offers and records) PostgreSQL finds no deadlock;
+    SQLite has one writer anyway.
+    """
+    await conn.execute(
+        select(session.c.id).where(session.c.id == session_id).with_for_update(key_share=True)
+    )
 
 
 async def by_tablet(conn: AsyncConnection, tablet_id: str) -> SessionRow | None:
@@ -214,7 +235,7 @@ async def open_sessions(conn: AsyncConnection) -> list[SessionRow]:
 
 
 async def led_by(conn: AsyncConnection, person_id: str) -> SessionRow | None:
-    """The session that a clinician leads now; else the newest one whose wrap-up they owe."""
+    """The session that a clinician leads now; else the oldest one whose wrap-up they owe."""
     led = await _one(
         conn,
         select(session).where(session.c.lead_id == person_id, session.c.state.in_(LED_STATES)),
@@ -239,9 +260,10 @@ async def apply(
 ) -> SessionRow:
     """Change a session that is still as `before` says, and write the events with it.
 
-    Raises StaleSession when somebody was faster, Busy when the clinician leads another session.
-    Both undo the transaction.
+    Raises StaleSession when somebody was faster, Busy when the clinician leads another session,
+    BadInput for a change that no session may see. All undo the transaction.
     """
+    _refuse_the_impossible(before, changes, events)
     values = dict(changes)
     if "intake" in values:
         values["intake"] = json.dumps(list(values["intake"]))  # type: ignore[call-overload]
@@ -261,9 +283,9 @@ async def apply(
     try:
         done = await conn.execute(statement)
     except IntegrityError as error:
-        if "leader" in str(error.orig) or "lead_id" in str(error.orig):
+        if by_index(error, "one_session_per_leader", "session.lead_id"):
             raise Busy from error
-        raise StaleSession from error
+        raise (StaleSession if already_there(error) else BadInput) from error
     if done.rowcount != 1:
         raise StaleSession
     await _add_events(conn, before.id, before.version, events, now)
@@ -271,6 +293,20 @@ async def apply(
     if after is None:
         raise StaleSession
     return after
+
+
+def _refuse_the_impossible(
+    before: SessionRow, changes: Mapping[str, object], events: Sequence[Event]
+) -> None:
+    epoch = changes.get("epoch", before.epoch)
+    if SETTLED & changes.keys():
+        raise BadInput("What the press settled does not change.")
+    if before.state == "closed" and changes.get("state", "closed") != "closed":
+        raise BadInput("A closed session stays closed.")
+    if not isinstance(epoch, int) or epoch < before.epoch:
+        raise BadInput("An epoch only grows.")
+    if TOLD & changes.keys() and not events:
+        raise BadInput("A change of state needs its entry on the timeline.")
 
 
 async def timeline_of(conn: AsyncConnection, session_id: str) -> list[TimelineRow]:
@@ -305,7 +341,7 @@ async def _add_events(
             ],
         )
     except IntegrityError as error:
-        raise StaleSession from error
+        raise (StaleSession if already_there(error) else BadInput) from error
 
 
 async def _one(conn: AsyncConnection, statement: Select[Any]) -> SessionRow | None:

@@ -1,0 +1,35 @@
+"""What a constraint of the database said no to, alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import psycopg
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+# PostgreSQL: serialization failure, deadlock, lock not available. Who tries again may succeed.
+_LOST_THE_RACE = frozenset({"40001", "40P01", "55P03"})
+_UNIQUE = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
+
+
+def already_there(error: IntegrityError) -> bool:
+    """A unique index or a primary key said no: somebody else was first."""
+    cause = error.orig
+    if isinstance(cause, psycopg.Error):
+        return isinstance(cause, psycopg.errors.UniqueViolation)
+    return isinstance(cause, sqlite3.Error) and cause.sqlite_errorname in _UNIQUE
+
+
+def by_index(error: IntegrityError, name: str, *columns: str) -> bool:
+    """It was the unique index `name` over `columns` ("table.column"); SQLite tells columns only."""
+    if not already_there(error):
+        return False
+    cause = error.orig
+    if isinstance(cause, psycopg.Error):
+        return cause.diag.constraint_name == name
+    return str(cause).endswith(f"failed: {', '.join(columns)}")
+
+
+def lost_the_race(error: DBAPIError) -> bool:
+    """The database gave this transaction up in favour of another one."""
+    return isinstance(error.orig, psycopg.Error) and error.orig.sqlstate in _LOST_THE_RACE
