@@ -116,6 +116,43 @@ class Officer:
         await self.screen("ready")
 
 
+class Clinician:
+    """Somebody at a console."""
+
+    def __init__(self, page: Page, card: dict[str, Any]) -> None:
+        self.page = page
+        self.card = card
+
+    async def arrive(self) -> None:
+        """Sign in and be available; the click also lets the page ring."""
+        await sign_in(self.page, self.card)
+        await self.page.click("#activity-available")
+        await expect(self.page.locator("#activity-available")).to_have_attribute(
+            "aria-pressed", "true"
+        )
+
+    async def rings(self, seconds: float = 10.0) -> None:
+        await expect(self.page.locator("#offer")).to_be_visible(timeout=seconds * 1000)
+
+    async def accept(self) -> None:
+        await self.rings()
+        await self.page.click("#accept")
+        await expect(self.page.locator("#call")).to_be_visible()
+
+    async def recommend(self, level: str, disposition: str, words: str) -> None:
+        """Fill the card and send it to the tablet."""
+        await self.page.check(f'#card-levels input[value="{level}"]', force=True)
+        await self.page.select_option("#card-disposition", disposition)
+        await self.page.fill("#card-words", words)
+        await self.page.click("#card-send")
+
+    async def wrap_up(self, disposition: str) -> None:
+        await expect(self.page.locator("#wrapup")).to_be_visible(timeout=15_000)
+        await self.page.select_option("#wrapup-disposition", disposition)
+        await self.page.click("#wrapup-finish")
+        await expect(self.page.locator("#wrapup")).to_be_hidden()
+
+
 async def sign_in(page: Page, card: dict[str, Any]) -> None:
     """Open the person's page; sign in there."""
     await page.goto(card["url"])
