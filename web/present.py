@@ -154,9 +154,13 @@ def event(entry: TimelineEntry, texts: Texts) -> str:
         values["close"] = label(texts, "common.close", entry.data["reason"])
     values["tiles"] = tiles(entry.data.get("tiles", ()), texts)
     values["clinician"] = entry.names.get("clinician") or texts.t("common.actor.clinician")
+    values["by"] = label(texts, "common.actor", entry.data.get("by", entry.actor_kind))
     for key in ("disposition", "actual", "reason", "close", "step"):
         values.setdefault(key, texts.t("common.unknown"))
-    return texts.t(f"common.timeline.{entry.kind}", **values)
+    key = f"common.timeline.{entry.kind}"
+    if "voice_only" in entry.data:
+        key += ".on" if entry.data["voice_only"] else ".off"
+    return texts.t(key, **values)
 
 
 def actor(entry: TimelineEntry, texts: Texts) -> str:

@@ -28,7 +28,9 @@ def filled_in(path: str) -> str:
 async def ask(site: Site, route: Route, token: str = "") -> tuple[int, str]:
     headers = {"Origin": ORIGIN, "X-CSRF-Token": token}
     path = filled_in(route.path)
-    body = {} if path.startswith("/api/") and route.method == "POST" else None
+    body: dict[str, str] | None = (
+        {} if path.startswith("/api/") and route.method == "POST" else None
+    )
     response = await site.client.request(
         route.method, path, headers=headers, allow_redirects=False, json=body
     )

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from auth.shapes import TimelineEntry
+from oncall import eligible, escalation
 from records import vocabulary
 from records.schema import OPEN_STATES
 from signaling.errors import SessionError
-from web import i18n
+from web import i18n, present
 from web.assets import Assets
 from web.errors import WebError
 from web.render import FOLDER as TEMPLATES
@@ -133,3 +135,23 @@ def test_a_key_in_the_wrong_file_is_refused(tmp_path: Path) -> None:
         (tmp_path / locale / "common.json").write_text('{"tablet.x": "y"}', encoding="utf-8")
     with pytest.raises(ValueError, match="does not belong here"):
         i18n.load(tmp_path)
+
+
+def test_every_reason_and_step_of_the_queue_has_words() -> None:
+    texts = i18n.load()["en"]
+    steps = (escalation.PAGE, escalation.SECOND_TIER, escalation.NOBODY_YET, escalation.PARTNER)
+    for reason in (*eligible.NEARNESS, *vocabulary.DECLINE_REASONS):
+        assert f"common.reason.{reason}" in texts, reason
+    for step in steps:
+        assert f"common.step.{step}" in texts, step
+
+
+@pytest.mark.parametrize("locale", sorted(i18n.LANGUAGES))
+@pytest.mark.parametrize("kind", vocabulary.TIMELINE_KINDS)
+def test_every_event_of_a_timeline_reads_as_a_sentence(locale: str, kind: str) -> None:
+    texts = i18n.load()[locale]
+    for data in ({}, {"reason": "taken", "clinician": "per_x", "step": "page", "by": "officer"}):
+        entry = TimelineEntry(1, 0.0, 0.0, kind, "system", None, data, {"clinician": "Dana"})
+        words = present.event(entry, texts)
+        assert "common." not in words
+        assert "{" not in words
