@@ -47,7 +47,8 @@ def test_the_page_shows_sessions_by_state_and_the_bridge_s_totals() -> None:
     assert 'crisisbridge_sessions{state="waiting"} 2.0' in text
     assert 'crisisbridge_bridge_total{what="packets"} 12.0' in text
     assert "crisisbridge_presses_total" in text
-    assert "ses_" not in text
+    assert "ses_a" not in text
+    assert "ses_b" not in text
 
 
 def test_what_was_measured_is_remembered_within_bounds() -> None:
