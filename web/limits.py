@@ -23,9 +23,9 @@ class Rate:
 
 
 RATES = {
-    "sign-in": Rate(burst=40, refill=0.5),
+    "sign-in": Rate(burst=60, refill=1.0),
     "enrol": Rate(burst=40, refill=0.5),
-    "shift": Rate(burst=20, refill=0.2),
+    "shift": Rate(burst=60, refill=1.0),
 }
 
 
