@@ -162,6 +162,16 @@ async def test_the_providers_supervisor_reads_the_answers_and_notes(site: Site) 
     assert "note for the clinic" in html
 
 
+async def test_the_clinician_reads_the_session_that_they_led_and_no_other(site: Site) -> None:
+    row = await with_record(site)
+    await site.sign_in(demo.DANA)
+    html = await page(site, f"/manager/sessions/{row.id}")
+    assert "A reason only for the provider" in html
+    assert 'href="/manager"' not in html  # no way into a list that is closed to them
+    await site.sign_in(demo.MIGUEL)
+    assert (await site.client.get(f"/manager/sessions/{row.id}")).status == 404
+
+
 async def test_reading_a_session_and_being_refused_are_both_on_record(site: Site) -> None:
     row = await site.session()
     await site.sign_in(demo.LENA)
