@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records import sessions
 from records.crypto import Vault
-from records.errors import Conflict, RecordError
+from records.errors import BadInput, Conflict, RecordError
 from records.ids import new_id
+from records.refusals import already_there
 from records.schema import recommendation as table
+from records.schema import session
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ async def save(
 
     Raises Conflict, with the stored draft, when somebody saved first.
     """
+    await sessions.lock(conn, session_id)  # who saves at the same moment reads what we stored
     known = await get(conn, vault, session_id)
     if (known.rev if known else 0) != expected_rev:
         raise Conflict({"rev": known.rev if known else 0, "card": known.card if known else None})
@@ -111,7 +115,7 @@ async def _store(
         try:
             await conn.execute(insert(table).values(id=row_id, session_id=session_id, **values))
         except IntegrityError as error:
-            raise Conflict({}) from error
+            raise (Conflict({}) if already_there(error) else BadInput()) from error
         return
     done = await conn.execute(
         update(table).where(table.c.id == row_id, table.c.rev == expected_rev).values(**values)
@@ -120,11 +124,35 @@ async def _store(
         raise Conflict({})
 
 
+async def unread_at(conn: AsyncConnection, tablet_id: str, since: float) -> str | None:
+    """The session of this tablet that ended after `since` with a card which nobody acknowledged."""
+    found = await conn.execute(
+        select(session.c.id)
+        .join(table, table.c.session_id == session.c.id)
+        .where(
+            session.c.tablet_id == tablet_id,
+            session.c.ended_at > since,
+            table.c.sent_rev.is_not(None),
+            table.c.sent_rev.is_distinct_from(table.c.acknowledged_rev),
+        )
+        .order_by(session.c.ended_at.desc())
+        .limit(1)
+    )
+    return found.scalar()
+
+
 async def acknowledge(conn: AsyncConnection, session_id: str, rev: int, now: float) -> bool:
-    """The officer has read revision `rev`; False when that is not the card shown now."""
+    """The officer has read revision `rev`; False when that is not the card shown now.
+
+    Told twice, the first time stands.
+    """
+    first = or_(table.c.acknowledged_rev.is_(None), table.c.acknowledged_rev != rev)
     done = await conn.execute(
         update(table)
         .where(table.c.session_id == session_id, table.c.sent_rev == rev)
-        .values(acknowledged_rev=rev, acknowledged_at=now)
+        .values(
+            acknowledged_rev=rev,
+            acknowledged_at=case((first, now), else_=table.c.acknowledged_at),
+        )
     )
     return done.rowcount == 1

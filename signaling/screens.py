@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from signaling.hub import Stream
 
 GATHER_SECONDS = 0.015  # changes that come together are shown together
+UNREAD_CARD_SECONDS = 2 * 3600.0  # a card that came after the call waits this long to be read
 REFRESH_SECONDS = 5.0  # waiting words, presence and readiness change by time alone
 
 
@@ -148,6 +149,11 @@ class Screens:
         row = await sessions.by_tablet(conn, tablet_id)
         if row is None and owed is not None:
             row = owed  # afterwards: the card and "what happened?"
+        elif row is None:
+            unread = await recommendations.unread_at(
+                conn, tablet_id, picture.now - UNREAD_CARD_SECONDS
+            )
+            row = await sessions.get(conn, unread) if unread is not None else None
         if row is not None:
             picture = _with(picture, row.id, await self._tablet_details(conn, row))
         return tablet_view(picture, tablet_id, row, owed.id if owed is not None else None)

@@ -241,12 +241,14 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         Ended: S.WRAP_UP,
     },
     S.WRAP_UP: {
+        TakenBack: S.WRAP_UP,  # the call ended in the person's hands
         CardSent: S.WRAP_UP,
         CardAcknowledged: S.WRAP_UP,
         DispositionRecorded: S.WRAP_UP,
         WrapupFinished: S.CLOSED,
     },
     S.CLOSED: {
+        TakenBack: S.CLOSED,
         CardAcknowledged: S.CLOSED,
         DispositionRecorded: S.CLOSED,
     },

@@ -117,7 +117,7 @@ def tablet_view(
 def _tablet_session(picture: Picture, session: SessionRow) -> wire.TabletSession:
     details = picture.details.get(session.id, Details())
     lead = picture.directory.people.get(session.lead_id or "")
-    handed_over = session.phase == "handed_over" and session.ended_at is None
+    handed_over = session.phase == "handed_over"  # also after the end, until the PIN is given
     card = _card_view(picture, details.recommendation)
     return wire.TabletSession(
         id=session.id,
@@ -138,7 +138,7 @@ def _tablet_session(picture: Picture, session: SessionRow) -> wire.TabletSession
             for offer in picture.ringing(session.id)
             if (name := picture.directory.short_name(offer.clinician_id)) is not None
         ],
-        step=tablet_step(picture.now - session.pressed_at).removeprefix("waiting."),
+        step=tablet_step(picture.now - _waiting_since(session)).removeprefix("waiting."),
         requeued=session.requeued_at is not None,
         clinician=lead.short_name if lead else None,
         licence=lead.licence if lead else None,
@@ -149,6 +149,11 @@ def _tablet_session(picture: Picture, session: SessionRow) -> wire.TabletSession
         recommended=card.card.disposition if card else None,
         actual=session.actual_disposition,
     )
+
+
+def _waiting_since(session: SessionRow) -> float:
+    """Since when this wait has lasted, for the words; escalation counts from the press."""
+    return session.requeued_at if session.requeued_at is not None else session.pressed_at
 
 
 def _card_view(picture: Picture, row: RecommendationRow | None) -> wire.CardView | None:

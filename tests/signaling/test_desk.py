@@ -142,7 +142,7 @@ async def test_a_clinician_who_vanishes_gives_the_session_back_to_the_head_of_th
     row = await until_state(house, session, "waiting")
     assert row.epoch == epoch + 1
     assert (session, "clinician") in house.bridge.left
-    assert ("tablet" in {seat for _, seat in house.bridge.legs}), "the tablet's leg is kept"
+    assert "tablet" in {seat for _, seat in house.bridge.legs}, "the tablet's leg is kept"
     await miguel.send("beat")  # the moved clock has let the lease run out
     view = await miguel.until_view(lambda v: v["offers"])
     assert view["offers"][0]["requeued"]
@@ -210,9 +210,7 @@ CARD = {
 async def test_the_card_reaches_the_tablet_only_when_it_is_sent(house: House) -> None:
     dana, tablet = await house.page("dana"), await house.page("tablet")
     session, epoch = await house.in_call(tablet, dana)
-    draft = await dana.send(
-        "card.save", session=session, epoch=epoch, rev=0, card=CARD, send=False
-    )
+    draft = await dana.send("card.save", session=session, epoch=epoch, rev=0, card=CARD, send=False)
     await dana.until_view(lambda v: v["session"]["card"]["rev"] == draft["rev"])
     await tablet.send("chat.send", session=session, text="marker")
     await tablet.until_view(lambda v: v["session"]["chat"])
@@ -300,6 +298,7 @@ async def test_wrap_up_closes_and_the_officer_records_what_happened(house: House
     await tablet.send(
         "disposition.record", session=session, actual="medical_ed", reason="medical_need"
     )
+    await tablet.send("card.acknowledge", session=session, rev=1)
     await tablet.until_view(lambda v: v["owed"] is None and v["session"] is None)
     row = await row_of(house, session)
     assert (row.state, row.close_reason, row.actual_disposition, row.difference_reason) == (
@@ -510,3 +509,31 @@ async def test_a_test_call_rings_nobody_and_hears_itself(house: House) -> None:
     assert not dana.view["waiting"]
     assert not dana.view["offers"]
     await tablet.send("session.cancel", session=opened["session"])
+
+
+async def test_a_card_that_comes_after_the_officer_was_done_is_still_shown(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    await dana.send("session.end", session=session, epoch=epoch)
+    await tablet.until_view(lambda v: v["owed"] == session)
+    await tablet.send("disposition.record", session=session, actual="remain_in_place")
+    await tablet.until_view(lambda v: v["session"] is None)
+    await dana.send("card.save", session=session, epoch=epoch, rev=0, card=CARD, send=True)
+    view = await tablet.until_view(lambda v: v["session"] and v["session"]["card"])
+    assert view["session"]["id"] == session
+    await tablet.send("card.acknowledge", session=session, rev=1)
+    await tablet.until_view(lambda v: v["session"] is None)
+
+
+async def test_a_call_that_ends_in_the_persons_hands_hides_the_card_until_the_pin(
+    house: House,
+) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    await tablet.send("handover.start", session=session, epoch=epoch)
+    await dana.send("card.save", session=session, epoch=epoch, rev=0, card=CARD, send=True)
+    await dana.send("session.end", session=session, epoch=epoch)
+    view = await tablet.until_view(lambda v: v["owed"] == session)
+    assert view["session"]["card"] is None
+    await tablet.send("handover.end", session=session, epoch=epoch, pin="2468")
+    await tablet.until_view(lambda v: v["session"]["card"])
