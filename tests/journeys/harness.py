@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -137,6 +138,25 @@ class Demo:
     def output(self) -> str:
         """All that the process has printed so far."""
         return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+
+    def log_lines(self) -> list[str]:
+        """The log alone, without the greeting, which names people on purpose."""
+        return [line for line in self.output().splitlines() if re.match(r"\d{4}-\d\d-\d\dT", line)]
+
+    def leaks(self) -> list[str]:
+        """Log lines that hold an address, a name, a code, a password or a part of a description."""
+        card = self.card
+        people = [*card["clinicians"], card["manager"], card["supervisor"], card["admin"]]
+        secret = [person["password"] for person in people] + [
+            one["code"] for one in card["tablets"]
+        ]
+        words = {word for person in people for word in person["name"].split()}
+        words |= {word for one in card["tablets"] for word in (one["officer"] or "").split()}
+        told = "|".join(re.escape(one) for one in [*secret, *words, "@demo.invalid"])
+        address = (
+            r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\b(?:[0-9a-f]{1,4}:){3,}[0-9a-f:]*|a=candidate|ice-pwd"
+        )
+        return [line for line in self.log_lines() if re.search(f"{told}|{address}", line)]
 
     @property
     def running(self) -> bool:

@@ -37,6 +37,8 @@ async def test_chromium_s_own_picture_and_sound_come_back_from_the_bridge(
     await officer.screen("ready")
     await expect(page.locator("#connect")).to_be_enabled()
     assert people.errors["sam"] == []
+    assert demo.log_lines()
+    assert demo.leaks() == []
 
 
 async def test_firefox_s_own_picture_and_sound_come_back_from_the_bridge(
