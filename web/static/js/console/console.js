@@ -1,0 +1,319 @@
+/**
+ * The console's controller: takes the server's snapshots, sends the clinician's commands, keeps what only this page knows, and
+ * draws. What is shown is decided in the pure modules beside it; how it is written, in render.js and the views.
+ */
+
+import { assertive, polite } from "../lib/announce.js";
+import { find, setText } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { Line, WireError } from "../lib/socket.js";
+import * as sounds from "../lib/sounds.js";
+import { AssessmentView } from "./assessment.js";
+import { CardView } from "./card.js";
+import { sentence } from "./errors.js";
+import { ConsoleMedia } from "./media.js";
+import * as offers from "./offers.js";
+import { Preview } from "./preview.js";
+import { Records } from "./records.js";
+import { render } from "./render.js";
+import { Ringing } from "./ringing.js";
+import { advised, liveSession, screenOf } from "./state.js";
+import { WrapupView } from "./wrapup.js";
+
+/** @typedef {import("../lib/wire.js").ConsoleView} ConsoleView */
+/** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
+/**
+ * @typedef {{ instruments: import("./questionnaire.js").Questionnaire[], dispositions: string[], cardActions: string[],
+ *   cardLevels: string[], followupKinds: string[], iceServers: RTCIceServer[] }} ConsoleBoot
+ */
+
+const SIGN_IN = new Set(["not-signed-in", "login-expired", "login-revoked", "revoked", "signed-out"]);
+const SAID_BY_SNAPSHOT = new Set(["closed", "illegal-transition"]);
+
+export class Console {
+  /** @param {import("../lib/dom.js").Boot & ConsoleBoot} given */
+  constructor(given) {
+    const [instrument] = given.instruments;
+    if (!instrument) throw new Error("no instrument on this page");
+    this.line = new Line({
+      page: "console",
+      url: given.ws,
+      onMessage: (message) => this.#receive(message),
+      onState: (state, info) => this.#lineIs(state, info),
+    });
+    this.media = new ConsoleMedia({
+      line: this.line, session: () => liveSession(this.model.view), iceServers: given.iceServers, changed: () => this.draw(),
+    });
+    this.ringing = new Ringing();
+    this.preview = new Preview();
+    this.records = new Records({
+      line: this.line, instrument: instrument.id, actions: given.cardActions, session: () => this.model.view?.session ?? null, changed: () => this.draw(),
+    });
+    this.assessment = new AssessmentView(instrument, () => this.records.assessment);
+    this.card = new CardView(given, () => this.records.card);
+    this.wrapup = new WrapupView(given, () => this.line.serverNow());
+    /** @type {import("./render.js").Model} */
+    this.model = {
+      view: null, offers: offers.NONE, line: "connecting", dismissed: null, retryAt: null, now: this.line.serverNow(), media: this.media,
+      asksEnd: false, asksDecline: false, chatSeen: 0, problem: null, sending: false, finishing: false,
+    };
+  }
+
+  draw() {
+    const model = this.model;
+    model.now = this.line.serverNow();
+    const offer = offers.shown(model.offers, model.now);
+    const before = document.documentElement.dataset["screen"];
+    const after = screenOf(model.view, offer !== null);
+    render(model, offer, after);
+    this.ringing.follow(offer?.offer ?? null);
+    const session = model.view?.session ?? null;
+    if (session) {
+      this.assessment.draw(this.records.result, this.records.why("assessment"));
+      this.card.draw(session.card, { why: this.records.why("card"), sending: model.sending, live: after === "call" });
+    }
+    this.#drawWrapup(session);
+    if (before !== after) this.#moved(before ?? "", after);
+  }
+
+  /** @param {ConsoleSession | null} session */
+  #drawWrapup(session) {
+    const mine = session?.state === "wrap_up" ? session : null;
+    const view = this.model.view;
+    this.wrapup.draw(mine && view ? {
+      session: mine.id, me: view.me.id, owners: view.owners, facts: t("console.wrapup.facts", { agency: mine.agency, unit: mine.unit, code: mine.code }),
+      advised: advised(mine, this.records.card?.values["disposition"]),
+    } : null);
+    const typed = this.records.unsaved;
+    setText(find("#wrapup-unsaved", HTMLElement), mine && typed ? t("console.wrapup.unsaved") : "");
+    find("#wrapup-finish", HTMLButtonElement).setAttribute("aria-disabled", String(this.model.finishing));
+  }
+
+  /** The screen changed: the keyboard goes where the next step is, unless somebody is typing. @param {string} before @param {string} after */
+  #moved(before, after) {
+    if (after !== "idle") this.preview.close();
+    if (after === "ringing") this.#focus("#accept");
+    else if (after === "call" && before === "ringing") this.#focus("#mute");
+    else if (after === "wrap_up" && before === "call") this.#focus("#wrapup-title");
+    else if (after === "idle" && before !== "" && document.activeElement === document.body) this.#focus("#main");
+    if (after === "wrap_up" && before === "call") polite(t("console.wrapup.title"));
+  }
+
+  /** @param {string} selector */
+  #focus(selector) {
+    const now = document.activeElement;
+    const typing = now instanceof HTMLTextAreaElement || (now instanceof HTMLInputElement && !["radio", "checkbox", "button"].includes(now.type));
+    if (!typing || now.closest("[hidden]")) find(selector, HTMLElement).focus();
+  }
+
+  /** @param {Partial<import("./render.js").Model>} changes */
+  set(changes) {
+    Object.assign(this.model, changes);
+    this.draw();
+  }
+
+  // --- what comes in --------------------------------------------------------------------------------
+
+  /** @param {import("../lib/socket.js").LineState} state @param {import("../lib/socket.js").LineInfo} info */
+  #lineIs(state, info) {
+    if (state === "open") {
+      this.media.tell();
+      this.records.again();
+    }
+    const retryAt = info.retryInMs === null ? null : performance.now() + info.retryInMs;
+    this.set({ line: state, retryAt, dismissed: info.final && info.reason !== "closed" ? info.reason : null });
+  }
+
+  /** @param {import("../lib/wire.js").PageMessage} message */
+  #receive(message) {
+    const model = this.model;
+    switch (message.type) {
+      case "console":
+        return this.#take(message);
+      case "offer.gone":
+        model.offers = offers.gone(model.offers, message, this.line.serverNow());
+        return this.draw();
+      case "media.rebuild":
+        return this.media.rebuild();
+      case "error":
+        if (SIGN_IN.has(message.code)) {
+          this.line.close();
+          return this.set({ dismissed: message.code });
+        }
+        return this.trouble(new WireError(message.code, message.message));
+      default:
+    }
+  }
+
+  /** @param {ConsoleView} view */
+  #take(view) {
+    const model = this.model;
+    const before = liveSession(model.view);
+    model.view = view;
+    const after = liveSession(view);
+    model.offers = offers.snapshot(model.offers, view.offers);
+    this.#deliver();
+    if (before?.id !== after?.id) Object.assign(model, { asksEnd: false, chatSeen: after?.chat.at(-1)?.no ?? 0 });
+    this.records.take(view.session);
+    this.media.follow(after);
+    this.#sayChange(before, after);
+    this.draw();
+  }
+
+  /** Said at once: an offer that no page shows within 2 s goes to somebody else. */
+  #deliver() {
+    const { state, tell } = offers.deliver(this.model.offers);
+    this.model.offers = state;
+    for (const offer of tell) {
+      this.model.asksDecline = false;
+      this.line.send("offer.delivered", { offer }).catch(() => { /* gone meanwhile: offer.gone says so */ });
+      const one = state.open.find((open) => open.offer === offer);
+      if (one) assertive(t("console.offer.said", { agency: one.agency, unit: one.unit }));
+    }
+  }
+
+  /** @param {ConsoleSession | null} before @param {ConsoleSession | null} after */
+  #sayChange(before, after) {
+    if (!before || !after || before.id !== after.id) return;
+    if (after.state === "connected" && before.state === "answering") sounds.join();
+    if (before.peer.connected && !after.peer.connected) {
+      sounds.drop();
+      assertive(t("console.peer.reconnecting"));
+    }
+    if (before.phase !== after.phase) polite(t(`console.phase.${after.phase}`));
+    const last = after.chat.at(-1);
+    if (last?.sender === "officer" && last.no > (before.chat.at(-1)?.no ?? 0)) {
+      sounds.note();
+      polite(t("console.chat.came", { text: last.text }));
+    }
+    if (after.card.acknowledged_rev !== null && before.card.acknowledged_rev !== after.card.acknowledged_rev) polite(t("console.card.acknowledged.said"));
+  }
+
+  // --- what goes out --------------------------------------------------------------------------------
+
+  /** Sounds may be played from now on; to be called within a press. */
+  unlock() {
+    void sounds.unlock().then(() => this.draw());
+    if (this.media.soundBlocked) void this.media.playSound();
+  }
+
+  /** @param {string} activity @param {string | null} reason */
+  async setActivity(activity, reason) {
+    try {
+      await this.line.send("activity.set", { activity, reason });
+      this.set({ problem: null });
+    } catch (error) {
+      this.trouble(error);
+    }
+  }
+
+  /** The press on Accept. The devices open within it; the call never waits for them. */
+  async accept() {
+    const model = this.model;
+    const offer = offers.shown(model.offers, this.line.serverNow());
+    if (!offer) return;
+    const next = offers.answer(model.offers, offer.offer, "accepting");
+    if (next === model.offers) return;
+    this.unlock();
+    this.preview.close();
+    this.set({ offers: next, problem: null });
+    try {
+      const sent = this.line.send("offer.accept", { offer: offer.offer, token: offer.token });
+      this.media.capture({ camera: !offer.voice_only });
+      await sent;
+    } catch (error) {
+      this.media.release();
+      this.#lost(offer.offer, error);
+    }
+  }
+
+  /** @param {string} reason */
+  async decline(reason) {
+    const model = this.model;
+    const offer = offers.shown(model.offers, this.line.serverNow());
+    if (!offer) return;
+    this.set({ offers: offers.answer(model.offers, offer.offer, "declining"), asksDecline: false });
+    try {
+      await this.line.send("offer.decline", { offer: offer.offer, token: offer.token, reason });
+    } catch (error) {
+      this.#lost(offer.offer, error);
+    }
+  }
+
+  /** An answer came too late, or could not be given: never an error when somebody else is there. @param {string} offer @param {unknown} error */
+  #lost(offer, error) {
+    const model = this.model;
+    const code = error instanceof WireError ? error.code : "";
+    if (["offer-gone", "stale-token", "no-such-session", "not-found"].includes(code)) {
+      this.set({ offers: offers.gone(model.offers, { offer, reason: "gone", by: null }, this.line.serverNow()) });
+      return;
+    }
+    model.offers = offers.refused(model.offers, offer);
+    this.trouble(error);
+  }
+
+  /** @param {string} type @param {Readonly<Record<string, unknown>>} [fields] */
+  async tell(type, fields = {}) {
+    const session = liveSession(this.model.view);
+    if (!session) return false;
+    try {
+      await this.line.send(type, { session: session.id, ...fields });
+      return true;
+    } catch (error) {
+      this.trouble(error);
+      return false;
+    }
+  }
+
+  async end() {
+    this.set({ asksEnd: false });
+    await this.tell("session.end", { epoch: liveSession(this.model.view)?.epoch ?? 0 });
+  }
+
+  chatRead() {
+    this.set({ chatSeen: liveSession(this.model.view)?.chat.at(-1)?.no ?? 0 });
+  }
+
+  async sendCard() {
+    if (this.model.sending) return;
+    this.set({ sending: true, problem: null });
+    try {
+      const sent = await this.records.send();
+      if (sent === "missing") this.card.showMissing();
+      else if (sent === "sent") polite(t("console.card.sent.said"));
+    } finally {
+      this.set({ sending: false });
+    }
+  }
+
+  async finish() {
+    if (this.model.finishing) return;
+    const collected = this.wrapup.collect();
+    const session = this.model.view?.session;
+    if (!collected || !session) return;
+    this.set({ finishing: true });
+    try {
+      if (!(await this.records.flush())) {
+        this.wrapup.fail(t("console.wrapup.unsaved"));
+        return;
+      }
+      await this.line.send("wrapup.finish", { session: session.id, epoch: session.epoch, ...collected });
+      polite(t("console.wrapup.done"));
+    } catch (error) {
+      this.wrapup.fail(sentence(error));
+    } finally {
+      this.set({ finishing: false });
+    }
+  }
+
+  /** Whether a reload would lose words. */
+  get unsaved() {
+    return this.records.unsaved || this.wrapup.unsaved;
+  }
+
+  /** @param {unknown} error */
+  trouble(error) {
+    if (error instanceof WireError && SAID_BY_SNAPSHOT.has(error.code)) return this.draw();
+    this.set({ problem: sentence(error) });
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * What is written during a session: the assessment and the recommendation's draft, each saving itself. Kept in memory by
+ * session, so that nothing typed is lost when the session goes away and comes back.
+ */
+
+import { cardOf, fields } from "./card.js";
+import { sentence } from "./errors.js";
+import { Saver } from "./saver.js";
+
+/** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
+/** @typedef {{ assessment: Saver, card: Saver, result: Readonly<Record<string, unknown>>, resultRev: number }} Book */
+/**
+ * @typedef {object} RecordsOptions
+ * @property {import("../lib/socket.js").Line} line
+ * @property {string} instrument
+ * @property {readonly string[]} actions
+ * @property {() => ConsoleSession | null} session  the one in the newest snapshot
+ * @property {() => void} changed
+ */
+
+/** @param {unknown} value @returns {Record<string, unknown> | null} */
+function object(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : null;
+}
+
+export class Records {
+  /** @param {RecordsOptions} options */
+  constructor(options) {
+    this.options = options;
+    /** @type {Map<string, Book>} */
+    this.books = new Map();
+    /** @type {Book | null} */
+    this.book = null;
+  }
+
+  get assessment() {
+    return this.book?.assessment ?? null;
+  }
+
+  get card() {
+    return this.book?.card ?? null;
+  }
+
+  get result() {
+    return this.book?.result ?? {};
+  }
+
+  get unsaved() {
+    return (this.assessment?.unsaved ?? false) || (this.card?.unsaved ?? false);
+  }
+
+  /** Why the last save was refused, or "". @param {"assessment" | "card"} which */
+  why(which) {
+    const error = this.book?.[which].error;
+    return error ? sentence(error) : "";
+  }
+
+  /** A snapshot came. @param {ConsoleSession | null} session */
+  take(session) {
+    if (session === null) {
+      this.book = null;
+      return;
+    }
+    const book = this.books.get(session.id) ?? this.#open(session.id);
+    this.book = book;
+    for (const [id, other] of this.books) {
+      if (other !== book && !other.assessment.unsaved && !other.card.unsaved) this.books.delete(id);
+    }
+    const saved = session.assessments.find((one) => one.instrument === this.options.instrument);
+    if (saved && saved.rev >= book.resultRev) Object.assign(book, { result: saved.result, resultRev: saved.rev });
+    book.assessment.seen({ rev: saved?.rev ?? 0, values: saved?.answers ?? {}, at: saved?.updated_at ?? null });
+    // The snapshot does not say when the draft was saved; when it was sent is the nearest.
+    book.card.seen({ rev: session.card.rev, values: fields(session.card.card), at: session.card.sent_at ?? this.options.line.serverNow() });
+  }
+
+  /** The line is back: what waits is tried at once. */
+  again() {
+    this.book?.assessment.soon(0);
+    this.book?.card.soon(0);
+  }
+
+  /** @param {string} id @returns {Book} */
+  #open(id) {
+    /** @param {string} type @param {Readonly<Record<string, unknown>>} rest */
+    const send = (type, rest) => this.options.line.send(type, { session: id, epoch: this.#epoch(id), ...rest });
+    /** @type {Book} */
+    const book = {
+      result: {}, resultRev: 0,
+      assessment: new Saver({
+        changed: this.options.changed,
+        current: (data) => object(data["answers"]),
+        save: async (rev, changes) => {
+          const data = await send("assessment.save", { instrument: this.options.instrument, rev, answers: changes });
+          const now = { rev: Number(data["rev"]), at: Number(data["updated_at"]) };
+          if (now.rev >= book.resultRev) Object.assign(book, { result: object(data["result"]) ?? {}, resultRev: now.rev });
+          return now;
+        },
+      }),
+      card: new Saver({
+        changed: this.options.changed,
+        // The card is saved whole: not before it is one, and not while a choice between two versions is open.
+        ready: (form) => form.clash === null && cardOf(book.card.values, this.options.actions) !== null,
+        current: (data) => "card" in data ? fields(/** @type {import("../lib/wire.js").Card | null} */ (data["card"])) : null,
+        save: async (rev, _changes, all) => {
+          const data = await send("card.save", { rev, card: cardOf(all, this.options.actions), send: false });
+          return { rev: Number(data["rev"]), at: this.options.line.serverNow() };
+        },
+      }),
+    };
+    this.books.set(id, book);
+    return book;
+  }
+
+  /** @param {string} id */
+  #epoch(id) {
+    const session = this.options.session();
+    return session?.id === id ? session.epoch : 0;
+  }
+
+  /** Show the recommendation on the tablet. @returns {Promise<"sent" | "missing" | "refused">} */
+  async send() {
+    const session = this.options.session();
+    const card = this.card;
+    if (!session || !card || cardOf(card.values, this.options.actions) === null) return "missing";
+    const sent = await card.directly(async (rev, all) => {
+      const fields = { session: session.id, epoch: this.#epoch(session.id), rev, card: cardOf(all, this.options.actions), send: true };
+      const data = await this.options.line.send("card.save", fields);
+      return { rev: Number(data["rev"]), at: this.options.line.serverNow() };
+    });
+    return sent ? "sent" : "refused";
+  }
+
+  /** @returns {Promise<boolean>} whether everything is on the server */
+  async flush() {
+    const done = await Promise.all([this.assessment?.flush() ?? true, this.card?.flush() ?? true]);
+    return done[0] && done[1];
+  }
+}

@@ -1,0 +1,143 @@
+/** Drives one self-saving form: one save at a time, tried again until it is on the server. Rules in autosave.js. */
+
+import { WireError } from "../lib/socket.js";
+import { EMPTY, accepted, begin, choose, conflicted, edit, failed, seen, unsaved, values } from "./autosave.js";
+
+/** @typedef {import("./autosave.js").Form} Form */
+/** @typedef {import("./autosave.js").Values} Values */
+/** @typedef {{ rev: number, at: number }} Answer */
+/**
+ * @typedef {object} SaverOptions
+ * @property {(rev: number, changes: Values, all: Values) => Promise<Answer>} save
+ * @property {(data: Readonly<Record<string, unknown>>) => Values | null} current  what a refusal says is there now
+ * @property {(form: Form) => boolean} [ready]  whether it can be saved at all yet
+ * @property {() => void} changed
+ */
+
+const TYPING_MS = 700;
+const RETRY_MS = 3000;
+/** The session is not ours to write any more: another try cannot help until a snapshot says otherwise. */
+const FINAL = new Set(["stale-epoch", "no-such-session", "illegal-transition", "forbidden", "wrong-role"]);
+/** This content is refused: only another edit can help. */
+const BAD = new Set(["bad-input", "bad-message", "unknown-code"]);
+
+export class Saver {
+  /** @param {SaverOptions} options */
+  constructor(options) {
+    this.options = options;
+    /** @type {Form} */
+    this.form = EMPTY;
+    /** @type {WireError | null} why the last save was refused */
+    this.error = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    /** @type {Promise<void>} */
+    this.running = Promise.resolve();
+  }
+
+  get values() {
+    return values(this.form);
+  }
+
+  get unsaved() {
+    return unsaved(this.form);
+  }
+
+  /** A snapshot came. @param {import("./autosave.js").Saved} saved */
+  seen(saved) {
+    this.form = seen(this.form, saved);
+    if (this.error && FINAL.has(this.error.code)) this.error = null; // it may be ours again
+    this.soon(0);
+  }
+
+  /**
+   * @param {string} field @param {unknown} value
+   * @param {{ typing: boolean }} how  typing: wait for a pause
+   */
+  edit(field, value, { typing }) {
+    this.form = edit(this.form, field, value);
+    this.error = null;
+    this.options.changed();
+    this.soon(typing ? TYPING_MS : 0);
+  }
+
+  /** @param {"mine" | "theirs"} which */
+  choose(which) {
+    this.form = choose(this.form, which);
+    this.options.changed();
+    this.soon(0);
+  }
+
+  /** @param {number} ms */
+  soon(ms) {
+    clearTimeout(this.timer);
+    if (unsaved(this.form)) this.timer = setTimeout(() => { void this.flush(); }, ms);
+  }
+
+  /**
+   * Save now what can be saved, after what is on its way.
+   * @returns {Promise<boolean>} whether everything is on the server afterwards
+   */
+  async flush() {
+    clearTimeout(this.timer);
+    await this.running;
+    while (this.#may()) {
+      const begun = begin(this.form);
+      if (!begun) break;
+      this.form = begun.form;
+      await this.#run(() => this.options.save(begun.rev, begun.changes, this.values));
+      if (this.error !== null) break;
+    }
+    return !this.unsaved;
+  }
+
+  /**
+   * A save of another kind, such as one that also sends: alone on its way, and numbered like the others.
+   * @param {(rev: number, all: Values) => Promise<Answer>} save
+   * @returns {Promise<boolean>} whether it was accepted
+   */
+  async directly(save) {
+    if (!(await this.flush()) || this.form.flying) return false;
+    this.form = { ...this.form, flying: {} };
+    await this.#run(() => save(this.form.rev, this.values));
+    return this.error === null && !this.unsaved;
+  }
+
+  #may() {
+    if (this.error && (FINAL.has(this.error.code) || BAD.has(this.error.code))) return false;
+    return this.form.flying === null && (this.options.ready?.(this.form) ?? true);
+  }
+
+  /** @param {() => Promise<Answer>} save */
+  async #run(save) {
+    this.options.changed();
+    const done = save().then(
+      ({ rev, at }) => {
+        this.form = accepted(this.form, rev, at);
+        this.error = null;
+      },
+      (error) => {
+        if (!(error instanceof WireError)) throw error;
+        this.#refused(error);
+      },
+    );
+    this.running = done;
+    await done;
+    this.options.changed();
+  }
+
+  /** @param {WireError} error */
+  #refused(error) {
+    if (error.code === "conflict") {
+      const now = this.options.current(error.data);
+      const rev = error.data["rev"];
+      this.form = conflicted(this.form, now && typeof rev === "number" ? { rev, values: now, at: null } : null);
+      this.error = null;
+      this.soon(now ? 0 : RETRY_MS);
+      return;
+    }
+    this.form = failed(this.form);
+    this.error = error;
+    if (!FINAL.has(error.code) && !BAD.has(error.code)) this.soon(RETRY_MS);
+  }
+}
