@@ -93,8 +93,11 @@ def read(text: str) -> Offered:
         raise BadDescription
     fingerprints = tuple((f.algorithm.lower(), f.value) for f in bundled.dtls.fingerprints)
     sections: dict[str, Section] = {}
+    bundle = {mid for g in session.group if g.semantic == "BUNDLE" for mid in g.items}
     for media in session.media:
-        if media.kind in CODECS and media.kind not in sections and media.port != 0:
+        # Firefox offers bundled sections with port 0 ("bundle-only", RFC 9143 section 6)
+        alive = media.port != 0 or media.rtp.muxId in bundle
+        if alive and media.kind in CODECS and media.kind not in sections:
             section = _section(media)
             if section is not None:
                 sections[media.kind] = section
