@@ -102,6 +102,19 @@ def test_wrap_up_is_interrupted_only_when_nobody_else_is_left() -> None:
     assert rung(plan(line([session()], [writing]), RULES)) == {"s1": {"dana"}}
 
 
+def test_only_one_wrap_up_is_interrupted_for_a_session() -> None:
+    writing = [clinician(name, wrapping_up=True) for name in "ab"]
+    assert rung(plan(line([session()], writing), RULES)) == {"s1": {"a"}}
+
+
+def test_who_was_excluded_joins_when_that_ends_and_the_line_wakes_for_it() -> None:
+    people, offers = [DANA, MIGUEL], [ring("s1", "miguel", age=1)]
+    before = plan(line([session(age=1, excluded={"dana": NOW + 3})], people, offers), RULES)
+    assert (rung(before), before.next_deadline) == ({}, NOW + 3)
+    after = plan(line([session(age=1, excluded={"dana": NOW})], people, offers), RULES)
+    assert rung(after) == {"s1": {"dana"}}
+
+
 @pytest.mark.parametrize(
     ("who", "why"),
     [
