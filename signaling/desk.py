@@ -34,6 +34,7 @@ from signaling.linekeeper import Linekeeper
 from signaling.screens import Screens
 from signaling.session import (
     LIVE,
+    Cancelled,
     ClinicianGone,
     ClinicianLost,
     Input,
@@ -54,6 +55,7 @@ TRIES = 5  # of a change that met another one on a database with many writers
 TICK_SECONDS = 1.0
 MISSING_SECONDS = 3.0  # a leader without page and packets this long is lost; a reload is quicker
 TABLET_MISSING_SECONDS = 8.0
+TEST_SECONDS = 300.0  # a test call is no crisis: it may end by a timer
 CHECK_LOGINS_SECONDS = 15.0
 
 Clock = Callable[[], float]
@@ -310,6 +312,12 @@ class Desk:
 
     async def _look_after(self, row: SessionRow, now: float) -> None:
         """Deadlines of one session: set-up, and the clinician who is gone."""
+        if row.test and row.state == State.WAITING:
+            away = self._tablet_missing.get(row.tablet_id, now)
+            if now - row.pressed_at > TEST_SECONDS or now - away > TABLET_MISSING_SECONDS:
+                await self._try(row.id, Cancelled("duplicate"))
+                self.end_media(row.id)
+            return
         if row.state not in LIVE or row.lead_id is None:
             self._lead_missing.pop(row.id, None)
             return

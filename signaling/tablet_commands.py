@@ -6,6 +6,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import shifts
@@ -13,7 +14,7 @@ from auth.audit import record
 from auth.errors import AuthError
 from records import directory, recommendations, sessions
 from records.errors import OpenSessionExists
-from records.sessions import NewSession, SessionRow
+from records.sessions import Event, NewSession, SessionRow
 from records.vocabulary import DIFFERENCE_REASONS, DISPOSITIONS, TILES
 from signaling import metrics, wire
 from signaling.errors import (
@@ -52,8 +53,17 @@ async def open_session(
 ) -> dict[str, object]:
     """The press. Answered only when the session is durable; a repeat gives the same session."""
 
+    ended: list[SessionRow] = []
+
     async def write(conn: AsyncConnection) -> SessionRow:
+        ended.clear()
         new = await _new_session(conn, actor, m)
+        before = await sessions.by_tablet(conn, actor.id)
+        if before is not None and before.test and not m.test:
+            # a test call that was left behind never stands in the way of a real one
+            step = handle(desk.machine(before), Cancelled("duplicate"), desk.now())
+            told = [Event(e.kind, "system", None, e.data) for e in step.events]
+            ended.append(await sessions.apply(conn, before, step.changes, told, desk.now()))
         try:
             row, _created = await sessions.create(conn, new, desk.now())
         except OpenSessionExists as exists:
@@ -64,6 +74,8 @@ async def open_session(
         return row
 
     row = await desk.db.write(write)
+    for test_call in ended:
+        desk.end_media(test_call.id)
     desk.screens.touch(row)
     desk.line.wake()
     metrics.PRESSES.inc()
@@ -99,7 +111,7 @@ async def _audit_press(desk: Desk, actor: Actor, row: SessionRow) -> None:
                 conn, actor, "session.open", "session", row.id, "allowed", desk.now()
             )
         )
-    except (AuthError, OSError):
+    except (AuthError, OSError, SQLAlchemyError):
         log.exception("audit.failed action=session.open session=%s", row.id)
         metrics.AUDIT_FAILURES.inc()
 

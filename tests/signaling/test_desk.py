@@ -537,3 +537,21 @@ async def test_a_call_that_ends_in_the_persons_hands_hides_the_card_until_the_pi
     assert view["session"]["card"] is None
     await tablet.send("handover.end", session=session, epoch=epoch, pin="2468")
     await tablet.until_view(lambda v: v["session"]["card"])
+
+
+async def test_a_test_call_never_stands_in_the_way_of_a_real_one(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    trial = await tablet.send("session.open", key="t" * 20, test=True)
+    real = await house.pressed(tablet, "r" * 20)
+    assert real != trial["session"]
+    view = await dana.until_view(lambda v: v["offers"])
+    assert view["offers"][0]["session"] == real
+    assert trial["session"] in house.bridge.closed
+
+
+async def test_a_test_call_that_was_left_behind_ends_by_itself(house: House) -> None:
+    tablet = await house.page("tablet")
+    trial = str((await tablet.send("session.open", key="t" * 20, test=True))["session"])
+    house.clock.advance(301)
+    await until_state(house, trial, "closed")
+    await tablet.until_view(lambda v: v["session"] is None)

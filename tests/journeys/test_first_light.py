@@ -1,0 +1,203 @@
+"""First light: one real call, from the officer's press to the manager's log, in three browsers.
+
+Reloads happen at every station: whoever reloads stands in the same place of the same session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys import axe
+from tests.journeys.chromium import People
+from tests.journeys.harness import Demo
+from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, sound, until
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+TABLET = (1024, 768)
+
+
+async def cast(demo: Demo, people: People) -> tuple[Officer, Clinician, Clinician]:
+    """Sam at the scene, Dana and Miguel on call."""
+    officer = Officer(await people.page("sam", size=TABLET), demo.card["tablet"])
+    dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])
+    miguel = Clinician(await people.page("miguel"), demo.card["clinicians"][1])
+    await officer.enrol()
+    await dana.arrive()
+    await miguel.arrive()
+    return officer, dana, miguel
+
+
+async def screen_of(page: Page) -> str:
+    return str(await page.evaluate("document.documentElement.dataset.screen"))
+
+
+async def reload(page: Page, screen: str) -> None:
+    """Reload, and stand where one stood."""
+    await page.reload()
+    await page.locator(f'html[data-screen="{screen}"]').wait_for(state="attached", timeout=15_000)
+
+
+async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: People) -> None:
+    officer, dana, miguel = await cast(fresh_demo, people)
+    tablet = officer.page
+
+    # the press: the session is there, the tablet says who is being alerted
+    assert not await tablet.locator("#tiles").is_visible(), "nobody types before the press"
+    await officer.press()
+    await dana.rings()
+    await miguel.rings()
+    await expect(tablet.locator("html")).to_contain_text("Dana")
+    await officer.tell("adult")
+    await expect(dana.page.locator("#offer-tiles")).to_contain_text("Adult")
+    await expect(dana.page.locator("#offer-countdown")).to_be_visible()
+    assert "Prairie" not in await dana.page.title()
+    await until(dana.page, "() => document.title.startsWith('(1)')")
+    assert await axe.violations(dana.page) == []
+    assert await axe.violations(tablet) == []
+    await reload(tablet, "connecting")
+    await reload(dana.page, "ringing")
+
+    # the first accept wins; the other reads who took it
+    await dana.accept()
+    await expect(miguel.page.locator("#taken-notice")).to_contain_text("Dana")
+    await expect(miguel.page.locator("#offer")).to_be_hidden()
+
+    # picture and sound, both ways
+    for page in (tablet, dana.page):
+        await picture_moves(page, "#remote-video")
+        assert await sound(page, "#remote-audio") > 0.01
+        await until(page, "() => ['good', 'fair'].includes(quality.dataset.word)")
+    assert await screen_of(tablet) == "call"
+    assert await axe.violations(tablet) == []
+    assert await axe.violations(dana.page) == []
+
+    await officer.write("He has not slept for two days.")
+    await expect(dana.page.locator("#chat-lines")).to_contain_text("not slept")
+    await tablet.click("#mute")
+    await expect(dana.page.locator("#peer-words")).to_be_visible()
+    await tablet.click("#mute")
+    await tablet.click("#camera")
+    await tablet.click("#camera")
+    await picture_moves(dana.page, "#remote-video")
+
+    # a reload of either side leads back into the same call
+    await reload(tablet, "call")
+    await picture_moves(tablet, "#remote-video")
+    await picture_moves(dana.page, "#remote-video")
+    await reload(dana.page, "call")
+    await picture_moves(dana.page, "#remote-video")
+
+    # handed over: no controls, no text; the PIN leads back
+    await officer.hand_over()
+    await expect(tablet.locator("#end")).to_be_hidden()
+    await expect(tablet.locator("#chat-lines")).not_to_contain_text("not slept")
+    await reload(tablet, "handed-over")
+    await expect(dana.page.locator("#phase-word")).to_be_visible()
+    await officer.page.click("#talk-officer")
+    await officer.type_pin("0000")
+    await expect(tablet.locator("#pin-error")).to_be_visible()
+    assert await screen_of(tablet) == "handed-over"
+    await officer.type_pin(officer.card["pin"])
+    await officer.screen("call")
+
+    # the assessment is saved as it is filled, and survives a reload
+    record = dana.page
+    await record.check('[data-item="thoughts"] input[value="yes"]', force=True)
+    await record.check('[data-item="plan"] input[value="no"]', force=True)
+    await expect(record.locator("#save-state")).to_contain_text("Saved")
+    await reload(record, "call")
+    await expect(record.locator('[data-item="plan"] input[value="no"]')).to_be_checked()
+    await expect(record.locator("#assessment-level")).to_be_visible()
+
+    # the recommendation in plain words
+    await record.click("#recommend")
+    await dana.recommend("soon", "remain_in_place", "Stay with a friend tonight.")
+    await expect(tablet.locator("#card")).to_contain_text("Stay with a friend tonight.")
+    assert await axe.violations(tablet) == []
+    await officer.acknowledge()
+    await expect(record.locator("#card-state")).to_contain_text("cknowledged")
+
+    # the end, the wrap-up, what happened
+    await officer.end()
+    await expect(record.locator("#wrapup")).to_be_visible()
+    await reload(record, "wrap_up")
+    assert await axe.violations(record) == []
+    await record.click("#followup-add")
+    await record.locator("[data-followup]").wait_for()
+    await dana.wrap_up("remain_in_place")
+    await reload(tablet, "outcome")
+    await officer.record("voluntary_transport", "scene_changed")
+
+    await read_the_log(fresh_demo, people)
+    for name, errors in people.errors.items():
+        assert errors == [], name
+    assert fresh_demo.leaks() == []
+
+
+async def read_the_log(demo: Demo, people: People) -> None:
+    """The manager finds the session with times, people, dispositions, and exports it."""
+    page = await people.page("lena")
+    await sign_in(page, demo.card["manager"])
+    assert await axe.violations(page) == []
+    await page.locator('a[href*="/manager/sessions/ses_"]').first.click()
+    await page.wait_for_url("**/manager/sessions/ses_*")
+    body = page.locator("main")
+    for words in ("Sam Rivera", "Dana Whitefeather", "Stay with a friend tonight."):
+        await expect(body).to_contain_text(words)
+    assert "Sam" not in await page.title()
+    assert await axe.violations(page) == []
+    answer = await page.request.get(f"{demo.base_url}/manager/sessions.csv")
+    assert answer.ok
+    rows = list(csv.DictReader(io.StringIO((await answer.text()).removeprefix("\ufeff"))))
+    assert len(rows) == 1
+    assert rows[0]["recommended_disposition"] == "remain_in_place"
+    assert rows[0]["actual_disposition"] == "voluntary_transport"
+    assert "Rivera" not in str(rows)
+
+
+async def test_a_closed_laptop_puts_the_session_back_at_the_head_of_the_line(
+    fresh_demo: Demo, people: People
+) -> None:
+    officer, dana, miguel = await cast(fresh_demo, people)
+    await officer.press()
+    await dana.accept()
+    await picture_moves(officer.page, "#remote-video")
+    await people.close("dana")
+    await miguel.rings(60)
+    await expect(officer.page.locator("html")).to_have_attribute("data-screen", "connecting")
+    await miguel.accept()
+    await picture_moves(officer.page, "#remote-video", 20)
+    await picture_moves(miguel.page, "#remote-video", 20)
+
+
+async def test_a_killed_server_comes_back_to_the_same_call(
+    fresh_demo: Demo, people: People
+) -> None:
+    officer, dana, _ = await cast(fresh_demo, people)
+    await officer.press()
+    await dana.accept()
+    await picture_moves(officer.page, "#remote-video")
+    fresh_demo.kill()
+    again = await asyncio.to_thread(fresh_demo.start)
+    assert again is fresh_demo
+    await picture_moves(officer.page, "#remote-video", 40)
+    await picture_moves(dana.page, "#remote-video", 40)
+
+
+async def test_a_cancelled_call_stops_ringing_and_leaves_the_tablet_ready(
+    demo: Demo, people: People
+) -> None:
+    officer = Officer(await people.page("jo", size=TABLET), demo.card["tablets"][1])
+    priya = Clinician(await people.page("dana"), demo.card["clinicians"][0])
+    await officer.enrol()
+    await priya.arrive()
+    await officer.press()
+    await priya.rings()
+    await officer.cancel()
+    await expect(priya.page.locator("#offer")).to_be_hidden()
