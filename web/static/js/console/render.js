@@ -166,6 +166,7 @@ function side(model, view) {
   work.className = `badge ${tone(me)}`;
   setText(work, t(`console.work.${me.work}`));
   write("on-call", me.on_call ? t("console.on_call", { tier: me.tier ?? 1 }) : t("console.not_on_call"));
+  show("rings-hint", me.work === "idle");
   write("rings-hint", t(me.activity === "available" ? (me.on_call ? "console.rings.yes" : "console.rings.not_on_call") : "console.rings.no"));
   waiting(model, view);
   fill(byId("colleagues"), JSON.stringify(view.colleagues), () => view.colleagues.map((one) => el("li", { class: "colleagues__one" },

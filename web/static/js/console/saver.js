@@ -16,6 +16,7 @@ import { EMPTY, accepted, begin, choose, conflicted, edit, failed, seen, unsaved
 
 const TYPING_MS = 700;
 const RETRY_MS = 3000;
+const LATE_MS = 2000;
 /** The session is not ours to write any more: another try cannot help until a snapshot says otherwise. */
 const FINAL = new Set(["stale-epoch", "no-such-session", "illegal-transition", "forbidden", "wrong-role"]);
 /** This content is refused: only another edit can help. */
@@ -31,6 +32,7 @@ export class Saver {
     this.error = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
+    this.sentAt = 0; // ms of performance.now()
     /** @type {Promise<void>} */
     this.running = Promise.resolve();
   }
@@ -41,6 +43,11 @@ export class Saver {
 
   get unsaved() {
     return unsaved(this.form);
+  }
+
+  /** A save is on its way for so long that the connection is probably gone. */
+  get late() {
+    return this.form.flying !== null && performance.now() - this.sentAt > LATE_MS;
   }
 
   /** A snapshot came. @param {import("./autosave.js").Saved} saved */
@@ -110,6 +117,7 @@ export class Saver {
 
   /** @param {() => Promise<Answer>} save */
   async #run(save) {
+    this.sentAt = performance.now();
     this.options.changed();
     const done = save().then(
       ({ rev, at }) => {

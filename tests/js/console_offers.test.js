@@ -1,0 +1,76 @@
+// Ringing: told once, answered once, and calm when somebody else was faster.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NONE, NOTICE_SECONDS, answer, deliver, gone, notice, refused, shown, snapshot } from "../../web/static/js/console/offers.js";
+
+/**
+ * @param {string} offer @param {number} [pressed_at] @param {number} [expires_at]
+ * @returns {import("../../web/static/js/console/offers.js").OfferView}
+ */
+const offered = (offer, pressed_at = 100, expires_at = 130) => ({
+  offer, token: `token-of-${offer}`, session: `ses_${offer}`, epoch: 1, expires_at, agency: "Prairie County Sheriff", county: "Prairie",
+  unit: "Unit 12", officer: null, intake: [], pressed_at, requeued: false, voice_only: false,
+});
+
+test("the one that waits longest is shown", () => {
+  assert.equal(shown(snapshot(NONE, [offered("b", 105), offered("a", 100)]), 110)?.offer, "a");
+});
+
+test("an offer that ran out is not shown, with a little patience for clocks", () => {
+  const state = snapshot(NONE, [offered("a")]);
+  assert.deepEqual([shown(state, 131)?.offer, shown(state, 133)], ["a", null]);
+});
+
+test("each offer is told as delivered exactly once", () => {
+  const first = deliver(snapshot(NONE, [offered("a")]));
+  const second = deliver(snapshot(first.state, [offered("a"), offered("b")]));
+  assert.deepEqual([first.tell, second.tell, deliver(second.state).tell], [["a"], ["b"], []]);
+});
+
+test("a second press does nothing", () => {
+  const pressed = answer(snapshot(NONE, [offered("a")]), "a", "accepting");
+  assert.equal(answer(pressed, "a", "accepting"), pressed);
+  assert.equal(answer(pressed, "a", "declining"), pressed);
+});
+
+test("an offer that is not there cannot be answered", () => {
+  assert.equal(answer(NONE, "a", "accepting"), NONE);
+});
+
+test("a declined offer is hidden at once, and comes back when the server refused the decline", () => {
+  const declined = answer(snapshot(NONE, [offered("a")]), "a", "declining");
+  assert.equal(shown(declined, 110), null);
+  assert.equal(shown(refused(declined, "a"), 110)?.offer, "a");
+});
+
+test("the loser reads who took it", () => {
+  const state = gone(snapshot(NONE, [offered("a")]), { offer: "a", reason: "taken", by: "Dana" }, 110);
+  assert.equal(shown(state, 110), null);
+  assert.deepEqual(notice(state, 111), { offer: "a", reason: "taken", by: "Dana", at: 110 });
+  assert.equal(notice(state, 110 + NOTICE_SECONDS), null);
+});
+
+test("the refusal of our own accept does not replace the name of who took it, in either order", () => {
+  const vague = { offer: "a", reason: "gone", by: null };
+  const named = { offer: "a", reason: "taken", by: "Dana" };
+  const ringing = answer(snapshot(NONE, [offered("a")]), "a", "accepting");
+  for (const order of [[vague, named], [named, vague]]) {
+    const state = order.reduce((before, message) => gone(before, message, 110), ringing);
+    assert.equal(notice(state, 111)?.by, "Dana");
+  }
+});
+
+test("our own decline needs no notice", () => {
+  assert.equal(notice(gone(snapshot(NONE, [offered("a")]), { offer: "a", reason: "declined", by: null }, 110), 111), null);
+});
+
+test("an older snapshot does not make a gone offer ring again", () => {
+  const state = gone(snapshot(NONE, [offered("a")]), { offer: "a", reason: "expired", by: null }, 110);
+  assert.equal(shown(snapshot(state, [offered("a")]), 111), null);
+});
+
+test("a new offer takes the old notice away, the same offers again do not", () => {
+  const over = gone(snapshot(NONE, [offered("a"), offered("b")]), { offer: "a", reason: "taken", by: "Dana" }, 110);
+  assert.equal(notice(snapshot(over, [offered("b")]), 111)?.by, "Dana");
+  assert.equal(notice(snapshot(over, [offered("b"), offered("c")]), 111), null);
+});
