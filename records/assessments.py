@@ -11,10 +11,12 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records import sessions
 from records.crypto import Vault
-from records.errors import Conflict, RecordError
+from records.errors import BadInput, Conflict, RecordError
 from records.ids import new_id
 from records.instruments import instrument
+from records.refusals import already_there
 from records.schema import assessment as table
 
 
@@ -87,6 +89,7 @@ async def save(
     """
     form = instrument(code)
     checked = form.checked(changes)
+    await sessions.lock(conn, session_id)  # who saves at the same moment reads what we stored
     known = await _find(conn, vault, session_id, code)
     if (known.rev if known else 0) != expected_rev:
         raise Conflict(
@@ -113,7 +116,7 @@ async def save(
         try:
             await conn.execute(insert(table).values(values))
         except IntegrityError as error:
-            raise Conflict({}) from error
+            raise (Conflict({}) if already_there(error) else BadInput()) from error
     else:
         done = await conn.execute(
             update(table).where(table.c.id == row_id, table.c.rev == expected_rev).values(values)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records import sessions
 from records.crypto import Vault
 from records.errors import BadInput
 from records.schema import chat_line
 
 MOST_LINES = 1_000  # in one session
+SENDERS = ("officer", "clinician")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,13 @@ async def add(
     body: str,
     now: float,
 ) -> int:
-    """Store one line; its number in the session. Raises BadInput when the session is full."""
+    """Store one line; its number in the session.
+
+    Raises BadInput for a sender that is none, an empty line, or when the session is full.
+    """
+    if sender not in SENDERS or not body.strip():
+        raise BadInput
+    await sessions.lock(conn, session_id)
     last = (
         await conn.execute(
             select(func.max(chat_line.c.no)).where(chat_line.c.session_id == session_id)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.crypto import Vault
+from records.errors import BadInput
 from records.ids import new_id
 from records.schema import followup
+from records.vocabulary import FOLLOWUP_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,12 @@ async def add_many(
     new: Sequence[NewFollowup],
     now: float,
 ) -> None:
-    """Store follow-ups; notes are sealed."""
+    """Store follow-ups; notes are sealed.
+
+    Raises BadInput for a kind that is none, a due time that is no time, an owner whom nobody knows.
+    """
+    if any(item.kind not in FOLLOWUP_KINDS or not math.isfinite(item.due_at) for item in new):
+        raise BadInput
     for item in new:
         row_id = new_id("fup")
         note = item.note.strip()
@@ -50,17 +59,19 @@ async def add_many(
             if note
             else None
         )
-        await conn.execute(
-            insert(followup).values(
-                id=row_id,
-                session_id=session_id,
-                kind=item.kind,
-                owner_id=item.owner_id,
-                due_at=item.due_at,
-                note_enc=sealed,
-                created_at=now,
-            )
+        statement = insert(followup).values(
+            id=row_id,
+            session_id=session_id,
+            kind=item.kind,
+            owner_id=item.owner_id,
+            due_at=item.due_at,
+            note_enc=sealed,
+            created_at=now,
         )
+        try:
+            await conn.execute(statement)
+        except IntegrityError as error:
+            raise BadInput from error
 
 
 async def of_session(conn: AsyncConnection, vault: Vault, session_id: str) -> list[FollowupRow]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,8 +101,8 @@ def _after(key: str) -> ColumnElement[bool]:
     try:
         at = float(pressed)
     except ValueError:
-        separator = ""
-    if not separator:
+        at = math.nan
+    if not separator or not math.isfinite(at):
         raise BadInput("This page link is not valid. Start from the first page.")
     return or_(
         session.c.pressed_at < at, and_(session.c.pressed_at == at, session.c.id < session_id)

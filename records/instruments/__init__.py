@@ -74,7 +74,10 @@ def _codes(item: Mapping[str, Any]) -> set[str]:
 def _fits(item: Mapping[str, Any], value: object) -> bool:
     match item["type"]:
         case "choice" if item.get("repeats"):
-            return isinstance(value, list) and set(value) <= _codes(item)
+            codes = _codes(item)
+            return isinstance(value, list) and all(
+                isinstance(code, str) and code in codes for code in value
+            )
         case "choice":
             return isinstance(value, str) and value in _codes(item)
         case "boolean":
