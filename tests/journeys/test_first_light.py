@@ -24,6 +24,8 @@ TABLET = (1024, 768)
 
 async def cast(demo: Demo, people: People) -> tuple[Officer, Clinician, Clinician]:
     """Sam at the scene, Dana and Miguel on call."""
+    if not demo.running:
+        await asyncio.to_thread(demo.start)
     officer = Officer(await people.page("sam", size=TABLET), demo.card["tablet"])
     dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])
     miguel = Clinician(await people.page("miguel"), demo.card["clinicians"][1])

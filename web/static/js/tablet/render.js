@@ -222,8 +222,11 @@ function renderCall(model, screen) {
   at.controls.hidden = person || model.asksEnd;
   at.endStep.hidden = person || !model.asksEnd;
   at.personRow.hidden = !person;
-  if (person) at.chat.hidden = true;
-  else {
+  if (person) {
+    at.chat.hidden = true;
+    at.chatLines.replaceChildren(); // the person must not find it, not even in the page's source
+    at.chatLines.dataset["last"] = "";
+  } else {
     renderControls(model, session);
     renderChat(model, session);
   }
