@@ -221,7 +221,7 @@ function call(model, session) {
   write("phase-word", t(`console.phase.${session.phase}`));
   write("phase-clock", duration(phaseSeconds(session, now)));
   write("call-clock", duration(now - (session.media_at ?? session.accepted_at ?? session.pressed_at)));
-  const words = peerWords(session, media.link);
+  const words = media.elsewhere ? "console.elsewhere" : peerWords(session, media.link);
   const picture = session.peer.camera && session.peer.connected && media.link === "up" && media.video.videoWidth > 0;
   show("remote-empty", !picture);
   write("remote-words", words ? t(words) : picture ? "" : t("console.peer.joining"));
