@@ -44,6 +44,24 @@ START_SECONDS = 60.0
 COMMAND_SECONDS = 60.0
 
 
+# Keeps each page's peer connections where `inbound` finds them; the page itself is not changed.
+WATCH_PEERS = """() => {
+    const Original = window.RTCPeerConnection;
+    window.__peers = [];
+    window.RTCPeerConnection = class extends Original {
+        constructor(...given) { super(...given); window.__peers.push(this); }
+    };
+}"""
+INBOUND = """(async (kind) => {
+    const live = window.__peers.filter((peer) => peer.connectionState === 'connected').pop();
+    if (!live) return null;
+    const found = [...(await live.getStats()).values()]
+        .find((one) => one.type === 'inbound-rtp' && one.kind === kind);
+    return found ? { packets: found.packetsReceived, energy: found.totalAudioEnergy ?? 0,
+                     frames: found.framesDecoded ?? 0 } : null;
+})"""
+
+
 class FirefoxError(Exception):
     """A command failed, or a page threw."""
 
@@ -113,6 +131,7 @@ class Firefox:
         await self.command("session.new", capabilities={})
         tree = await self.command("browsingContext.getTree")
         self.context = tree["contexts"][0]["context"]
+        await self.command("script.addPreloadScript", functionDeclaration=WATCH_PEERS)
 
     async def _listening(self) -> str:
         assert self._process is not None
@@ -190,6 +209,14 @@ class Firefox:
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise TimeoutError(f"never true in Firefox: {expression}") from None
+
+    async def inbound(self, kind: str, seconds: float = 15.0) -> dict[str, Any]:
+        """What the newest connection received: packets, decoded frames, energy of the sound.
+
+        The energy is the decoder's: an AudioContext waits for ever where there is no sound card.
+        """
+        found: dict[str, Any] = await self.wait_for(f"{INBOUND}({json.dumps(kind)})", seconds)
+        return found
 
     async def click(self, selector: str) -> None:
         """Click the visible element as a person does, with a real pointer."""
