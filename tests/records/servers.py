@@ -1,0 +1,79 @@
+"""Where the tests of the record keep it: a file, or a private PostgreSQL server of their own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+NUMBERS = itertools.count(1)
+
+
+def programs() -> Path | None:
+    """The folder of the newest PostgreSQL server on this machine, if there is one."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
+    )
+    return found[-1] if found else None
+
+
+class Server:
+    """A PostgreSQL server that nobody else uses, reached by a socket in its own folder."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self.folder = folder
+
+    def run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
+        if os.geteuid() == 0:  # initdb refuses root
+            command = ["runuser", "-u", "postgres", "--", *command]
+        # The server keeps what it inherits open: a pipe would never end.
+        with (self.folder / "output.txt").open("ab") as output:
+            subprocess.run(
+                command, check=True, cwd=self.folder, stdout=output, stderr=output, timeout=60
+            )
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def make(self, template: str = "template0") -> str:
+        """A fresh database; its URL."""
+        name = f"records_{next(NUMBERS)}"
+        engine = create_engine(
+            self.url("postgres").replace("postgresql:", "postgresql+psycopg:"),
+            isolation_level="AUTOCOMMIT",
+        )
+        with engine.connect() as conn:
+            conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        engine.dispose()
+        return self.url(name)
+
+
+@contextmanager
+def running(programs: Path) -> Iterator[Server]:
+    """A server that lives as long as the block."""
+    folder = Path(tempfile.mkdtemp(prefix="cb-pg-"))  # short: a socket's path may be 107 bytes long
+    if os.geteuid() == 0:
+        owner = pwd.getpwnam("postgres")
+        os.chown(folder, owner.pw_uid, owner.pw_gid)
+    server = Server(programs, folder)
+    data = str(folder / "data")
+    try:
+        server.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c deadlock_timeout=200ms"
+        server.run("pg_ctl", "-D", data, "-w", "-t", "50", "-o", options, "start")
+        try:
+            yield server
+        finally:
+            server.run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
