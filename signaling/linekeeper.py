@@ -255,7 +255,7 @@ class Linekeeper:
             provider_ids=frozenset({person.provider_id or ""}),
             tier=state.tier if state else None,
             activity=policy.Activity(state.activity) if state else policy.Activity.OFFLINE,
-            presence=(PresenceState.CONNECTED if state and state.present else PresenceState.LOST),
+            presence=state.presence if state else PresenceState.LOST,
             busy=bool(led),
             wrapping_up=led == {"wrap_up"},
             cooldown_until=self._after_offers(person.id, ended, ("expired",)),

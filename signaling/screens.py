@@ -6,10 +6,12 @@ One reading of the record serves all pages of a round, so that they never contra
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from oncall.errors import BadRosterEntry
 from oncall.presence import PresenceState
 from oncall.roster import RosterEntry, on_call
 from records import assessments, chat, directory, offers, people, recommendations, sessions
@@ -21,6 +23,8 @@ from signaling.views import ClinicianState, Details, Picture, console_view, tabl
 if TYPE_CHECKING:
     from signaling.desk import Desk
     from signaling.hub import Stream
+
+log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.015  # changes that come together are shown together
 UNREAD_CARD_SECONDS = 2 * 3600.0  # a card that came after the call waits this long to be read
@@ -199,23 +203,32 @@ def _with(picture: Picture, session_id: str, details: Details) -> Picture:
     )
 
 
+def _entries(roster: list[RosterRow]) -> list[RosterEntry]:
+    """The roster for the queue. One bad row is left out and said, never the whole line stopped."""
+    entries = []
+    for row in roster:
+        try:
+            entry = RosterEntry(
+                person_id=row.person_id,
+                provider_id=row.provider_id,
+                tier=row.tier,
+                days=row.days,
+                starts_minute=row.starts_minute,
+                ends_minute=row.ends_minute,
+                timezone=row.timezone,
+            )
+        except BadRosterEntry as error:
+            log.warning("roster.bad_entry entry=%s field=%s", row.id, error.field)
+        else:
+            entries.append(entry)
+    return entries
+
+
 async def clinician_states(
     desk: Desk, roster: list[RosterRow], now: float
 ) -> dict[str, ClinicianState]:
     """Roster × activity × presence, for everybody on the roster or with a page open."""
-    entries = [
-        RosterEntry(
-            person_id=row.person_id,
-            provider_id=row.provider_id,
-            tier=row.tier,
-            days=row.days,
-            starts_minute=row.starts_minute,
-            ends_minute=row.ends_minute,
-            timezone=row.timezone,
-        )
-        for row in roster
-    ]
-    tiers = on_call(entries, now)
+    tiers = on_call(_entries(roster), now)
     live = await desk.live.snapshot(now)
     states = {}
     for person_id in {*tiers, *live}:
@@ -224,6 +237,6 @@ async def clinician_states(
             activity=known.activity if known else "offline",
             reason=known.reason if known else None,
             tier=tiers.get(person_id),
-            present=known is not None and known.presence is PresenceState.CONNECTED,
+            presence=known.presence if known is not None else PresenceState.LOST,
         )
     return states

@@ -83,8 +83,11 @@ def socket_handler(
         socket = web.WebSocketResponse(
             max_msg_size=wire.MAX_MESSAGE, autoping=True, compress=False, timeout=3.0
         )
-        await socket.prepare(request)
-        await _Conversation(desk, authenticate, request, socket).run()
+        try:
+            await socket.prepare(request)
+            await _Conversation(desk, authenticate, request, socket).run()
+        except ConnectionError:
+            log.debug("socket.vanished")  # before it had a stream: nothing was promised to it
         return socket
 
     return handler

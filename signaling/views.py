@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from oncall.policy import tablet_step
+from oncall.presence import PresenceState
 from records.assessments import AssessmentRow
 from records.chat import ChatRow
 from records.directory import Directory
@@ -29,7 +30,11 @@ class ClinicianState:
     activity: str
     reason: str | None
     tier: int | None
-    present: bool
+    presence: PresenceState
+
+    @property
+    def present(self) -> bool:
+        return self.presence is PresenceState.CONNECTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,25 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys import axe
 from tests.journeys.chromium import People
+from tests.journeys.firefox import INBOUND, Firefox
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, sound, until
+from tests.journeys.steps import (
+    MOVED,
+    STARTED,
+    Clinician,
+    Officer,
+    picture_moves,
+    sign_in,
+    sound,
+    until,
+)
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
@@ -203,3 +214,23 @@ async def test_a_cancelled_call_stops_ringing_and_leaves_the_tablet_ready(
     await priya.rings()
     await officer.cancel()
     await expect(priya.page.locator("#offer")).to_be_hidden()
+
+
+async def test_a_tablet_in_firefox_and_a_console_in_chromium_see_and_hear_each_other(
+    fresh_demo: Demo, people: People, firefox: Firefox
+) -> None:
+    await asyncio.to_thread(fresh_demo.start)
+    dana = Clinician(await people.page("dana"), fresh_demo.card["clinicians"][0])
+    await dana.arrive()
+    await firefox.goto(fresh_demo.card["tablet"]["url"])
+    await firefox.wait_for("document.documentElement.dataset.screen === 'ready'")
+    await firefox.click("#connect")
+    await dana.accept()
+    await picture_moves(dana.page, "#remote-video", 30)
+    assert await sound(dana.page, "#remote-audio") > 0.01
+    before = await firefox.wait_for(f"({STARTED})('#remote-video')", 30)
+    moved = f"({MOVED})(['#remote-video', {json.dumps(before)}])"
+    assert (await firefox.wait_for(moved, 30))["frames"] > before["frames"]
+    quiet = await firefox.inbound("audio")
+    louder = f"{INBOUND}('audio').then((now) => now && now.energy > {quiet['energy']} + 0.001)"
+    await firefox.wait_for(louder)

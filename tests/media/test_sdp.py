@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiortc.sdp import SessionDescription
+
 from media import sdp
 
 RECORDED = Path(__file__).parent / "descriptions"

@@ -87,15 +87,15 @@ export class Saver {
    */
   async flush() {
     clearTimeout(this.timer);
-    await this.running;
-    while (this.#may()) {
-      const begun = begin(this.form);
-      if (!begun) break;
+    for (;;) {
+      await this.running;
+      if (this.form.flying !== null) continue; // whoever waited beside us has begun the next save
+      const begun = this.#may() ? begin(this.form) : null;
+      if (!begun) return !this.unsaved;
       this.form = begun.form;
       await this.#run(() => this.options.save(begun.rev, begun.changes, this.values));
-      if (this.error !== null) break;
+      if (this.error !== null) return false;
     }
-    return !this.unsaved;
   }
 
   /**
@@ -104,7 +104,8 @@ export class Saver {
    * @returns {Promise<boolean>} whether it was accepted
    */
   async directly(save) {
-    if (!(await this.flush()) || this.form.flying) return false;
+    do if (!(await this.flush())) return false;
+    while (this.unsaved); // typed, or begun beside us, in the very moment between
     this.form = { ...this.form, flying: {} };
     await this.#run(() => save(this.form.rev, this.values));
     return this.error === null && !this.unsaved;
