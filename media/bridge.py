@@ -10,6 +10,7 @@ import asyncio
 import errno
 import ipaddress
 import logging
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -49,7 +50,12 @@ class _Socket(asyncio.DatagramProtocol):
         self._gone.set()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._bridge._received(self, data, (addr[0], addr[1]))
+        try:
+            self._bridge._received(self, data, (addr[0], addr[1]))
+        except Exception:
+            # the supervisor of datagrams: one packet's trouble is nobody else's
+            if not self._bridge.count_drop("internal"):
+                log.exception("datagram.failed")
 
     def error_received(self, exc: Exception) -> None:
         self._bridge.count_drop("unreachable")
@@ -114,6 +120,9 @@ class Bridge:
                 local_addr=(address, port),
             )
             self._sockets.append(protocol)
+            bound = transport.get_extra_info("socket")
+            for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                bound.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER)
             port = transport.get_extra_info("sockname")[1]
         self.port = port
 
@@ -152,6 +161,8 @@ class Bridge:
             if leg is not None:
                 self._forget(leg)
             place.leg = leg = fresh
+            for track in place.down.values():
+                track.restart()
         else:
             offered = leg.describe(description)
         for fragment in leg.retired():
@@ -261,8 +272,10 @@ class Bridge:
 
     # --- datagrams --------------------------------------------------------------------------------
 
-    def count_drop(self, reason: str) -> None:
+    def count_drop(self, reason: str) -> int:
+        """Count it; how often that had happened before."""
         self._dropped[reason] += 1
+        return self._dropped[reason] - 1
 
     def _received(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
         self.packets_in += 1
@@ -279,7 +292,7 @@ class Bridge:
             return
         now = time.monotonic()
         if 128 <= first < 192:
-            leg.on_srtp(data, now, time.time())
+            leg.on_srtp(data, now, time.time(), (port, address))
         elif 20 <= first < 64:
             leg.on_dtls(data, now)
         else:

@@ -19,7 +19,7 @@ from media.upstream import UpTrack
 WAIT_FOR_KEY_FRAME = 1.0  # seconds; then forward what there is, the browser asks by itself
 NOT_AGAIN_WITHIN = 0.03  # seconds between two retransmissions of one packet
 REPORTS_KEPT = 8
-SENDS_KEPT = 512
+SENDS_KEPT = 2048  # more than a cache holds, or repeated requests would go round it
 _NTP_FRACTION = 1 << 32
 
 _random = random.SystemRandom()
@@ -74,8 +74,21 @@ class DownTrack:
             parts.append((self._section.extensions[SEND_TIME], bytes(3)))
         self._level_id = self._section.extensions.get(AUDIO_LEVEL)
         if self.kind == "audio" and self._level_id is not None:
-            parts.append((self._level_id, bytes(1)))
+            parts.append((self._level_id, b"\x7f"))  # silence, unless the source says a level
         self._head = one_byte_block(parts)
+
+    def restart(self) -> None:
+        """A new connection: other keys, so numbers begin low again; nothing known of its path."""
+        self._last_seq = _random.randrange(1 << 15)
+        self._repair_seq = _random.randrange(1 << 15)
+        self._started = False
+        self._waiting_since = None
+        self._resent_at.clear()
+        self._sent_reports.clear()
+        self.packets = self.octets = 0
+        self.loss = 0.0
+        self.rtt = self.remb = None
+        self.remb_falling = False
 
     @property
     def wanted(self) -> bool:
@@ -114,8 +127,9 @@ class DownTrack:
         if distance(out_seq, self._last_seq) > 0:
             self._last_seq, self._last_timestamp, self._last_at = out_seq, out_timestamp, now
             # the source's numbers wrap: old ones must not look like new ones
-            if distance(seq, self._first_seq) > 0x4000:
-                self._first_seq = (seq - 0x2000) & 0xFFFF
+            # it stays close behind, so that a jump after a long outage is still ahead of it
+            if distance(seq, self._first_seq) > 0x1000:
+                self._first_seq = (seq - 0x0800) & 0xFFFF
         self.packets += 1
         self.octets += len(payload)
         return self._build(
@@ -233,5 +247,5 @@ class DownTrack:
 
     def estimated(self, bitrate: int) -> None:
         """The browser's estimate of what it can receive."""
-        self.remb_falling = self.remb is not None and bitrate < self.remb
+        self.remb_falling = self.remb is not None and bitrate < 0.95 * self.remb
         self.remb = bitrate

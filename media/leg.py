@@ -28,6 +28,8 @@ SILENT_PATH = 3.0  # seconds; then a valid check without nomination moves the pa
 FEEDBACK_EVERY = 0.06
 REPORT_EVERY = 1.0
 MOST_ARRIVALS = 4_000
+MOST_CHECKS = 256  # whose transaction ids are remembered
+SSRC_SILENCE = 0.5  # seconds; then a stream that nobody described may take over
 
 
 class Port(Protocol):
@@ -71,6 +73,10 @@ class Leg:
         self._path: Path | None = None
         self._path_fragment: str | None = None
         self._path_heard_at = now
+        self._arrived_by: Path | None = None
+        self._flowed: set[str] = set()
+        self._checks: OrderedDict[bytes, tuple[int, tuple[str, int]]] = OrderedDict()
+        self._feedback_next: int | None = None
         self._streams: dict[int, tuple[UpTrack, bool]] = {}  # ssrc -> (track, is repair)
         self._arrivals: list[tuple[int, int]] = []
         self._feedback_count = 0
@@ -141,6 +147,11 @@ class Leg:
             self.dropped["stun-forged"] += 1
             return False
         key = (id(port), address)
+        if self._checks.setdefault(check.message.transaction_id, key) != key:
+            self.dropped["stun-replayed"] += 1
+            return False
+        while len(self._checks) > MOST_CHECKS:
+            self._checks.popitem(last=False)
         path: Path = (port, address)
         self.paths[key] = path
         self.paths.move_to_end(key)
@@ -203,8 +214,9 @@ class Leg:
 
     # --- media in ---------------------------------------------------------------------------------
 
-    def on_srtp(self, data: bytes, now: float, wall: float) -> None:
+    def on_srtp(self, data: bytes, now: float, wall: float, path: Path | None = None) -> None:
         """An SRTP or SRTCP packet from a checked address."""
+        self._arrived_by = path
         srtp = self._dtls.srtp if self._dtls is not None else None
         if srtp is None:
             self.dropped["early"] += 1
@@ -217,13 +229,13 @@ class Leg:
         except SrtpError:
             self.dropped["srtp"] += 1
             return
-        except rtp.BadPacket:
+        except ValueError:  # BadPacket, or longer than libsrtp's buffer
             self.dropped["malformed"] += 1
             return
         self._on_rtp(packet, now, wall)
 
     def _on_rtp(self, packet: rtp.Packet, now: float, wall: float) -> None:
-        known = self._streams.get(packet.ssrc) or self._learn(packet)
+        known = self._streams.get(packet.ssrc) or self._learn(packet, now)
         if known is None:
             self.dropped["unknown-stream"] += 1
             return
@@ -232,7 +244,7 @@ class Leg:
         if section is None:
             return
         level = self._extensions(packet, section, now)
-        self._heard_media(track, now)
+        self._heard_media(now)
         if repair:
             if len(packet.payload) < 2:
                 return  # padding, to probe the bandwidth
@@ -246,8 +258,11 @@ class Leg:
         if lost:
             self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, lost))
         self.call.forward(self.seat, track, packet, level, now, wall)
+        if track.kind not in self._flowed:  # not for what only probes the path
+            self._flowed.add(track.kind)
+            self._on_event(self, LegEventKind.FLOWING, track.kind, None)
 
-    def _learn(self, packet: rtp.Packet) -> tuple[UpTrack, bool] | None:
+    def _learn(self, packet: rtp.Packet, now: float) -> tuple[UpTrack, bool] | None:
         """A stream that no description named: its payload type says what it is."""
         if self.offered is None:
             return None
@@ -255,6 +270,8 @@ class Leg:
             if not section.sends:
                 continue
             if packet.payload_type == section.payload_type:
+                if self._occupied(kind, section, packet.ssrc, now):
+                    return None
                 return self._begin(kind, section, packet.ssrc), False
             if packet.payload_type == section.retransmission and kind in self.up:
                 self._streams = {
@@ -263,6 +280,12 @@ class Leg:
                 self._streams[packet.ssrc] = (self.up[kind], True)
                 return self._streams[packet.ssrc]
         return None
+
+    def _occupied(self, kind: str, section: sdp.Section, ssrc: int, now: float) -> bool:
+        """Whether a stream that nobody described would push out one that still flows."""
+        track = self.up.get(kind)
+        flows = track is not None and now - track.heard_at < SSRC_SILENCE
+        return flows and ssrc not in section.ssrcs[:1]
 
     def _extensions(self, packet: rtp.Packet, section: sdp.Section, now: float) -> int | None:
         """Note the transport-wide number; give the audio level."""
@@ -275,14 +298,13 @@ class Leg:
         level = found.get(section.extensions.get(sdp.AUDIO_LEVEL, 0))
         return level[0] if level else None
 
-    def _heard_media(self, track: UpTrack, now: float) -> None:
-        first = track.packets == 0
-        self.last_media_at = self.last_heard_at = self._path_heard_at = now
+    def _heard_media(self, now: float) -> None:
+        self.last_media_at = self.last_heard_at = now
+        if self._arrived_by == self._path:
+            self._path_heard_at = now
         if self.silent:
             self.silent = False
             self._on_event(self, LegEventKind.RESUMED, None, None)
-        if first:
-            self._on_event(self, LegEventKind.FLOWING, track.kind, None)
 
     def _on_rtcp(self, data: bytes, now: float, wall: float) -> None:
         self.last_heard_at = now
@@ -311,7 +333,7 @@ class Leg:
             return
         try:
             path[0].send(srtp.outbound.protect(packet), path[1])
-        except SrtpError:
+        except (SrtpError, ValueError):  # ValueError: longer than libsrtp's buffer
             self.dropped["protect"] += 1
             return
         self.packets_down += 1
@@ -324,7 +346,7 @@ class Leg:
             return
         try:
             path[0].send(srtp.outbound.protect_rtcp(packet), path[1])
-        except SrtpError:
+        except (SrtpError, ValueError):
             self.dropped["protect"] += 1
 
     def _send_all(self, datagrams: Sequence[bytes]) -> None:
@@ -369,8 +391,9 @@ class Leg:
     def _send_feedback(self, now: float) -> None:
         media = next(iter(self.up.values())).ssrc if self.up else 0
         packets = rtcp.transport_feedback(
-            self.seat.ssrc, media, self._arrivals, self._feedback_count
+            self.seat.ssrc, media, self._arrivals, self._feedback_count, self._feedback_next
         )
+        self._feedback_next = rtcp.number_after(self._arrivals, self._feedback_next)
         self._arrivals = []
         self._feedback_at = now
         self._feedback_count = (self._feedback_count + len(packets)) & 0xFF

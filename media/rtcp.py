@@ -188,16 +188,22 @@ def source_description(ssrc: int, cname: bytes) -> bytes:
 
 _TICK = 250  # microseconds, of a delta
 _REFERENCE = 64_000  # microseconds, of the reference time
-_MOST_STATUSES = 2000  # in one feedback
+_MOST_STATUSES = 400  # in one feedback, which then fits a datagram
+_MOST_UNSEEN = 300  # numbers before the first arrival that are told as lost
 _SMALL, _LARGE = 1, 2
 
 
 def transport_feedback(
-    sender: int, media: int, arrivals: Sequence[tuple[int, int]], count: int
+    sender: int,
+    media: int,
+    arrivals: Sequence[tuple[int, int]],
+    count: int,
+    expected: int | None = None,
 ) -> list[bytes]:
     """Feedback for packets that arrived: (transport sequence number, microseconds) in any order.
 
     Gives one packet, or several where a gap or a delay does not fit; `count` numbers the first.
+    What is missing from `expected` on, the number after the last feedback's, is told as lost.
     """
     if not arrivals:
         return []
@@ -208,20 +214,35 @@ def transport_feedback(
         ordered.setdefault(offset, at)
     packets: list[bytes] = []
     run: list[tuple[int, int]] = []
+    start = min(ordered)
+    if expected is not None:
+        unseen = (base + start - expected) & 0xFFFF
+        start -= unseen if unseen <= _MOST_UNSEEN else 0
     for offset in sorted(ordered):
         at = ordered[offset]
         if run and (
-            offset - run[0][0] >= _MOST_STATUSES or not -8_000_000 < at - run[-1][1] < 8_000_000
+            offset - start >= _MOST_STATUSES or not -8_000_000 < at - run[-1][1] < 8_000_000
         ):
-            packets.append(_feedback(sender, media, base, run, count + len(packets)))
+            packets.append(_feedback(sender, media, base, run, count + len(packets), start))
+            start = run[-1][0] + 1 if offset - run[-1][0] <= _MOST_UNSEEN else offset
             run = []
         run.append((offset, at))
-    packets.append(_feedback(sender, media, base, run, count + len(packets)))
+    packets.append(_feedback(sender, media, base, run, count + len(packets), start))
     return packets
 
 
-def _feedback(sender: int, media: int, base: int, run: list[tuple[int, int]], count: int) -> bytes:
-    first = run[0][0]
+def number_after(arrivals: Sequence[tuple[int, int]], expected: int | None) -> int:
+    """The number after the newest that came; `expected` where that is newer still."""
+    newest = arrivals[0][0] if expected is None else (expected - 1) & 0xFFFF
+    for number, _ in arrivals:
+        if 0 < (number - newest) & 0xFFFF < 0x8000:
+            newest = number
+    return (newest + 1) & 0xFFFF
+
+
+def _feedback(
+    sender: int, media: int, base: int, run: list[tuple[int, int]], count: int, first: int
+) -> bytes:
     reference = run[0][1] // _REFERENCE
     last = reference * _REFERENCE
     statuses: list[int] = []

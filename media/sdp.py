@@ -6,6 +6,8 @@ passive DTLS, one Opus and one VP8 with its retransmission.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +17,8 @@ from aiortc.sdp import MediaDescription, SessionDescription
 from media.errors import BadDescription
 
 LONGEST = 65536
+MOST_LINES = 1000  # a whole offer of every codec has some 400
+MOST_OF_A_KIND = {"a=rtpmap": 64, "a=ssrc": 64, "a=ssrc-group": 16, "a=rtcp-fb": 256}  # a section
 MOST_SECTIONS = 8
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
@@ -25,6 +29,7 @@ EXTENSIONS = {
     "audio": (MID, SEND_TIME, TRANSPORT_SEQ, AUDIO_LEVEL),
     "video": (MID, SEND_TIME, TRANSPORT_SEQ),
 }
+_NAME = re.compile(r"[!-~]{1,16}")  # of a section: it has to fit a one-byte extension
 CODECS = {"audio": "opus", "video": "vp8"}
 FEEDBACK = {
     "audio": ("transport-cc",),
@@ -79,6 +84,7 @@ def read(text: str) -> Offered:
     """Read an offer. Raises BadDescription for anything that cannot be answered."""
     if len(text) > LONGEST:
         raise BadDescription
+    _refuse_endless(text)
     try:
         session = SessionDescription.parse(text)
     except (
@@ -109,7 +115,24 @@ def read(text: str) -> Offered:
     return Offered(bundled.ice.usernameFragment, fingerprints, sections, layout)
 
 
+def _refuse_endless(text: str) -> None:
+    """The parser's time grows with the square of some lines: 64 KiB can take it seconds."""
+    seen: Counter[str] = Counter()
+    lines = text.splitlines()
+    for line in lines:
+        if line.startswith("m="):
+            seen.clear()
+        name = line.partition(":")[0]
+        seen[name] += 1
+        if seen[name] > MOST_OF_A_KIND.get(name, MOST_LINES):
+            raise BadDescription
+    if len(lines) > MOST_LINES:
+        raise BadDescription
+
+
 def _section(media: MediaDescription) -> Section | None:
+    if not _NAME.fullmatch(str(media.rtp.muxId)):
+        return None
     wanted = CODECS[media.kind]
     codec = next((c for c in media.rtp.codecs if c.name.lower() == wanted), None)
     if codec is None or codec.payloadType is None or not media.rtcp_mux:

@@ -46,6 +46,7 @@ class UpTrack:
         self.repairs = repairs  # the browser answers NACKs
         self.packets = 0
         self.octets = 0
+        self.heard_at = -1e9
         self.asked = 0
         self.key_frames_asked = 0
         self.report: SenderReport | None = None
@@ -67,6 +68,7 @@ class UpTrack:
         """Take a packet (repaired ones too); the sequence numbers to ask for at once."""
         self.packets += 1
         self.octets += len(packet.payload)
+        self.heard_at = now
         lost: list[int] = []
         if self._base is None:
             self._base = self._highest = packet.seq

@@ -1,0 +1,258 @@
+"""One leg against a peer that holds the keys and means harm, or moves about."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aioice import stun as other
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media import BadDescription, LegEventKind, rtcp, sdp, stun
+from media.call import Call
+from media.downstream import DownTrack
+from media.dtls import Identity
+from media.leg import Leg
+from media.upstream import UpTrack
+
+OFFER = (Path(__file__).parent / "descriptions" / "chromium-156.sdp").read_text()
+VIDEO = sdp.read(OFFER).sections["video"]
+SSRC, REPAIR = VIDEO.ssrcs[0], VIDEO.retransmission_ssrcs[0]
+KEY = b"\x10\x00" + bytes(20)
+HOME, AWAY = ("127.0.0.1", 4001), ("127.0.0.1", 4002)
+IDENTITY = Identity()
+
+
+class ClearSrtp:
+    """libsrtp's limits without its cryptography."""
+
+    def _within(self, limit: int) -> Callable[[bytes], bytes]:
+        def process(data: bytes) -> bytes:
+            if len(data) > limit:
+                raise ValueError("packet is too long")
+            return data
+
+        return process
+
+    def __getattr__(self, name: str) -> Callable[[bytes], bytes]:
+        return self._within(1500 if name.startswith("unprotect") else 1356)
+
+
+class Shaken:
+    """A handshake that is over."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.srtp = self
+        self.inbound = self.outbound = ClearSrtp()
+
+
+class Port:
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.to: list[tuple[str, int]] = []
+
+    def send(self, data: bytes, address: tuple[str, int]) -> None:
+        self.sent.append(data)
+        self.to.append(address)
+
+
+class Side:
+    """A leg that is connected from HOME, and what it told."""
+
+    def __init__(self, seat: str = "tablet", call: Call | None = None) -> None:
+        self.told: list[tuple[LegEventKind, str | None]] = []
+        self.port = Port()
+        call = call or Call("call")
+        place = call.seat(seat)
+        self.leg = Leg(call, place, "g", IDENTITY, 0.0, self._tell)
+        offered = self.leg.describe(OFFER)
+        place.leg = self.leg
+        shaken: Any = Shaken()
+        self.leg._dtls = shaken
+        for kind, track in place.down.items():
+            track.shape(offered.sections.get(kind))
+        call.sources_changed()
+        self.check(HOME, 0.0, nominate=True)
+
+    def _tell(self, _leg: Leg, kind: LegEventKind, medium: str | None, _why: str | None) -> None:
+        self.told.append((kind, medium))
+
+    def check(
+        self, address: tuple[str, int], now: float, *, nominate: bool, data: bytes = b""
+    ) -> bytes:
+        if not data:
+            message = other.Message(other.Method.BINDING, other.Class.REQUEST)
+            message.attributes["USERNAME"] = f"{self.leg.newest.fragment}:them"
+            if nominate:
+                message.attributes["USE-CANDIDATE"] = None
+            message.add_message_integrity(self.leg.newest.password.encode())
+            data = bytes(message)
+        read = stun.parse(data, self.leg.newest.fragment)
+        assert read is not None
+        self.leg.checked(self.port, address, read, now)
+        return data
+
+    def rtp(
+        self,
+        seq: int,
+        now: float = 1.0,
+        *,
+        kind: int = VIDEO.payload_type,
+        ssrc: int = SSRC,
+        payload: bytes = KEY,
+        by: tuple[str, int] = HOME,
+    ) -> None:
+        data = struct.pack("!BBHII", 0x80, kind, seq & 0xFFFF, 0, ssrc) + payload
+        self.leg.on_srtp(data, now, now, (self.port, by))
+
+    def reached_at(self) -> tuple[str, int]:
+        self.port.to.clear()
+        self.leg.send_rtcp(rtcp.pli(1, 2))
+        return self.port.to[0]
+
+
+@given(st.binary(min_size=2, max_size=300), st.integers(0x80, 0xBF), st.integers(0, 255))
+def test_nothing_that_holds_the_keys_can_make_a_leg_fail(
+    data: bytes, first: int, second: int
+) -> None:
+    side = Side()
+    for each in (data, bytes((first, second)) + data):
+        side.leg.on_srtp(each, 1.0, 1.0, (side.port, HOME))
+        side.leg.tick(2.0, 2.0, 9.0)
+
+
+def test_a_datagram_that_is_too_long_is_counted_and_dropped() -> None:
+    side = Side()
+    side.rtp(1, payload=bytes(1600))
+    assert side.leg.dropped["malformed"] == 1
+
+
+def test_a_packet_too_long_to_send_on_harms_neither_side() -> None:
+    call = Call("call")
+    sink, source = Side("clinician", call), Side("tablet", call)
+    source.rtp(1, payload=b"\x10\x00" + bytes(1345))
+    assert sink.leg.dropped["protect"] == 1
+
+
+def test_a_browser_that_moved_without_nominating_is_followed_after_a_while() -> None:
+    side = Side()
+    for second in range(1, 6):
+        side.rtp(second, float(second), by=AWAY)
+        side.check(AWAY, float(second), nominate=False)
+    assert side.reached_at() == AWAY
+
+
+def test_a_path_in_use_is_kept_while_another_is_only_checked() -> None:
+    side = Side()
+    for second in range(1, 10):
+        side.rtp(second, float(second))
+        side.check(AWAY, float(second), nominate=False)
+    assert side.reached_at() == HOME
+
+
+def test_a_check_that_is_replayed_from_elsewhere_moves_nothing() -> None:
+    side = Side()
+    genuine = side.check(HOME, 1.0, nominate=True)
+    side.port.sent.clear()
+    side.check(("198.51.100.9", 9), 1.1, nominate=True, data=genuine)
+    assert side.reached_at() == HOME
+    assert side.leg.dropped["stun-replayed"] == 1
+    side.port.sent.clear()
+    side.check(HOME, 1.2, nominate=True, data=genuine)
+    assert side.port.sent, "a browser's own repetition is answered"
+
+
+def test_probing_is_not_media_and_each_medium_is_told_once() -> None:
+    side = Side()
+    for seq in range(5):
+        side.rtp(seq, kind=VIDEO.retransmission or 0, ssrc=REPAIR, payload=b"")
+    assert LegEventKind.FLOWING not in [kind for kind, _ in side.told]
+    for seq in range(5):
+        side.rtp(seq)
+    assert side.told.count((LegEventKind.FLOWING, "video")) == 1
+
+
+def test_a_stream_nobody_described_takes_over_only_when_the_other_has_stopped() -> None:
+    side = Side()
+    side.rtp(1, 1.0)
+    side.rtp(1, 1.1, ssrc=SSRC ^ 1)
+    assert side.leg.up["video"].ssrc == SSRC
+    side.rtp(2, 2.0, ssrc=SSRC ^ 1)
+    assert side.leg.up["video"].ssrc == SSRC ^ 1
+
+
+def test_requests_repeated_at_one_moment_are_answered_once() -> None:
+    call = Call("call")
+    sink, source = Side("clinician", call), Side("tablet", call)
+    for seq in range(1000):
+        source.rtp(seq)
+    down = sink.leg.seat.down["video"]
+    lost = [(down._last_seq - step) & 0xFFFF for step in range(999, -1, -1)]
+    for _ in range(3):
+        sink.leg.on_srtp(rtcp.nack(1, down.ssrc, lost), 1.0, 1.0, (sink.port, HOME))
+    assert down.retransmitted == 1000
+
+
+def track(kind: str, **extensions: int) -> DownTrack:
+    made = DownTrack(kind)
+    made.shape(sdp.read(OFFER).sections[kind])
+    made.follow(UpTrack(kind, 7, 90000, repairs=False))
+    return made
+
+
+def test_a_stream_goes_on_after_a_jump_as_long_as_an_outage() -> None:
+    made = track("video")
+    for seq in range(16_000):
+        made.forward(seq, seq, 0, KEY, None, 0.0, 0.0)
+    assert made.forward(36_000, 1, 0, KEY, None, 60.0, 60.0) is not None
+
+
+def test_a_new_connection_begins_low_and_inherits_no_estimate() -> None:
+    made = track("audio")
+    made._last_seq = 65_533
+    made.forward(1, 1, 0, b"x", None, 0.0, 0.0)
+    made.estimated(100_000)
+    made.restart()
+    out = made.forward(2, 2, 0, b"x", None, 1.0, 1.0)
+    assert out is not None
+    assert struct.unpack_from("!H", out, 2)[0] <= 1 << 15
+    assert made.remb is None
+
+
+def test_sound_without_a_level_is_not_called_loudest() -> None:
+    out = track("audio").forward(1, 1, 0, b"x", None, 0.0, 0.0)
+    assert out is not None
+    assert b"\x10\x7f" in out[12:-1]
+
+
+def test_losses_between_two_feedbacks_are_told() -> None:
+    first = [(65_533, 1000), (65_534, 1000)]
+    after = rtcp.number_after(first, None)
+    (packet,) = rtcp.transport_feedback(1, 2, [(2, 2000)], 1, after)
+    assert struct.unpack_from("!HH", packet, 12) == (65_535, 4)
+    assert rtcp.number_after([(65_530, 0)], after) == after, "a late one moves nothing back"
+
+
+def test_feedback_about_very_many_packets_fits_datagrams() -> None:
+    packets = rtcp.transport_feedback(1, 2, [(i, i * 20) for i in range(4000)], 0)
+    assert max(map(len, packets)) < 1200
+
+
+@pytest.mark.parametrize(
+    "lines", ["a=rtcp-fb:* nack\r\n" * 1500, "a=ssrc:1 cname:x\r\n" * 200, "b=AS:1\r\n" * 1200]
+)
+def test_an_endless_description_is_refused_before_it_is_parsed(lines: str) -> None:
+    with pytest.raises(BadDescription):
+        sdp.read(OFFER + lines)
+
+
+def test_a_section_without_a_usable_name_is_not_taken() -> None:
+    for name in ("", "x" * 17, "a b"):
+        changed = OFFER.replace("a=mid:1\n", f"a=mid:{name}\n")
+        assert sdp.read(changed).sections.keys() == {"audio"}
