@@ -1,15 +1,29 @@
-"""Writes the generated parts of docs/: settings and permissions. A test sees that they fit."""
+"""Writes the generated parts of docs/: settings, permissions, error codes, states, schemas.
+
+A test sees that they fit.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from types import ModuleType
 
+import msgspec
+
+import auth.errors
+import media.errors
+import records.errors
+import signaling.errors
 from auth.policy import matrix_markdown
+from signaling import wire
+from signaling.session import diagram
 from signaling.settings import describe
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-BEGIN, END = "<!-- settings: made by scripts/write_docs.py -->", "<!-- end -->"
+END = "<!-- end -->"
+SCHEMA = "protocol.schema.json"
 PERMISSIONS = """# Who may do what
 
 Made from `auth/policy.py` by `scripts/write_docs.py`. What is not in this table is refused. A word
@@ -20,6 +34,13 @@ from one that does not exist.
 """
 
 
+def _between(text: str, name: str, body: str) -> str:
+    """The text with a fresh body between the markers of that name."""
+    begin = f"<!-- {name}: made by scripts/write_docs.py -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(END)}", re.DOTALL)
+    return pattern.sub(lambda _: f"{begin}\n{body}\n{END}", text)
+
+
 def settings_table() -> str:
     """The settings as a Markdown table."""
     lines = ["| setting | default | what it is |", "|---|---|---|"]
@@ -27,10 +48,32 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
+def codes_table() -> str:
+    """Every error code with its HTTP status and what it means for the caller."""
+    modules: tuple[ModuleType, ...] = (signaling.errors, records.errors, auth.errors, media.errors)
+    rows = {
+        error.code: f"| `{error.code}` | {error.status} | {(error.__doc__ or '').splitlines()[0]} |"
+        for module in modules
+        for error in vars(module).values()
+        if isinstance(error, type) and hasattr(error, "code") and hasattr(error, "status")
+    }
+    lines = ["| code | HTTP | what it means |", "|---|---|---|"]
+    return "\n".join([*lines, *(rows[code] for code in sorted(rows))])
+
+
 def operators(text: str) -> str:
     """The operators' page with a fresh table."""
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    return pattern.sub(lambda _: f"{BEGIN}\n{settings_table()}\n{END}", text)
+    return _between(text, "settings", settings_table())
+
+
+def protocol(text: str) -> str:
+    """The protocol's page with a fresh table of errors."""
+    return _between(text, "codes", codes_table())
+
+
+def architecture(text: str) -> str:
+    """The architecture's page with the session's states as they are."""
+    return _between(text, "states", f"```mermaid\n{diagram()}\n```")
 
 
 def permissions() -> str:
@@ -38,10 +81,40 @@ def permissions() -> str:
     return PERMISSIONS + matrix_markdown()
 
 
+def schema() -> str:
+    """JSON Schema of every message, both ways."""
+    messages = [wire.Hello, wire.Command, wire.Event]
+    tops, parts = msgspec.json.schema_components(
+        messages, schema_hook=_anything, ref_template="#/$defs/{name}"
+    )
+    names = ("hello", "command", "event")
+    body = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"CrisisBridge protocol {wire.PROTOCOL}",
+        **dict(zip(names, tops, strict=True)),
+        "$defs": dict(sorted(parts.items())),
+    }
+    return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+
+
+def _anything(kind: type) -> dict[str, object]:
+    """`object` stands for any JSON value; what it holds is explained beside the message."""
+    if kind is not object:
+        raise NotImplementedError
+    return {"description": "any JSON value"}
+
+
 def main() -> None:
-    page = DOCS / "operators.md"
-    page.write_text(operators(page.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write everything anew."""
+    for name, fresh in (
+        ("operators.md", operators),
+        ("protocol.md", protocol),
+        ("architecture.md", architecture),
+    ):
+        page = DOCS / name
+        page.write_text(fresh(page.read_text(encoding="utf-8")), encoding="utf-8")
     (DOCS / "permissions.md").write_text(permissions(), encoding="utf-8")
+    (DOCS / SCHEMA).write_text(schema(), encoding="utf-8")
 
 
 if __name__ == "__main__":
