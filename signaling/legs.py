@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from media import LegEvent, LegEventKind
-from signaling.wire import PeerView
+from signaling.shapes import PeerView
 
 Seat = Literal["tablet", "clinician"]
 Quality = Literal["good", "fair", "poor", "none"]

@@ -19,7 +19,7 @@ from records.directory import Directory
 from records.offers import OfferRow
 from records.recommendations import RecommendationRow
 from records.sessions import SessionRow
-from signaling import wire
+from signaling import shapes, wire
 from signaling.legs import Legs
 
 
@@ -119,12 +119,12 @@ def tablet_view(
     )
 
 
-def _tablet_session(picture: Picture, session: SessionRow) -> wire.TabletSession:
+def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSession:
     details = picture.details.get(session.id, Details())
     lead = picture.directory.people.get(session.lead_id or "")
     handed_over = session.phase == "handed_over"  # also after the end, until the PIN is given
     card = _card_view(picture, details.recommendation)
-    return wire.TabletSession(
+    return shapes.TabletSession(
         id=session.id,
         code=session.code,
         state=session.state,
@@ -161,13 +161,13 @@ def _waiting_since(session: SessionRow) -> float:
     return session.requeued_at if session.requeued_at is not None else session.pressed_at
 
 
-def _card_view(picture: Picture, row: RecommendationRow | None) -> wire.CardView | None:
+def _card_view(picture: Picture, row: RecommendationRow | None) -> shapes.CardView | None:
     if row is None or row.sent_rev is None or row.sent_card is None or row.sent_at is None:
         return None
     author = picture.directory.people.get(row.author_id)
-    return wire.CardView(
+    return shapes.CardView(
         rev=row.sent_rev,
-        card=msgspec.convert(row.sent_card, wire.Card),
+        card=msgspec.convert(row.sent_card, shapes.Card),
         clinician=author.name if author else "",
         licence=(author.licence if author else None) or "",
         sent_at=row.sent_at,
@@ -175,9 +175,9 @@ def _card_view(picture: Picture, row: RecommendationRow | None) -> wire.CardView
     )
 
 
-def _chat(details: Details) -> list[wire.ChatLine]:
+def _chat(details: Details) -> list[shapes.ChatLine]:
     return [
-        wire.ChatLine(
+        shapes.ChatLine(
             no=line.no,
             at=line.at,
             sender="officer" if line.sender == "officer" else "clinician",
@@ -210,7 +210,7 @@ def console_view(
         ],
         session=_console_session(picture, session) if session is not None else None,
         colleagues=[_me(picture, person.id) for person in colleagues if person.id != person_id],
-        owners=[wire.Option(person.id, person.name) for person in colleagues],
+        owners=[shapes.Option(person.id, person.name) for person in colleagues],
     )
 
 
@@ -218,11 +218,11 @@ def _in_line(session: SessionRow) -> tuple[int, bool, int]:
     return (session.priority, session.requeued_at is None, session.seq)
 
 
-def _me(picture: Picture, person_id: str) -> wire.Me:
+def _me(picture: Picture, person_id: str) -> shapes.Me:
     person = picture.directory.people[person_id]
     state = picture.clinicians.get(person_id)
     present = state is not None and state.present
-    return wire.Me(
+    return shapes.Me(
         id=person.id,
         name=person.name,
         activity=state.activity if state and present else "offline",
@@ -238,9 +238,9 @@ def _unit(picture: Picture, session: SessionRow) -> str:
     return tablet.label if tablet else ""
 
 
-def _waiting_row(picture: Picture, session: SessionRow) -> wire.WaitingRow:
+def _waiting_row(picture: Picture, session: SessionRow) -> shapes.WaitingRow:
     agency = picture.directory.agencies[session.agency_id]
-    return wire.WaitingRow(
+    return shapes.WaitingRow(
         session=session.id,
         code=session.code,
         agency=agency.name,
@@ -255,9 +255,9 @@ def _waiting_row(picture: Picture, session: SessionRow) -> wire.WaitingRow:
 
 def _offer_view(
     picture: Picture, offer: OfferRow, session: SessionRow, token: str
-) -> wire.OfferView:
+) -> shapes.OfferView:
     agency = picture.directory.agencies[session.agency_id]
-    return wire.OfferView(
+    return shapes.OfferView(
         offer=offer.id,
         token=token,
         session=session.id,
@@ -274,10 +274,10 @@ def _offer_view(
     )
 
 
-def _console_session(picture: Picture, session: SessionRow) -> wire.ConsoleSession:
+def _console_session(picture: Picture, session: SessionRow) -> shapes.ConsoleSession:
     details = picture.details.get(session.id, Details())
     agency = picture.directory.agencies[session.agency_id]
-    return wire.ConsoleSession(
+    return shapes.ConsoleSession(
         id=session.id,
         code=session.code,
         state=session.state,
@@ -303,7 +303,7 @@ def _console_session(picture: Picture, session: SessionRow) -> wire.ConsoleSessi
         chat=_chat(details),
         card=_card_draft(details.recommendation),
         assessments=[
-            wire.AssessmentView(
+            shapes.AssessmentView(
                 instrument=row.instrument,
                 version=row.instrument_version,
                 rev=row.rev,
@@ -318,12 +318,12 @@ def _console_session(picture: Picture, session: SessionRow) -> wire.ConsoleSessi
     )
 
 
-def _card_draft(row: RecommendationRow | None) -> wire.CardDraft:
+def _card_draft(row: RecommendationRow | None) -> shapes.CardDraft:
     if row is None:
-        return wire.CardDraft(0, None, None, None, None, None)
-    return wire.CardDraft(
+        return shapes.CardDraft(0, None, None, None, None, None)
+    return shapes.CardDraft(
         rev=row.rev,
-        card=msgspec.convert(row.card, wire.Card),
+        card=msgspec.convert(row.card, shapes.Card),
         sent_rev=row.sent_rev,
         sent_at=row.sent_at,
         acknowledged_rev=row.acknowledged_rev,

@@ -18,15 +18,25 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from signaling.shapes import (
+    Card,
+    Code,
+    ConsoleSession,
+    Me,
+    OfferView,
+    Option,
+    TabletSession,
+    Text,
+    WaitingRow,
+)
+
 PROTOCOL = 1
 MAX_MESSAGE = 128 * 1024  # bytes; a description is at most 64 KiB
 
 Audience = Literal["tablet", "console"]
 
 Id = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[A-Za-z0-9_-]+$")]
-Code = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9_-]+$")]
 Key = Annotated[str, Meta(min_length=16, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
-Text = Annotated[str, Meta(max_length=2000)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=500)]
 Description = Annotated[str, Meta(min_length=1, max_length=65536)]
 Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -201,22 +211,6 @@ class AssessmentSave(ClientMessage, frozen=True, tag="assessment.save"):
     answers: dict[Code, str | int | bool | list[str] | None]
 
 
-class CardAction(Struct, frozen=True, forbid_unknown_fields=True):
-    """One recommended step: a code from the list, with the clinician's own words if any."""
-
-    code: Code
-    text: Annotated[str, Meta(max_length=300)] = ""
-
-
-class Card(Struct, frozen=True, forbid_unknown_fields=True):
-    """A recommendation in plain words; the only clinical output that a tablet ever gets."""
-
-    level: Literal["routine", "soon", "now"]
-    disposition: Code
-    actions: Annotated[list[CardAction], Meta(max_length=12)]
-    words: Text = ""
-
-
 class CardSave(ClientMessage, frozen=True, tag="card.save"):
     """Autosave of the draft; with `send`, it also goes to the tablet."""
 
@@ -300,58 +294,6 @@ class Error(ServerMessage, frozen=True, tag="error"):
     data: Mapping[str, object] = {}
 
 
-class ChatLine(Struct, frozen=True):
-    no: int
-    at: float
-    sender: Literal["officer", "clinician"]
-    text: str
-
-
-class PeerView(Struct, frozen=True):
-    """The other side's media, as this side should say it."""
-
-    connected: bool  # its leg is up and packets arrive
-    muted: bool
-    camera: bool
-    quality: Literal["good", "fair", "poor", "none"]
-
-
-class CardView(Struct, frozen=True):
-    rev: int
-    card: Card
-    clinician: str
-    licence: str
-    sent_at: float
-    acknowledged: bool
-
-
-class TabletSession(Struct, frozen=True):
-    id: str
-    code: str
-    state: str
-    phase: str
-    epoch: int
-    pressed_at: float
-    accepted_at: float | None
-    media_at: float | None
-    ended_at: float | None
-    phase_since: float | None
-    voice_only: bool
-    test: bool
-    intake: list[str]
-    alerted: list[str]  # short names of the clinicians being rung now
-    step: str  # alerting | still-trying | more-people | call-instead
-    requeued: bool
-    clinician: str | None  # short name
-    licence: str | None
-    peer: PeerView | None
-    chat: list[ChatLine]  # empty while handed over: the person must not see it
-    card: CardView | None
-    close_reason: str | None
-    recommended: str | None  # the disposition advised on the card that was sent
-    actual: str | None
-
-
 class TabletView(ServerMessage, frozen=True, tag="tablet"):
     """All that the tablet shows."""
 
@@ -365,97 +307,6 @@ class TabletView(ServerMessage, frozen=True, tag="tablet"):
     on_call: bool
     session: TabletSession | None
     owed: str | None  # id of a finished session whose actual disposition is still missing
-
-
-class Me(Struct, frozen=True):
-    id: str
-    name: str
-    activity: str
-    reason: str | None
-    work: str  # idle | ringing | answering | in_call | wrap_up
-    on_call: bool
-    tier: int | None
-
-
-class WaitingRow(Struct, frozen=True):
-    session: str
-    code: str
-    agency: str
-    county: str
-    unit: str
-    intake: list[str]
-    pressed_at: float
-    requeued: bool
-    ringing: int
-
-
-class OfferView(Struct, frozen=True):
-    offer: str
-    token: str
-    session: str
-    epoch: int
-    expires_at: float
-    agency: str
-    county: str
-    unit: str
-    officer: str | None
-    intake: list[str]
-    pressed_at: float
-    requeued: bool
-    voice_only: bool
-
-
-class AssessmentView(Struct, frozen=True):
-    instrument: str
-    version: str
-    rev: int
-    answers: Mapping[str, object]
-    result: Mapping[str, object]
-    updated_at: float
-
-
-class CardDraft(Struct, frozen=True):
-    rev: int
-    card: Card | None
-    sent_rev: int | None
-    sent_at: float | None
-    acknowledged_rev: int | None
-    acknowledged_at: float | None
-
-
-class ConsoleSession(Struct, frozen=True):
-    id: str
-    code: str
-    state: str
-    phase: str
-    epoch: int
-    agency: str
-    county: str
-    unit: str
-    officer: str | None
-    intake: list[str]
-    voice_only: bool
-    test: bool
-    pressed_at: float
-    accepted_at: float | None
-    media_at: float | None
-    ended_at: float | None
-    phase_since: float | None
-    brief_seconds: float
-    handed_over_seconds: float
-    debrief_seconds: float
-    tablet_online: bool
-    peer: PeerView
-    chat: list[ChatLine]
-    card: CardDraft
-    assessments: list[AssessmentView]
-    recommended: str | None
-    actual: str | None
-
-
-class Option(Struct, frozen=True):
-    id: str
-    name: str
 
 
 class ConsoleView(ServerMessage, frozen=True, tag="console"):
