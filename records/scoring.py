@@ -26,7 +26,7 @@ def field_safety_1(answers: Answers, asked: frozenset[str]) -> Result:
     """
     found: dict[str, str] = {}
     for item, value, level in _FINDINGS:
-        if item in asked and answers.get(item) == value:
+        if answers.get(item) == value and (item in asked or _kept(item, answers)):
             found[item] = level
     worst = max((LEVELS.index(level) for level in found.values()), default=0)
     missing = sorted(
@@ -44,6 +44,17 @@ def field_safety_1(answers: Answers, asked: frozenset[str]) -> Result:
         "missing": missing,
     }
 
+
+def _kept(item: str, answers: Answers) -> bool:
+    """A finding stands when the question before it was taken back without a "no".
+
+    "Would not say" after a plan was told must not make the person look safer.
+    """
+    before = _HANGS_ON.get(item)
+    return before is not None and answers.get(before) in UNANSWERED
+
+
+_HANGS_ON: Final = {"plan": "thoughts", "intent": "thoughts", "others-target": "others"}
 
 _OPTIONAL: Final = frozenset({"judged-level", "judged-reason", "notes"})
 

@@ -113,7 +113,7 @@ def test_none_and_low_are_said_of_complete_answers_only(answers: dict[str, Any])
     assert result["level"] in {*LEVELS, "incomplete"}
     if result["level"] in {"none", "low"}:
         assert all(answers.get(i) not in UNANSWERED for i in FORM.asked(answers) - _OPTIONAL)
-    assert set(result["reasons"]) <= FORM.asked(answers)
+    assert set(result["reasons"]) <= set(answers)
 
 
 @pytest.mark.parametrize("judged", ["none", "high"])
@@ -125,6 +125,16 @@ def test_the_clinicians_own_level_stands_beside_the_computed_one(judged: str) ->
 def test_no_answers_at_all_are_incomplete() -> None:
     assert level({}) == "incomplete"
     assert level({"thoughts": "refused"}) == "incomplete"
+
+
+@pytest.mark.parametrize("taken_back", ["refused", "not-assessed", None])
+def test_a_finding_stands_when_the_question_before_it_is_taken_back_without_a_no(
+    taken_back: str | None,
+) -> None:
+    told = {**CALM, "thoughts": "yes", "plan": "yes"}
+    assert score(told)["level"] == "high"
+    assert score({**told, "thoughts": taken_back})["level"] == "high"
+    assert score({**told, "thoughts": "no"})["level"] == "none", "a slip that was corrected"
 
 
 @pytest.mark.parametrize(
