@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -173,7 +174,13 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    url = f"sqlite:///{tmp_path}/bridge.db"
+    async with a_house(f"sqlite:///{tmp_path}/bridge.db", tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def a_house(url: str, tmp_path: Path) -> AsyncIterator[House]:
+    """A desk with the cast, on the database at `url`."""
     upgrade(url)
     db = Database(url)
     await db.start()
