@@ -163,7 +163,7 @@ export class Tablet {
     const sent = this.line.send("session.open", { key, voice_only: false, test });
     this.unlock();
     this.wakeLock.hold();
-    this.media.capture({ voiceOnly: false });
+    this.media.capture({ camera: true });
     this.model.problem = null;
     this.know({ press: { key, test, at: this.line.serverNow() } });
     sent.catch((error) => {

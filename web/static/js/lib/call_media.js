@@ -1,0 +1,308 @@
+/**
+ * One person's camera, microphone and leg in a call, with the page's elements for them: what tablet and console share.
+ * The page gives the snapshot to `follow`, and everything else follows from it; each page's own class adds what differs.
+ */
+
+import { find } from "./dom.js";
+import { Peer } from "./peer.js";
+import * as devices from "./devices.js";
+
+/** @typedef {import("./wire.js").Quality} Quality */
+/**
+ * @typedef {object} CallSession  what both pages' sessions have
+ * @property {string} id
+ * @property {string} state
+ * @property {number} epoch
+ * @property {boolean} voice_only
+ * @property {{ connected: boolean } | null} peer
+ */
+/**
+ * @typedef {object} MediaOptions
+ * @property {import("./socket.js").Line} line
+ * @property {() => CallSession | null} session  the one that is open now
+ * @property {RTCIceServer[]} iceServers
+ * @property {() => void} changed  something that is shown has changed
+ */
+
+const CAPTURE_PATIENCE_MS = 1500; // a permission question may stay open: then the leg starts without tracks
+const FRAMES_MS = 500;
+
+export class CallMedia {
+  /** @param {MediaOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.audio = find("#remote-audio", HTMLAudioElement);
+    this.video = find("#remote-video", HTMLVideoElement);
+    this.selfView = find("#self-view", HTMLVideoElement);
+    /** @type {Peer | null} */
+    this.peer = null;
+    /** @type {MediaStream | null} */
+    this.stream = null;
+    /** @type {Promise<void> | null} */
+    this.capturing = null;
+    this.captured = false; // the devices have answered, one way or the other
+    /** @type {devices.Why | null} */
+    this.microphoneProblem = null;
+    /** @type {devices.Why | null} */
+    this.cameraProblem = null;
+    this.muted = false;
+    this.cameraOn = true;
+    this.facing = /** @type {devices.Facing} */ ("user");
+    this.soundBlocked = false;
+    /** @type {Quality} */
+    this.quality = "good";
+    /** @type {string | null} */
+    this.sessionId = null;
+    setInterval(() => this.#countFrames(), FRAMES_MS);
+    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void this.wake(); });
+  }
+
+  /** @returns {import("./peer.js").PeerWord} how our own leg is */
+  get link() {
+    return this.peer?.word ?? "closed";
+  }
+
+  /** Whether a camera track is there at all. */
+  get hasCamera() {
+    return (this.stream?.getVideoTracks().length ?? 0) > 0;
+  }
+
+  /** Whether a microphone track is there at all. */
+  get hasMicrophone() {
+    return (this.stream?.getAudioTracks().length ?? 0) > 0;
+  }
+
+  /**
+   * Open the devices; may be called within a press, before there is a session.
+   * @param {{ camera: boolean }} how
+   */
+  capture({ camera }) {
+    if (this.capturing) return;
+    this.cameraOn = camera;
+    const capturing = devices.open({ camera, facing: this.facing }).then(async (opened) => {
+      if (this.capturing !== capturing) return devices.release(opened.stream); // it ended meanwhile
+      this.stream = opened.stream;
+      this.captured = true;
+      this.microphoneProblem = opened.microphone;
+      this.cameraProblem = opened.camera;
+      for (const track of opened.stream?.getTracks() ?? []) {
+        track.addEventListener("ended", () => { void this.wake(); });
+      }
+      this.showSelf();
+      await this.peer?.replaceStream(this.stream);
+      this.tell();
+      this.options.changed();
+    });
+    this.capturing = capturing;
+  }
+
+  /** Ask for the devices again, after a permission was given or another program let go of them. */
+  async again() {
+    const camera = this.cameraOn;
+    devices.release(this.stream);
+    this.stream = null;
+    this.capturing = null;
+    this.capture({ camera });
+    await this.capturing;
+  }
+
+  /**
+   * Follow the snapshot. Safe to call as often as one likes.
+   * @param {CallSession | null} session  the open one, or null
+   */
+  follow(session) {
+    if (session === null) {
+      if (this.sessionId !== null) this.stop();
+      return;
+    }
+    if (this.sessionId !== session.id) {
+      if (this.sessionId !== null) this.stop();
+      this.sessionId = session.id;
+      this.join(session);
+    }
+    if (this.peer) this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true;
+  }
+
+  /**
+   * A session is there which we did not follow before.
+   * @protected @param {CallSession} session
+   */
+  join(session) {
+    void this.begin(session.id, { camera: !session.voice_only });
+  }
+
+  /**
+   * Devices, then the leg, unless the session has ended by then.
+   * @protected @param {string} id  of the session @param {{ camera: boolean }} how
+   */
+  async begin(id, how) {
+    this.capture(how);
+    await Promise.race([this.capturing, new Promise((resolve) => setTimeout(resolve, CAPTURE_PATIENCE_MS))]);
+    if (this.sessionId !== id || this.peer) return;
+    const peer = new Peer({
+      line: this.options.line,
+      session: () => this.sessionId,
+      epoch: () => this.options.session()?.epoch ?? 0,
+      iceServers: this.options.iceServers,
+      onRemote: (stream) => this.#showRemote(stream),
+      onState: () => this.options.changed(),
+      onQuality: (word) => {
+        this.quality = word;
+        this.tell();
+        this.options.changed();
+      },
+    });
+    this.peer = peer;
+    peer.muted = this.muted;
+    peer.facing = this.facing;
+    await peer.start(this.stream, { voiceOnly: !this.cameraOn });
+    this.tell();
+  }
+
+  /** Close the leg and let go of the devices; what the person chose stays. @protected */
+  leave() {
+    this.peer?.close();
+    this.peer = null;
+    this.capturing = null;
+    this.captured = false;
+    devices.release(this.stream);
+    this.stream = null;
+    this.selfView.srcObject = null;
+    this.video.srcObject = null;
+    this.audio.srcObject = null;
+    delete this.video.dataset["frames"];
+  }
+
+  /** Let go of everything: no camera is on outside a call, and the next one starts afresh. */
+  stop() {
+    this.sessionId = null;
+    this.leave();
+    this.muted = false;
+    this.cameraOn = true;
+    this.facing = "user";
+    this.soundBlocked = false;
+    this.microphoneProblem = null;
+    this.cameraProblem = null;
+    this.quality = "good";
+    this.options.changed();
+  }
+
+  /** The bridge lost our leg, or the server came back: describe ourselves anew. */
+  rebuild() {
+    this.peer?.restart();
+    this.tell();
+  }
+
+  /** @param {boolean} muted */
+  setMuted(muted) {
+    this.muted = muted;
+    this.peer?.setMuted(muted);
+    this.tell();
+    this.options.changed();
+  }
+
+  /** @param {boolean} on */
+  async setCamera(on) {
+    this.cameraOn = on;
+    if (on && !this.hasCamera) {
+      await this.#openCamera();
+    } else {
+      await this.peer?.setCamera(on);
+    }
+    this.showSelf();
+    this.tell();
+    this.options.changed();
+  }
+
+  async #openCamera() {
+    try {
+      const track = await devices.openCamera(this.facing);
+      this.cameraProblem = null;
+      this.stream ??= new MediaStream();
+      this.stream.addTrack(track);
+      if (this.peer) this.peer.cameraOn = true;
+      await this.peer?.replaceStream(this.stream);
+    } catch (error) {
+      this.cameraOn = false;
+      this.cameraProblem = devices.why(error);
+    }
+  }
+
+  /** Say to the server, and so to the other side, what we send and how well we receive. */
+  tell() {
+    if (this.sessionId === null) return;
+    const fields = { session: this.sessionId, ...this.sending(), quality: this.quality };
+    this.options.line.send("media.state", fields).catch(() => { /* said again in 5 s */ });
+  }
+
+  /** @protected @returns {{ muted: boolean, camera: boolean }} what the other side is told that we send */
+  sending() {
+    return { muted: this.muted || !this.hasMicrophone, camera: this.cameraOn && this.hasCamera };
+  }
+
+  /** A press, after the browser refused to play. */
+  async playSound() {
+    try {
+      await this.audio.play();
+      this.soundBlocked = false;
+    } catch {
+      this.soundBlocked = true;
+    }
+    this.options.changed();
+  }
+
+  /** @protected */
+  showSelf() {
+    this.selfView.srcObject = this.hasCamera && this.cameraOn ? this.stream : null;
+    if (this.selfView.srcObject) void this.selfView.play().catch(() => { /* muted: it starts by itself when shown */ });
+  }
+
+  /** @param {MediaStream} stream */
+  #showRemote(stream) {
+    if (this.video.srcObject !== stream) this.video.srcObject = stream;
+    if (this.audio.srcObject !== stream) this.audio.srcObject = stream;
+    void this.video.play().catch(() => { /* muted: as above */ });
+    this.audio.play().then(
+      () => { this.#sound(false); },
+      (error) => { if (error instanceof DOMException && error.name === "NotAllowedError") this.#sound(true); },
+    );
+  }
+
+  /** @param {boolean} blocked */
+  #sound(blocked) {
+    if (this.soundBlocked === blocked) return;
+    this.soundBlocked = blocked;
+    this.options.changed();
+  }
+
+  /** The page was away, or a device stopped: open again what died, and play again what was paused. @protected */
+  async wake() {
+    const peer = this.peer;
+    if (!peer) return;
+    try {
+      if (await peer.heal()) this.healed(peer);
+    } catch (error) {
+      this.cameraProblem = devices.why(error);
+      this.options.changed();
+    }
+    if (this.video.srcObject && this.video.paused) void this.video.play().catch(() => { /* on the next wake */ });
+    if (this.audio.srcObject && this.audio.paused) await this.playSound();
+  }
+
+  /** The peer has opened devices anew: its tracks are ours now. @protected @param {Peer} peer */
+  healed(peer) {
+    const tracks = [peer.microphone, peer.camera].filter((track) => track !== null);
+    this.stream = new MediaStream(tracks);
+    this.showSelf();
+    this.options.changed();
+  }
+
+  /** How many pictures were really decoded: where tests, and people who help, can read it. */
+  #countFrames() {
+    const video = this.video;
+    // Firefox counts only what an element on screen paints, so the decoder's own count stands in.
+    const painted = video.srcObject ? video.getVideoPlaybackQuality().totalVideoFrames : 0;
+    const frames = String(Math.max(painted, this.peer?.frames ?? 0));
+    if (video.dataset["frames"] !== frames) video.dataset["frames"] = frames;
+  }
+}
