@@ -97,7 +97,9 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     await tablet.click("#mute")
     await tablet.click("#camera")
     await tablet.click("#camera")
+    await tablet.click("#flip")
     await picture_moves(dana.page, "#remote-video")
+    await expect(tablet.locator("#self-view")).to_be_visible()
 
     # a reload of either side leads back into the same call
     await reload(tablet, "call")
@@ -234,3 +236,40 @@ async def test_a_tablet_in_firefox_and_a_console_in_chromium_see_and_hear_each_o
     quiet = await firefox.inbound("audio")
     louder = f"{INBOUND}('audio').then((now) => now && now.energy > {quiet['energy']} + 0.001)"
     await firefox.wait_for(louder)
+
+
+REFUSED = """navigator.mediaDevices.getUserMedia = () =>
+    Promise.reject(new DOMException('refused', 'NotAllowedError'));"""
+
+
+async def test_a_refused_camera_still_rings_and_joins_by_ear(demo: Demo, people: People) -> None:
+    page = await people.page("sam", size=TABLET)
+    await page.add_init_script(REFUSED)
+    officer = Officer(page, demo.card["tablet"])
+    dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])
+    await officer.enrol()
+    await dana.arrive()
+    await officer.press()
+    await dana.accept()
+    await officer.screen("call")
+    await picture_moves(page, "#remote-video")
+    assert await sound(page, "#remote-audio") > 0.01
+    await officer.end()
+    await dana.wrap_up("other")
+
+
+async def test_voice_only_is_sound_both_ways_without_the_officer_s_picture(
+    demo: Demo, people: People
+) -> None:
+    officer = Officer(await people.page("jo", size=TABLET), demo.card["tablets"][1])
+    dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])
+    await officer.enrol()
+    await dana.arrive()
+    await officer.press()
+    await officer.page.click("#voice-only")
+    await dana.accept()
+    await officer.screen("call")
+    for page in (officer.page, dana.page):
+        assert await sound(page, "#remote-audio") > 0.01
+    await officer.end()
+    await dana.wrap_up("other")
