@@ -369,6 +369,16 @@ recommendation = Table(
     Column("acknowledged_at", Double),
 )
 
+wrapup_draft = Table(  # what the clinician has chosen so far; deleted when the wrap-up is finished
+    "wrapup_draft",
+    metadata,
+    Column("session_id", ForeignKey("session.id"), primary_key=True),
+    Column("author_id", ForeignKey("person.id"), nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("draft_enc", LargeBinary, nullable=False),
+    Column("updated_at", Double, nullable=False),
+)
+
 followup = Table(
     "followup",
     metadata,

@@ -43,6 +43,7 @@ HANDLERS: dict[type, Handler] = {
     wire.OfferDecline: console.decline,
     wire.AssessmentSave: console.save_assessment,
     wire.CardSave: console.save_card,
+    wire.WrapupSave: console.save_wrapup,
     wire.WrapupFinish: console.finish_wrapup,
 }
 

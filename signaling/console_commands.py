@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.audit import record
 from oncall.policy import Activity
-from records import assessments, directory, followups, offers, recommendations
+from records import assessments, directory, followups, offers, recommendations, wrapups
 from records.followups import NewFollowup
 from records.offers import OfferRow
 from records.sessions import SessionRow
@@ -190,6 +190,28 @@ async def save_card(desk: Desk, actor: Actor, _s: Stream, m: wire.CardSave) -> d
     return {"rev": saved[0].rev, "sent_rev": saved[0].sent_rev}
 
 
+async def save_wrapup(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.WrapupSave
+) -> dict[str, object]:
+    """Autosave of the wrap-up. A stale revision is refused with what is stored."""
+    kinds = {f.kind for f in m.draft.followups}
+    chosen = {m.draft.disposition} - {None}
+    if not chosen <= set(DISPOSITIONS) or not kinds <= set(FOLLOWUP_KINDS):
+        raise UnknownCode
+    saved: list[int] = []
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+        _may_write(actor, row, m.epoch)
+        draft = msgspec.to_builtins(m.draft)
+        saved[:] = [await wrapups.save(conn, desk.vault, row.id, m.rev, draft, actor.id, now)]
+        await record(conn, actor, "wrapup.save", "session", row.id, "allowed", now)
+        before = desk.machine(row)
+        return Step(before, before, ())
+
+    await desk.change(m.session, decide, by(actor))
+    return {"rev": saved[0]}
+
+
 async def finish_wrapup(
     desk: Desk, actor: Actor, _s: Stream, m: wire.WrapupFinish
 ) -> dict[str, object]:
@@ -214,6 +236,7 @@ async def finish_wrapup(
             [NewFollowup(f.kind, f.owner, f.due_at, f.note) for f in m.followups],
             now,
         )
+        await wrapups.forget(conn, row.id)
         await record(conn, actor, "wrapup.finish", "session", row.id, "allowed", now)
         return step
 

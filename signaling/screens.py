@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from oncall.errors import BadRosterEntry
 from oncall.presence import PresenceState
 from oncall.roster import RosterEntry, on_call
-from records import assessments, chat, directory, offers, people, recommendations, sessions
+from records import assessments, chat, directory, offers, people, recommendations, sessions, wrapups
 from records.people import RosterRow
 from records.sessions import SessionRow
 from signaling import wire
@@ -184,6 +184,7 @@ class Screens:
                     chat=details.chat,
                     recommendation=details.recommendation,
                     assessments=await assessments.of_session(conn, self._desk.vault, row.id),
+                    wrapup=await wrapups.get(conn, self._desk.vault, row.id),
                 ),
             )
         tokens = {o.id: o.token for o in picture.offers if o.clinician_id == person_id}

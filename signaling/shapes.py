@@ -138,6 +138,29 @@ class CardDraft(Struct, frozen=True):
     acknowledged_at: float | None
 
 
+class FollowupSketch(Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of the wrap-up as it stands; it may still lack its due time."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[A-Za-z0-9_-]+$")]
+    kind: Code
+    owner: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[A-Za-z0-9_-]+$")]
+    due_at: Annotated[float, Meta(ge=0, le=4102444800)] | None = None
+    note: Text = ""
+
+
+class WrapupDraft(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the clinician has chosen so far. `disposition` None: still the one that was advised."""
+
+    disposition: Code | None = None
+    followups: Annotated[list[FollowupSketch], Meta(max_length=20)] = []
+
+
+class WrapupView(Struct, frozen=True):
+    rev: int
+    draft: WrapupDraft
+    updated_at: float | None
+
+
 class ConsoleSession(Struct, frozen=True):
     id: str
     code: str
@@ -164,6 +187,7 @@ class ConsoleSession(Struct, frozen=True):
     chat: list[ChatLine]
     card: CardDraft
     assessments: list[AssessmentView]
+    wrapup: WrapupView
     recommended: str | None
     actual: str | None
 

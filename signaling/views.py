@@ -19,6 +19,7 @@ from records.directory import Directory
 from records.offers import OfferRow
 from records.recommendations import RecommendationRow
 from records.sessions import SessionRow
+from records.wrapups import WrapupRow
 from signaling import shapes, wire
 from signaling.legs import Legs
 
@@ -44,6 +45,7 @@ class Details:
     chat: Sequence[ChatRow] = ()
     recommendation: RecommendationRow | None = None
     assessments: Sequence[AssessmentRow] = ()
+    wrapup: WrapupRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +315,17 @@ def _console_session(picture: Picture, session: SessionRow) -> shapes.ConsoleSes
             )
             for row in details.assessments
         ],
+        wrapup=_wrapup(details.wrapup),
         recommended=session.recommended_disposition,
         actual=session.actual_disposition,
     )
+
+
+def _wrapup(row: WrapupRow | None) -> shapes.WrapupView:
+    if row is None:
+        return shapes.WrapupView(0, shapes.WrapupDraft(), None)
+    draft = msgspec.convert(row.draft, shapes.WrapupDraft)
+    return shapes.WrapupView(row.rev, draft, row.updated_at)
 
 
 def _card_draft(row: RecommendationRow | None) -> shapes.CardDraft:

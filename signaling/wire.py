@@ -28,6 +28,7 @@ from signaling.shapes import (
     TabletSession,
     Text,
     WaitingRow,
+    WrapupDraft,
 )
 
 PROTOCOL = 1
@@ -229,6 +230,19 @@ class FollowupDraft(Struct, frozen=True, forbid_unknown_fields=True):
     note: Text = ""
 
 
+class WrapupSave(ClientMessage, frozen=True, tag="wrapup.save"):
+    """Autosave of what was chosen and typed for the wrap-up, so that a reload loses nothing.
+
+    A stale `rev` is refused with `conflict`, and nothing is written.
+    """
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    rev: Number  # 0: nothing saved yet
+    draft: WrapupDraft
+
+
 class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
     """Close the session: recommended disposition is mandatory, each follow-up is owned and due."""
 
@@ -260,6 +274,7 @@ Command = (
     | OfferDecline
     | AssessmentSave
     | CardSave
+    | WrapupSave
     | WrapupFinish
 )
 

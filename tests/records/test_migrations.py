@@ -66,11 +66,20 @@ def _shape(url: str) -> dict[str, dict[str, object]]:
         engine.dispose()
 
 
-def _rows(url: str, table: Any) -> list[Any]:
+def _newest() -> str:
+    """The number of the newest migration, which its file's name begins with."""
+    folder = Path(records_engine.__file__).parent / "migrations" / "versions"
+    return max(file.name[:4] for file in folder.glob("[0-9]*.py"))
+
+
+def _rows(url: str) -> list[Any]:
+    """Sessions as the first schema knew them; later migrations add columns."""
+    one = schema.session.c
+    statement = select(one.id, one.seq, one.state, one.pressed_at, one.press_key).order_by(one.id)
     engine = _engine(url)
     try:
         with engine.connect() as conn:
-            return [tuple(row) for row in conn.execute(select(table).order_by(table.c.id))]
+            return [tuple(row) for row in conn.execute(statement)]
     finally:
         engine.dispose()
 
@@ -124,7 +133,7 @@ def test_migrating_twice_changes_nothing_and_says_where_it_is(new_url: Make) -> 
     before = _shape(url)
     upgrade(url)
     assert _shape(url) == before
-    assert current(url) == head() == "0002"
+    assert current(url) == head() == _newest()
 
 
 def test_going_up_and_down_keeps_what_is_stored(new_url: Make) -> None:
@@ -133,13 +142,13 @@ def test_going_up_and_down_keeps_what_is_stored(new_url: Make) -> None:
     first = _shape(url)
     _store_two_at_one_place(url)
     upgrade(url)
-    kept = _rows(url, schema.session)
+    kept = _rows(url)
     assert [row[0] for row in kept] == ["ses_1", "ses_2"]
     downgrade(url, "0001")
     assert _shape(url) == first
-    assert _rows(url, schema.session) == kept
+    assert _rows(url) == kept
     upgrade(url)
-    assert _rows(url, schema.session) == kept
+    assert _rows(url) == kept
     downgrade(url, "base")
     assert _shape(url) == {}
 

@@ -51,7 +51,7 @@ export class Console {
     });
     this.assessment = new AssessmentView(instrument, () => this.records.assessment);
     this.card = new CardView(given, () => this.records.card);
-    this.wrapup = new WrapupView(given, () => this.line.serverNow());
+    this.wrapup = new WrapupView(given, () => this.line.serverNow(), () => this.records.wrapup);
     /** @type {import("./render.js").Model} */
     this.model = {
       view: null, offers: offers.NONE, line: "connecting", dismissed: null, retryAt: null, now: this.line.serverNow(), media: this.media,
@@ -82,7 +82,7 @@ export class Console {
     const view = this.model.view;
     this.wrapup.draw(mine && view ? {
       session: mine.id, me: view.me.id, owners: view.owners, facts: t("console.wrapup.facts", { agency: mine.agency, unit: mine.unit, code: mine.code }),
-      advised: advised(mine, this.records.card?.values["disposition"]),
+      advised: advised(mine, this.records.card?.values["disposition"]), why: this.records.why("wrapup"),
     } : null);
     const typed = this.records.unsaved;
     setText(find("#wrapup-unsaved", HTMLElement), mine && typed ? t("console.wrapup.unsaved") : "");
@@ -308,7 +308,7 @@ export class Console {
 
   /** Whether a reload would lose words. */
   get unsaved() {
-    return this.records.unsaved || this.wrapup.unsaved;
+    return this.records.unsaved;
   }
 
   /** @param {unknown} error */

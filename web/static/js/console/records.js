@@ -1,14 +1,15 @@
 /**
- * What is written during a session: the assessment and the recommendation's draft, each saving itself. Kept in memory by
+ * What is written during a session: the assessment, the recommendation's draft and the wrap-up's, each saving itself. Kept in memory by
  * session, so that nothing typed is lost when the session goes away and comes back.
  */
 
 import { cardOf, fields } from "./card.js";
 import { sentence } from "./errors.js";
 import { Saver } from "./saver.js";
+import { draftOf, fields as wrapupFields } from "./wrapup.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
-/** @typedef {{ assessment: Saver, card: Saver, result: Readonly<Record<string, unknown>>, resultRev: number }} Book */
+/** @typedef {{ assessment: Saver, card: Saver, wrapup: Saver, result: Readonly<Record<string, unknown>>, resultRev: number }} Book */
 /**
  * @typedef {object} RecordsOptions
  * @property {import("../lib/socket.js").Line} line
@@ -21,6 +22,16 @@ import { Saver } from "./saver.js";
 /** @param {unknown} value @returns {Record<string, unknown> | null} */
 function object(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : null;
+}
+
+/** @param {unknown} draft @returns {import("../lib/wire.js").WrapupDraft} */
+function drafted(draft) {
+  return /** @type {import("../lib/wire.js").WrapupDraft | null} */ (draft) ?? { disposition: null, followups: [] };
+}
+
+/** @param {Book} book */
+function unsaved(book) {
+  return book.assessment.unsaved || book.card.unsaved || book.wrapup.unsaved;
 }
 
 export class Records {
@@ -41,15 +52,19 @@ export class Records {
     return this.book?.card ?? null;
   }
 
+  get wrapup() {
+    return this.book?.wrapup ?? null;
+  }
+
   get result() {
     return this.book?.result ?? {};
   }
 
   get unsaved() {
-    return (this.assessment?.unsaved ?? false) || (this.card?.unsaved ?? false);
+    return this.book !== null && unsaved(this.book);
   }
 
-  /** Why the last save was refused, or "". @param {"assessment" | "card"} which */
+  /** Why the last save was refused, or "". @param {"assessment" | "card" | "wrapup"} which */
   why(which) {
     const error = this.book?.[which].error;
     return error ? sentence(error) : "";
@@ -64,19 +79,21 @@ export class Records {
     const book = this.books.get(session.id) ?? this.#open(session.id);
     this.book = book;
     for (const [id, other] of this.books) {
-      if (other !== book && !other.assessment.unsaved && !other.card.unsaved) this.books.delete(id);
+      if (other !== book && !unsaved(other)) this.books.delete(id);
     }
     const saved = session.assessments.find((one) => one.instrument === this.options.instrument);
     if (saved && saved.rev >= book.resultRev) Object.assign(book, { result: saved.result, resultRev: saved.rev });
     book.assessment.seen({ rev: saved?.rev ?? 0, values: saved?.answers ?? {}, at: saved?.updated_at ?? null });
     // The snapshot does not say when the draft was saved; when it was sent is the nearest.
     book.card.seen({ rev: session.card.rev, values: fields(session.card.card), at: session.card.sent_at ?? this.options.line.serverNow() });
+    book.wrapup.seen({ rev: session.wrapup.rev, values: wrapupFields(session.wrapup.draft), at: session.wrapup.updated_at });
   }
 
   /** The line is back: what waits is tried at once. */
   again() {
     this.book?.assessment.soon(0);
     this.book?.card.soon(0);
+    this.book?.wrapup.soon(0);
   }
 
   /** @param {string} id @returns {Book} */
@@ -106,6 +123,15 @@ export class Records {
           return { rev: Number(data["rev"]), at: this.options.line.serverNow() };
         },
       }),
+      wrapup: new Saver({
+        changed: this.options.changed,
+        ready: (form) => form.clash === null, // saved whole, like the card
+        current: (data) => "draft" in data ? wrapupFields(drafted(data["draft"])) : null,
+        save: async (rev, _changes, all) => {
+          const data = await send("wrapup.save", { rev, draft: draftOf(all) });
+          return { rev: Number(data["rev"]), at: this.options.line.serverNow() };
+        },
+      }),
     };
     this.books.set(id, book);
     return book;
@@ -132,7 +158,7 @@ export class Records {
 
   /** @returns {Promise<boolean>} whether everything is on the server */
   async flush() {
-    const done = await Promise.all([this.assessment?.flush() ?? true, this.card?.flush() ?? true]);
-    return done[0] && done[1];
+    const done = await Promise.all([this.assessment, this.card, this.wrapup].map((saver) => saver?.flush() ?? true));
+    return done.every(Boolean);
   }
 }

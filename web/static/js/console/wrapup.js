@@ -1,15 +1,22 @@
-/** The wrap-up: what was advised, and who does what until when. Kept in memory until it is finished. */
+/** The wrap-up: what was advised, and who does what until when. A form that saves itself, each row on its own. */
 
 import { el, find, findAll, setText } from "../lib/dom.js";
-import { t } from "../lib/i18n.js";
+import { locale, t } from "../lib/i18n.js";
+import { timeOfDay } from "../lib/clock.js";
+import { showClash, showState, stateOf } from "./save_state.js";
 
 /** @typedef {import("../lib/wire.js").Option} Option */
+/** @typedef {import("../lib/wire.js").WrapupDraft} WrapupDraft */
+/** @typedef {import("./saver.js").Saver} Saver */
+/** @typedef {{ kind: string, owner: string, due_at: number | null, note: string }} Row  a follow-up that may still lack its time */
 /** @typedef {{ kind: string, owner: string, due_at: number, note: string }} Followup */
-/** @typedef {{ session: string, me: string, owners: readonly Option[], advised: string, facts: string }} Given */
+/** @typedef {{ session: string, me: string, owners: readonly Option[], advised: string, facts: string, why: string }} Given */
 
 const HOUR = 3600;
+const LATEST = Date.UTC(2099, 0) / 1000;
 const QUICK = /** @type {const} */ ([["24", 24], ["48", 48], ["7d", 168]]);
 const DUE_FIRST = /** @type {Readonly<Record<string, number>>} */ ({ contact_24h: 24, contact_48h: 48, confirm_arrival: 24, lead_referral: 168 });
+const ROW = "row:";
 
 /** @param {number} at  UTC seconds @returns {string} as datetime-local writes it */
 export function local(at) {
@@ -17,14 +24,43 @@ export function local(at) {
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
+/**
+ * A draft as fields of a self-saving form: each row on its own, so that two pages' rows can be put together.
+ * @param {WrapupDraft} draft
+ * @returns {import("./autosave.js").Values}
+ */
+export function fields(draft) {
+  const rows = draft.followups.map(({ key, kind, owner, due_at: due, note }) => [ROW + key, { kind, owner, due_at: due, note }]);
+  return Object.fromEntries([...(draft.disposition ? [["disposition", draft.disposition]] : []), ...rows]);
+}
+
+/**
+ * The draft of the fields.
+ * @param {import("./autosave.js").Values} values
+ * @returns {WrapupDraft}
+ */
+export function draftOf(values) {
+  const { disposition } = values;
+  return { disposition: typeof disposition === "string" ? disposition : null, followups: rowsOf(values).map(([key, row]) => ({ key, ...row })) };
+}
+
+/** @param {import("./autosave.js").Values} values @returns {[key: string, row: Row][]} */
+function rowsOf(values) {
+  return Object.entries(values).filter(([field, value]) => field.startsWith(ROW) && value !== null)
+    .map(([field, value]) => [field.slice(ROW.length), /** @type {Row} */ (value)]);
+}
+
 export class WrapupView {
   /**
    * @param {{ dispositions: string[], followupKinds: string[] }} lists
    * @param {() => number} now
+   * @param {() => Saver | null} saver
    */
-  constructor(lists, now) {
+  constructor(lists, now, saver) {
     this.lists = lists;
     this.now = now;
+    this.saver = saver;
+    this.form = find("#wrapup-form", HTMLFormElement);
     this.disposition = find("#wrapup-disposition", HTMLSelectElement);
     this.rows = find("#followups", HTMLElement);
     this.error = find("#wrapup-error", HTMLElement);
@@ -33,65 +69,129 @@ export class WrapupView {
     /** @type {readonly Option[]} */
     this.owners = [];
     this.me = "";
-    this.count = 0;
-    this.touched = false;
     this.disposition.replaceChildren(el("option", { value: "", text: t("console.choose") }),
       ...lists.dispositions.map((code) => el("option", { value: code, text: t(`common.disposition.${code}`) })));
-    this.disposition.addEventListener("input", () => { this.touched = true; this.#complain(""); });
+    this.disposition.addEventListener("input", () => {
+      this.#complain("");
+      this.saver()?.edit("disposition", this.disposition.value || null, { typing: false });
+    });
+    this.form.addEventListener("focusout", () => { void this.saver()?.flush(); });
     find("#followup-add", HTMLButtonElement).addEventListener("click", () => this.add());
-  }
-
-  /** Whether rows or a choice would be lost by a reload. */
-  get unsaved() {
-    return this.session !== null && (this.touched || this.rows.children.length > 0);
   }
 
   /** @param {Given | null} given */
   draw(given) {
+    const saver = this.saver();
     if (given?.session !== this.session) this.#begin(given?.session ?? null);
-    if (!given) return;
+    if (!given || !saver) return;
     this.owners = given.owners;
     this.me = given.me;
-    if (!this.touched && this.disposition.value !== given.advised) this.disposition.value = given.advised;
+    const chosen = saver.values["disposition"];
+    put(this.disposition, typeof chosen === "string" ? chosen : given.advised);
+    this.#drawRows(rowsOf(saver.values));
     setText(find("#wrapup-facts", HTMLElement), given.facts);
+    showState(find("#wrapup-state", HTMLElement), stateOf(saver, given.why));
+    showClash(find("#wrapup-clash", HTMLElement), saver.form.clash, (field, value) => this.#words(field, value), (which) => saver.choose(which));
   }
 
   /** @param {string | null} session */
   #begin(session) {
     this.session = session;
-    this.touched = false;
     this.disposition.value = "";
     this.rows.replaceChildren();
     this.#complain("");
     this.error.hidden = true;
   }
 
-  /** One more follow-up; the words go straight to its first field. */
+  /** @param {[key: string, row: Row][]} rows */
+  #drawRows(rows) {
+    const wanted = new Map(rows);
+    for (const item of findAll("[data-followup]", HTMLElement, this.rows)) {
+      if (!wanted.has(item.dataset["followup"] ?? "")) item.remove();
+    }
+    for (const [key, row] of rows) {
+      const item = this.#item(key) ?? this.#append(key, row);
+      put(find("[name=kind]", HTMLSelectElement, item), row.kind);
+      put(find("[name=owner]", HTMLSelectElement, item), row.owner);
+      put(find("[name=due]", HTMLInputElement, item), row.due_at === null ? "" : local(row.due_at));
+      put(find("[name=note]", HTMLInputElement, item), row.note);
+    }
+  }
+
+  /** @param {string} key */
+  #item(key) {
+    return findAll("[data-followup]", HTMLElement, this.rows).find((item) => item.dataset["followup"] === key) ?? null;
+  }
+
+  /** One more follow-up; the keyboard goes straight to its first field. */
   add() {
-    const number = ++this.count;
-    const kind = el("select", { name: "kind", id: `followup-kind-${number}` },
+    const saver = this.saver();
+    const kind = this.lists.followupKinds[0];
+    if (!saver || !kind) return;
+    const key = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    saver.edit(ROW + key, { kind, owner: this.me, due_at: this.#suggested(kind), note: "" }, { typing: false });
+    const item = this.#item(key);
+    if (item) find("[name=kind]", HTMLSelectElement, item).focus();
+  }
+
+  /** @param {string} kind @returns {number} when it should be done first, to the minute */
+  #suggested(kind) {
+    return this.#in(DUE_FIRST[kind] ?? 48);
+  }
+
+  /** @param {number} hours */
+  #in(hours) {
+    return Math.floor((this.now() + hours * HOUR) / 60) * 60;
+  }
+
+  /** @param {string} key @param {Partial<Row>} changes @param {{ typing: boolean }} how */
+  #edit(key, changes, how) {
+    const saver = this.saver();
+    const row = /** @type {Row | undefined} */ (saver?.values[ROW + key]);
+    if (!saver || !row) return;
+    saver.edit(ROW + key, { kind: row.kind, owner: row.owner, due_at: row.due_at, note: row.note, ...changes }, how);
+  }
+
+  /** @param {string} key @param {Row} row */
+  #append(key, row) {
+    const now = { typing: false };
+    const names = this.owners.map((one) => ({ value: one.id, text: one.id === this.me ? t("console.followup.me", { name: one.name }) : one.name }));
+    const known = names.some((one) => one.value === row.owner) ? names : [...names, { value: row.owner, text: t("console.followup.owner.gone") }];
+    const kind = el("select", { name: "kind", id: `followup-kind-${key}` },
       ...this.lists.followupKinds.map((code) => el("option", { value: code, text: t(`common.followup.${code}`) })));
-    const owner = el("select", { name: "owner", id: `followup-owner-${number}` },
-      ...this.owners.map((one) => el("option", { value: one.id, text: one.id === this.me ? t("console.followup.me", { name: one.name }) : one.name, selected: one.id === this.me })));
-    const due = el("input", { name: "due", id: `followup-due-${number}`, type: "datetime-local", required: true });
-    const note = el("input", { name: "note", id: `followup-note-${number}`, class: "input", maxlength: 2000 });
-    const set = (/** @type {number} */ hours) => { due.value = local(this.now() + hours * HOUR); };
-    const suggest = () => set(DUE_FIRST[kind.value] ?? 48);
-    kind.addEventListener("input", suggest);
-    const row = el("li", { class: "followup", dataset: { followup: String(number) } },
+    const owner = el("select", { name: "owner", id: `followup-owner-${key}` }, ...known.map((one) => el("option", one)));
+    const due = el("input", { name: "due", id: `followup-due-${key}`, type: "datetime-local", required: true, max: local(LATEST) });
+    const note = el("input", { name: "note", id: `followup-note-${key}`, class: "input", maxlength: 2000 });
+    kind.addEventListener("input", () => this.#edit(key, { kind: kind.value, due_at: this.#suggested(kind.value) }, now));
+    owner.addEventListener("input", () => this.#edit(key, { owner: owner.value }, now));
+    due.addEventListener("input", () => this.#edit(key, { due_at: dueOf(due) }, now));
+    note.addEventListener("input", () => this.#edit(key, { note: note.value }, { typing: true }));
+    const item = el("li", { class: "followup", dataset: { followup: key } },
       field(t("console.followup.kind"), kind), field(t("console.followup.owner"), owner),
       el("div", { class: "field" }, el("label", { for: due.id, text: t("console.followup.due") }), due,
         el("div", { class: "cluster cluster--tight", role: "group", "aria-label": t("console.followup.quick") },
           ...QUICK.map(([name, hours]) => el("button", { type: "button", class: "button button--small", dataset: { due: name },
-            onclick: () => set(hours), text: t(`console.followup.in_${name}`) })))),
+            onclick: () => this.#edit(key, { due_at: this.#in(hours) }, now), text: t(`console.followup.in_${name}`) })))),
       field(t("console.followup.note"), note),
       el("button", { type: "button", class: "button button--quiet followup__remove", onclick: () => {
-        row.remove();
+        this.saver()?.edit(ROW + key, null, now);
         find("#followup-add", HTMLButtonElement).focus();
       }, text: t("console.followup.remove") }));
-    suggest();
-    this.rows.append(row);
-    kind.focus();
+    this.rows.append(item);
+    return item;
+  }
+
+  /** @param {string} field @param {unknown} value */
+  #words(field, value) {
+    const nothing = t("console.clash.nothing");
+    if (field === "disposition") {
+      return { name: t("console.wrapup.disposition"), words: typeof value === "string" ? t(`common.disposition.${value}`) : nothing };
+    }
+    if (typeof value !== "object" || value === null) return { name: t("console.followups"), words: nothing };
+    const row = /** @type {Row} */ (value);
+    const who = this.owners.find((one) => one.id === row.owner)?.name ?? t("console.followup.owner.gone");
+    const due = row.due_at === null ? [] : [new Date(row.due_at * 1000).toLocaleDateString(locale()), timeOfDay(row.due_at, locale())];
+    return { name: t("console.followups"), words: [t(`common.followup.${row.kind}`), who, ...due, ...(row.note ? [row.note] : [])].join(" · ") };
   }
 
   /** @param {string} words */
@@ -122,25 +222,35 @@ export class WrapupView {
     }
     /** @type {Followup[]} */
     const followups = [];
-    for (const row of findAll("[data-followup]", HTMLElement, this.rows)) {
-      const due = find("[name=due]", HTMLInputElement, row);
-      const at = due.value ? new Date(due.value).getTime() / 1000 : NaN;
-      if (!(at >= this.now() - 60)) {
+    for (const [key, row] of rowsOf(this.saver()?.values ?? {})) {
+      const item = this.#item(key);
+      const due = item ? find("[name=due]", HTMLInputElement, item) : null;
+      const at = row.due_at;
+      if (at === null || at < this.now() - 60) {
         this.fail(t("console.followup.past"));
-        due.setAttribute("aria-invalid", "true");
-        due.focus();
+        due?.setAttribute("aria-invalid", "true");
+        due?.focus();
         return null;
       }
-      due.removeAttribute("aria-invalid");
-      followups.push({
-        kind: find("[name=kind]", HTMLSelectElement, row).value,
-        owner: find("[name=owner]", HTMLSelectElement, row).value,
-        due_at: at,
-        note: find("[name=note]", HTMLInputElement, row).value.trim(),
-      });
+      due?.removeAttribute("aria-invalid");
+      followups.push({ kind: row.kind, owner: row.owner, due_at: at, note: row.note.trim() });
     }
     return { disposition: this.disposition.value, followups };
   }
+}
+
+/** @param {HTMLInputElement} input @returns {number | null} UTC seconds; null while there is no sensible time */
+function dueOf(input) {
+  const at = input.value ? new Date(input.value).getTime() / 1000 : NaN;
+  return at >= 0 && at <= LATEST ? at : null;
+}
+
+/**
+ * Write a value without disturbing somebody who types in it.
+ * @param {HTMLInputElement | HTMLSelectElement} input @param {string} value
+ */
+function put(input, value) {
+  if (input.value !== value) input.value = value;
 }
 
 /** @param {string} name @param {HTMLElement} input */

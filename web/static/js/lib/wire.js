@@ -33,12 +33,15 @@
  * }} OfferView
  * @typedef {{ instrument: string, version: string, rev: number, answers: Record<string, unknown>, result: Record<string, unknown>, updated_at: number }} AssessmentView
  * @typedef {{ rev: number, card: Card | null, sent_rev: number | null, sent_at: number | null, acknowledged_rev: number | null, acknowledged_at: number | null }} CardDraft
+ * @typedef {{ key: string, kind: string, owner: string, due_at: number | null, note: string }} FollowupSketch
+ * @typedef {{ disposition: string | null, followups: FollowupSketch[] }} WrapupDraft
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, unit: string,
  *   officer: string | null, intake: string[], voice_only: boolean, test: boolean, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number, tablet_online: boolean, peer: PeerView,
- *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[], recommended: string | null, actual: string | null,
+ *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[],
+ *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, recommended: string | null, actual: string | null,
  * }} ConsoleSession
  * @typedef {{ id: string, name: string }} Option
  * @typedef {{
