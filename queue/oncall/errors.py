@@ -1,6 +1,7 @@
 """What the queue refuses. Every error has a stable code and a sentence that is safe to show.
 
 OnCallError
+├── BadDemand
 ├── BadRosterEntry
 ├── BadRules
 └── LiveStoreFull
@@ -16,6 +17,17 @@ class OnCallError(Exception):
 
     code: ClassVar[str] = "on-call"
     status: ClassVar[int] = 400
+
+
+class BadDemand(OnCallError):
+    """Correct the named figure; no plan can be made from it."""
+
+    code: ClassVar[str] = "bad-demand"
+    status: ClassVar[int] = 422
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"No plan can be made: check the {field.replace('_', ' ')}.")
 
 
 class BadRosterEntry(OnCallError):
