@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 from collections import OrderedDict
@@ -24,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import sessions
 from records.errors import KeyMissing, KeyWrong, NotFound
-from records.schema import session_key
+from records.schema import contact_point, session_key
 
 VERSION = b"\x01"
 NONCE = 12
@@ -96,6 +97,7 @@ class Vault:
         when the key file is that of another database.
         """
         ids = set((await conn.execute(select(session_key.c.kek_id).distinct())).scalars())
+        ids |= set((await conn.execute(select(contact_point.c.kek_id).distinct())).scalars())
         if not ids or self.kek_id in ids:
             return
         if self._new_file is None:
@@ -146,6 +148,21 @@ class Vault:
         plain = _open(key, sealed, place)
         self._remember(session_id, key)
         return plain
+
+    def seal_own(self, table: str, column: str, row_id: str, plain: bytes) -> bytes:
+        """Seal a field that belongs to no session, under the vault's own key."""
+        return _seal(self._derived("own fields"), plain, _place(table, column, row_id))
+
+    def open_own(self, table: str, column: str, row_id: str, sealed: bytes) -> bytes:
+        """Open what `seal_own` sealed. Raises KeyWrong."""
+        return _open(self._derived("own fields"), sealed, _place(table, column, row_id))
+
+    def tag(self, purpose: str, text: str) -> bytes:
+        """32 bytes that only this vault can make of a text: blind indexes, secrets that last."""
+        return hmac.digest(self._derived(purpose), text.encode(), hashlib.sha256)
+
+    def _derived(self, purpose: str) -> bytes:
+        return hmac.digest(self._kek, f"crisisbridge {purpose}".encode(), hashlib.sha256)
 
     def forget(self, session_id: str) -> None:
         """Drop a session's key from memory, for instance after it was destroyed."""

@@ -393,6 +393,91 @@ followup = Table(
     Column("closed_at", Double),
 )
 
+# --- paging ---------------------------------------------------------------------------------------
+
+contact_point = Table(  # one way to reach a person outside the open console
+    "contact_point",
+    metadata,
+    _id(),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("kind", String(8), nullable=False),  # push | sms | voice | email | chat
+    Column("place", Integer, nullable=False),  # the person's own order, from 1
+    Column("details_enc", LargeBinary),  # numbers, addresses, tokens; NULL once it is removed
+    Column("kek_id", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),  # keyed, so that one way is stored once
+    Column("created_at", Double, nullable=False),
+    Column("verified_at", Double),  # a test page was opened there
+    Column("tested_at", Double),
+    Column("removed_at", Double),
+    Column("removed_reason", String(16)),  # by_owner | gone
+    CheckConstraint("kind IN ('push','sms','voice','email','chat')", name="known_kind"),
+    CheckConstraint("removed_at IS NOT NULL OR details_enc IS NOT NULL", name="kept_or_removed"),
+    Index(
+        "one_way_once",
+        "person_id",
+        "digest",
+        unique=True,
+        sqlite_where=text("removed_at IS NULL"),
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+)
+
+page = Table(  # one message to one way of one person; never its words, only codes and ids
+    "page",
+    metadata,
+    _id(),
+    Column("key", String(200), nullable=False, unique=True),  # sent once, whoever plans it
+    Column("purpose", String(12), nullable=False),  # call | stand_down | test | alarm
+    Column("session_id", ForeignKey("session.id"), index=True),
+    Column("provider_id", ForeignKey("provider.id"), nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("contact_id", ForeignKey("contact_point.id"), nullable=False),
+    Column("step", String(16), nullable=False),  # the escalation step; for alarms their kind
+    Column("text_key", String(64), nullable=False),
+    Column("round", Integer, nullable=False, server_default="0"),
+    Column("state", String(12), nullable=False),
+    Column("reason", String(24)),  # why it failed
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("queued_at", Double, nullable=False),
+    Column("due_at", Double, nullable=False),  # not sent before
+    Column("lease_until", Double),  # a process is sending it
+    Column("sent_at", Double),
+    Column("delivered_at", Double),
+    Column("opened_at", Double),
+    Column("acknowledged_at", Double),
+    Column("ended_at", Double),  # failed or withdrawn
+    CheckConstraint("purpose IN ('call','stand_down','test','alarm')", name="known_purpose"),
+    CheckConstraint(
+        "state IN ('queued','sent','delivered','opened','acknowledged','failed','withdrawn')",
+        name="known_state",
+    ),
+    CheckConstraint(
+        "purpose NOT IN ('call','stand_down') OR session_id IS NOT NULL", name="of_a_session"
+    ),
+    Index(
+        "page_queue",
+        "due_at",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+)
+
+escalation_step = Table(  # a provider's own steps; none: the ones of the settings
+    "escalation_step",
+    metadata,
+    Column("provider_id", ForeignKey("provider.id"), primary_key=True),
+    Column("no", Integer, primary_key=True),
+    Column("after_seconds", Double, nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("tier", Integer),
+    Column("every_seconds", Double),
+    Column("until", String(16), nullable=False),
+    CheckConstraint(
+        "act IN ('page','second_tier','supervisor','nobody_yet','partner')", name="known_act"
+    ),
+)
+
 # --- who saw what ---------------------------------------------------------------------------------
 
 audit = Table(

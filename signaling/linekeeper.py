@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
 from oncall.presence import PresenceState
-from records import directory, offers, people, sessions
+from records import directory, escalations, offers, people, sessions
 from records.errors import RecordError, StaleSession
 from records.ids import new_id
 from records.offers import OfferRow
 from records.sessions import Event, SessionRow
-from signaling import metrics, wire
+from signaling import ladders, metrics, wire
 from signaling.errors import SessionError
 from signaling.screens import clinician_states
 from signaling.session import Escalated
@@ -203,6 +203,7 @@ class Linekeeper:
             ended = await offers.recent(conn, now - LOOK_BACK_SECONDS)
             who = await directory.read(conn)
             roster = await people.roster(conn)
+            own_steps = await escalations.steps(conn)
         states = await clinician_states(desk, roster, now)
         waiting = [r for r in rows if r.state == "waiting" and not r.test]
         self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}
@@ -216,6 +217,7 @@ class Linekeeper:
                 if "clinician" in person.roles
             ),
             now=now,
+            ladders=ladders.of_rows(own_steps),
         )
 
     def _waiting(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from oncall.escalation import ladder_for
 from oncall.facts import Activity, ClinicianNow, Rules, Snapshot, WaitingSession
 from oncall.presence import PresenceState
 
@@ -77,6 +78,7 @@ class Eligibility:
     def __init__(self, snapshot: Snapshot, clinicians: Iterable[ClinicianNow], rules: Rules):
         self._now = snapshot.now
         self._rules = rules
+        self._ladders = snapshot.ladders
         self._clinicians = tuple(clinicians)
         self._able: dict[tuple[str, str | None], tuple[list[ClinicianNow], str]] = {}
 
@@ -104,7 +106,8 @@ class Eligibility:
     def _reach(self, session: WaitingSession, able: list[ClinicianNow]) -> int:
         """Up to which tier this session rings; with nobody in the first there is no wait."""
         tiers = [c.tier for c in able if c.tier is not None]
-        later = self._now >= session.pressed_at + self._rules.second_tier_after
+        ladder = ladder_for(session.provider_id, self._ladders, self._rules)
+        later = self._now >= session.pressed_at + ladder.second_tier_after
         return (max if later else min)(tiers, default=0)
 
     def _layer(self, clinician: ClinicianNow, session: WaitingSession, reach: int) -> int:

@@ -4,6 +4,7 @@ OnCallError
 ├── BadDemand
 ├── BadRosterEntry
 ├── BadRules
+├── BadSteps
 └── LiveStoreFull
 """
 
@@ -50,6 +51,17 @@ class BadRules(OnCallError):
     def __init__(self, field: str) -> None:
         self.field = field
         super().__init__(f"This time of the queue's rules cannot be used: {field}.")
+
+
+class BadSteps(OnCallError):
+    """Correct the named part of the escalation steps."""
+
+    code: ClassVar[str] = "bad-steps"
+    status: ClassVar[int] = 422
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"These escalation steps cannot be used: check the {field}.")
 
 
 class LiveStoreFull(OnCallError):

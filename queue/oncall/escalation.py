@@ -1,69 +1,64 @@
 """The timed steps while nobody answers, and what the officer's screen says meanwhile. Pure.
 
 One clock: the session's age since the press, also when it came back to the line. Time only widens
-the search and raises alarms; no step ends a session.
+the search and raises alarms; no step ends a session. The steps are data (`oncall.steps`), a
+provider's own or the ones that the settings make.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
+from functools import lru_cache
 
 from oncall.facts import Escalate, Rules, WaitingSession
-
-PAGE = "page"
-SECOND_TIER = "second_tier"
-NOBODY_YET = "nobody_yet"  # supervisor, and the plan for nobody on the tablet
-PARTNER = "partner"  # partner service, or phone
+from oncall.steps import LATEST_SECONDS, Act, Ladder, Step, step_of
 
 
-def escalation_step(level: int, rules: Rules) -> tuple[float, str]:
-    """The step after `level` steps were taken: at what age, and which.
-
-    Page, second tier and partner come once each; "nobody yet" comes again and again, for ever.
-    """
-    once = sorted(
-        [
-            (rules.page_after, PAGE),
-            (rules.second_tier_after, SECOND_TIER),
-            (rules.partner_after, PARTNER),
-        ]
+def default_ladder(rules: Rules) -> Ladder:
+    """The steps of a provider that has set none of its own; times from the design."""
+    return _default(
+        min(rules.page_after, LATEST_SECONDS),
+        min(rules.second_tier_after, LATEST_SECONDS),
+        min(rules.nobody_after, LATEST_SECONDS),
+        min(max(rules.nobody_every, 1.0), LATEST_SECONDS),
+        min(rules.partner_after, LATEST_SECONDS),
     )
-    for passed, (age, step) in enumerate(once):
-        place = passed + _repeats_until(age, rules)
-        if level == place:
-            return age, step
-        if level < place:
-            return _repeat(level - passed, rules)
-    return _repeat(level - len(once), rules)
 
 
-def _repeats_until(age: float, rules: Rules) -> int:
-    """How many "nobody yet" steps come before a step of this age; at the same age they do."""
-    if age < rules.nobody_after:
-        return 0
-    return math.floor((age - rules.nobody_after) / rules.nobody_every) + 1
+@lru_cache(maxsize=64)
+def _default(page: float, second: float, nobody: float, every: float, partner: float) -> Ladder:
+    return Ladder(
+        (
+            Step(page, Act.PAGE, tier=1),
+            Step(second, Act.SECOND_TIER),
+            Step(nobody, Act.NOBODY_YET, every=every),
+            Step(nobody, Act.SUPERVISOR),
+            Step(partner, Act.PARTNER),
+        )
+    )
 
 
-def _repeat(number: int, rules: Rules) -> tuple[float, str]:
-    return rules.nobody_after + number * rules.nobody_every, NOBODY_YET
+def ladder_for(provider_id: str, ladders: Mapping[str, Ladder], rules: Rules) -> Ladder:
+    """A provider's own steps, or the default ones."""
+    return ladders.get(provider_id) or default_ladder(rules)
 
 
-def next_escalation(session: WaitingSession, rules: Rules) -> tuple[float, str]:
+def next_escalation(session: WaitingSession, ladder: Ladder) -> tuple[float, str]:
     """The session's next step: when (UTC seconds; past when it is overdue), and which."""
-    age, step = escalation_step(session.level, rules)
-    return session.pressed_at + age, step
+    age, step = step_of(session.level, ladder)
+    return session.pressed_at + age, step.act
 
 
-def due_steps(session: WaitingSession, now: float, rules: Rules) -> tuple[list[Escalate], float]:
+def due_steps(session: WaitingSession, now: float, ladder: Ladder) -> tuple[list[Escalate], float]:
     """Every step that is due and not taken, in order; and when the one after them is."""
     due: list[Escalate] = []
     level = session.level
     while True:
-        age, step = escalation_step(level, rules)
+        age, step = step_of(level, ladder)
         at = session.pressed_at + age
         if at > now:
             return due, at
-        due.append(Escalate(session.id, step, at))
+        due.append(Escalate(session.id, step.act, at))
         level += 1
 
 

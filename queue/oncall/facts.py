@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 
 from oncall.errors import BadRules
 from oncall.presence import PresenceState
+from oncall.steps import Ladder
 
 
 class Activity(enum.StrEnum):
@@ -112,6 +113,7 @@ class Snapshot:
     offers: tuple[OpenOffer, ...]
     clinicians: tuple[ClinicianNow, ...]
     now: float
+    ladders: Mapping[str, Ladder] = field(default_factory=dict)  # provider -> its own steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from oncall.eligible import Eligibility, in_line
-from oncall.escalation import due_steps, escalation_step, next_escalation, tablet_step
+from oncall.escalation import due_steps, ladder_for, next_escalation, tablet_step
 from oncall.facts import (
     Action,
     Activity,
@@ -52,7 +52,6 @@ __all__ = [
     "Snapshot",
     "WaitingSession",
     "WithdrawOffer",
-    "escalation_step",
     "in_line",
     "next_escalation",
     "plan",
@@ -68,7 +67,8 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     escalations: list[Escalate] = []
     clock: list[float] = []
     for session in snapshot.waiting:
-        due, then = due_steps(session, snapshot.now, rules)
+        ladder = ladder_for(session.provider_id, snapshot.ladders, rules)
+        due, then = due_steps(session, snapshot.now, ladder)
         escalations += due
         clock.append(then)
     moved, made, reasons = _rings(snapshot, ringing, clinicians, rules)
@@ -216,7 +216,8 @@ def _moments(
     for new in made:
         yield min(new.deliver_by, new.expires_at)
     for session in snapshot.waiting:
-        yield session.pressed_at + rules.second_tier_after
+        ladder = ladder_for(session.provider_id, snapshot.ladders, rules)
+        yield session.pressed_at + ladder.second_tier_after
         yield from session.excluded.values()
     if snapshot.waiting:
         for clinician in clinicians:

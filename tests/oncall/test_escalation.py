@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncall.escalation import due_steps, escalation_step, next_escalation, tablet_step
-from oncall.facts import Rules
-from tests.oncall.line import NOW, RULES, session
+from oncall.errors import BadSteps
+from oncall.escalation import default_ladder, due_steps, next_escalation, tablet_step
+from oncall.facts import Escalate, Rules
+from oncall.policy import plan
+from oncall.steps import Act, Ladder, Step, step_of
+from tests.oncall.line import NOW, RULES, clinician, line, rung, session
+
+DEFAULT = default_ladder(RULES)
+NOBODY = Step(60, Act.NOBODY_YET, every=60)
 
 
 def test_the_steps_come_at_the_design_s_times_and_the_alarm_repeats_for_ever() -> None:
-    assert [escalation_step(level, RULES) for level in range(8)] == [
+    steps = [step_of(level, DEFAULT) for level in range(9)]
+    assert [(age, str(step.act)) for age, step in steps] == [
         (15, "page"),
         (30, "second_tier"),
         (60, "nobody_yet"),
+        (60, "supervisor"),
         (120, "nobody_yet"),
         (120, "partner"),
         (180, "nobody_yet"),
@@ -25,13 +36,32 @@ def test_the_steps_come_at_the_design_s_times_and_the_alarm_repeats_for_ever() -
 
 
 def test_the_next_step_is_told_with_its_moment() -> None:
-    assert next_escalation(session(age=10), RULES) == (NOW + 5, "page")
-    assert next_escalation(session(age=10, level=1), RULES) == (NOW + 20, "second_tier")
+    assert next_escalation(session(age=10), DEFAULT) == (NOW + 5, "page")
+    assert next_escalation(session(age=10, level=1), DEFAULT) == (NOW + 20, "second_tier")
 
 
 def test_coming_back_to_the_line_does_not_set_the_clock_back() -> None:
-    back = session(age=70, level=3, requeued_at=NOW)
-    assert due_steps(back, NOW, RULES) == ([], NOW + 50)
+    back = session(age=70, level=4, requeued_at=NOW)
+    assert due_steps(back, NOW, DEFAULT) == ([], NOW + 50)
+
+
+def test_a_provider_s_own_steps_take_the_place_of_the_default_ones() -> None:
+    own = Ladder((Step(5, Act.SUPERVISOR), Step(90, Act.NOBODY_YET, every=30)))
+    snapshot = replace(line([session(age=40)], []), ladders={"prv": own})
+    decided = plan(snapshot, RULES)
+    assert [(a.step, a.at) for a in decided.actions if isinstance(a, Escalate)] == [
+        ("supervisor", NOW - 35)
+    ]
+    assert decided.next_deadline == NOW + 50
+
+
+def test_the_second_tier_is_rung_when_the_provider_s_own_step_says_so() -> None:
+    early = Ladder((Step(10, Act.SECOND_TIER), NOBODY))
+    people = [clinician("dana", tier=1), clinician("priya", tier=2)]
+    waits = [session(age=12, level=9)]
+    assert rung(plan(line(waits, people), RULES)) == {"s1": {"dana"}}
+    snapshot = replace(line(waits, people), ladders={"prv": early})
+    assert rung(plan(snapshot, RULES)) == {"s1": {"dana", "priya"}}
 
 
 seconds = st.floats(min_value=0, max_value=600)
@@ -48,13 +78,51 @@ def test_with_any_times_each_step_comes_once_in_order_and_the_alarm_never_ends(
         partner_after=partner,
         nobody_every=every,
     )
-    steps = [escalation_step(level, rules) for level in range(700)]
+    steps = [step_of(level, default_ladder(rules)) for level in range(700)]
     ages = [age for age, _ in steps]
     assert ages == sorted(ages)
-    for step, age in (("page", page), ("second_tier", second), ("partner", partner)):
-        assert [a for a, s in steps if s == step] == [age]
-    alarms = [a for a, s in steps if s == "nobody_yet"]
-    assert alarms == [nobody + n * every for n in range(697)]
+    once = {"page": page, "second_tier": second, "partner": partner, "supervisor": nobody}
+    for act, age in once.items():
+        assert [a for a, s in steps if s.act == act] == [age]
+    alarms = [a for a, s in steps if s.act == "nobody_yet"]
+    assert alarms == [nobody + n * every for n in range(696)]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"after": -1, "act": Act.PARTNER}, "after"),
+        ({"after": float("nan"), "act": Act.PARTNER}, "after"),
+        ({"after": 15, "act": Act.PAGE}, "tier"),
+        ({"after": 15, "act": Act.PAGE, "tier": 10}, "tier"),
+        ({"after": 15, "act": Act.SUPERVISOR, "tier": 1}, "tier"),
+        ({"after": 15, "act": Act.SUPERVISOR, "every": 29}, "every"),
+        ({"after": 15, "act": Act.PARTNER, "every": 60}, "every"),
+        ({"after": 15, "act": Act.SUPERVISOR, "until": "never"}, "until"),
+    ],
+)
+def test_a_step_that_cannot_work_is_refused_by_name(values: dict[str, Any], field: str) -> None:
+    with pytest.raises(BadSteps) as refused:
+        Step(**values)
+    assert refused.value.field == field
+    assert (refused.value.code, refused.value.status) == ("bad-steps", 422)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (),
+        (Step(15, Act.SUPERVISOR),),
+        (NOBODY, NOBODY),
+        (NOBODY, Step(5, Act.PAGE, tier=1), Step(9, Act.PAGE, tier=1)),
+        (NOBODY, *[Step(n, Act.PAGE, tier=1) for n in range(20)]),
+    ],
+)
+def test_steps_that_leave_a_session_in_silence_or_say_a_thing_twice_are_refused(
+    steps: tuple[Step, ...],
+) -> None:
+    with pytest.raises(BadSteps):
+        Ladder(steps)
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,12 @@ def test_rules_that_would_stop_the_line_are_refused(name: str, value: float) -> 
 def test_overdue_steps_are_all_taken_in_order_and_none_twice() -> None:
     decided = plan(line([session(age=61)], []), RULES)
     steps = [(a.step, a.at) for a in decided.actions if isinstance(a, Escalate)]
-    assert steps == [("page", NOW - 46), ("second_tier", NOW - 31), ("nobody_yet", NOW - 1)]
-    taken = plan(line([session(age=61, level=3)], []), RULES)
+    assert steps == [
+        ("page", NOW - 46),
+        ("second_tier", NOW - 31),
+        ("nobody_yet", NOW - 1),
+        ("supervisor", NOW - 1),
+    ]
+    taken = plan(line([session(age=61, level=4)], []), RULES)
     assert [a for a in taken.actions if isinstance(a, Escalate)] == []
     assert taken.next_deadline == NOW + 59

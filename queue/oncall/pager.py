@@ -1,0 +1,321 @@
+"""Who is paged for what, by which way, and when again: the pager's decisions. Pure.
+
+Rules of this file:
+1. Paging follows the session's age and its provider's steps, whatever was lost or restarted since.
+2. Nobody is paged for a session that does not wait; who was paged for it is told to stand down.
+3. One person hears from us at most every `gap_seconds`, over all sessions and ways; only a page
+   that failed, and so reached nobody, may be followed at once by the next way.
+4. Who acknowledged is left alone for a while; who does not come in that time is paged again.
+5. Carrying out a plan and planning again at the same moment gives nothing more to do.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from oncall.steps import Act, Ladder, Step
+
+GONE_QUIET_SECONDS = 900.0  # after so long nobody is woken to be told that all is well
+
+
+class PageState(enum.StrEnum):
+    """The life of one page. Order matters: a page only goes forward."""
+
+    QUEUED = "queued"
+    SENT = "sent"  # the push service or the gateway took it
+    DELIVERED = "delivered"  # the device says that it showed it
+    OPENED = "opened"  # its link or notification was opened
+    ACKNOWLEDGED = "acknowledged"  # "I'm coming", or the console is open
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"  # not needed any more before it was sent
+
+
+REACHED = frozenset({PageState.SENT, PageState.DELIVERED, PageState.OPENED, PageState.ACKNOWLEDGED})
+LOST = frozenset({PageState.FAILED, PageState.WITHDRAWN})
+
+
+@dataclass(frozen=True, slots=True)
+class PagerRules:
+    """All times in seconds."""
+
+    gap_seconds: float = 30.0  # between two pages to one person
+    coming_seconds: float = 120.0  # who acknowledged has this long to open the console
+    opened_seconds: float = 45.0  # who opened the page has this long to press
+    most_attempts: int = 3
+    backoff_seconds: tuple[float, ...] = (3.0, 9.0)
+    longest_wait: float = 60.0  # of what a gateway asks us to wait
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One way to reach a person. Pushes go out together; other ways one after the other."""
+
+    id: str
+    push: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pageable:
+    """A person who may be paged, as they are now."""
+
+    id: str
+    provider_id: str
+    tier: int | None  # on call now; None: off the roster
+    supervisor: bool
+    busy: bool  # leads a session: nobody calls them out of it
+    contacts: tuple[Contact, ...]  # in the order that the person chose
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A page, as it is on record. Round 0 is the first to this person for this session."""
+
+    id: str
+    session_id: str
+    person_id: str
+    contact_id: str
+    stand_down: bool
+    round: int
+    state: PageState
+    queued_at: float
+    opened_at: float | None = None
+    acknowledged_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PagedSession:
+    """A session that waits, or one that somebody was paged for not long ago."""
+
+    id: str
+    provider_id: str
+    waiting: bool
+    place: tuple[int, bool, int, str]  # in line
+    pressed_at: float
+    requeued_at: float | None
+    epoch: int
+    lead_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PagerSnapshot:
+    """All that the pager decides from, at a moment."""
+
+    sessions: tuple[PagedSession, ...]
+    people: tuple[Pageable, ...]
+    pages: tuple[Sent, ...]
+    ringing: frozenset[tuple[str, str]]  # (session, person): their open console rings
+    ladders: Mapping[str, Ladder]  # of every provider in the snapshot
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class SendPage:
+    """Page this person by these ways at once, as their so-and-so-manieth round."""
+
+    session_id: str
+    person_id: str
+    contact_ids: tuple[str, ...]
+    act: str
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class StandDown:
+    """Tell somebody who was paged that the session is taken, or over."""
+
+    session_id: str
+    person_id: str
+    contact_ids: tuple[str, ...]
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Not sent yet, and not needed any more."""
+
+    page_id: str
+
+
+PagerAction = SendPage | StandDown | Withdraw
+
+
+@dataclass(frozen=True, slots=True)
+class PagerPlan:
+    """What to do now; when to plan again at the latest; and who wants paging but has no way.
+
+    `unreachable`: session -> people whose step has come, where none of them has any way.
+    """
+
+    actions: tuple[PagerAction, ...]
+    next_deadline: float | None
+    unreachable: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def retry_after(attempt: int, asked: float | None, rules: PagerRules) -> float | None:
+    """Seconds until a failed attempt (1, 2 …) is made again; None: give up.
+
+    `asked` is what the other side wants (Retry-After). Longer than we can wait: give up as well,
+    so that the next way is tried.
+    """
+    if attempt >= rules.most_attempts or (asked is not None and asked > rules.longest_wait):
+        return None
+    own = rules.backoff_seconds[min(attempt, len(rules.backoff_seconds)) - 1]
+    return max(own, asked or 0.0)
+
+
+def plan_pages(snapshot: PagerSnapshot, rules: PagerRules) -> PagerPlan:
+    """Everything that is due at `snapshot.now`."""
+    return _Planner(snapshot, rules).plan()
+
+
+class _Planner:
+    def __init__(self, snapshot: PagerSnapshot, rules: PagerRules) -> None:
+        self._s = snapshot
+        self._rules = rules
+        self._moments: list[float] = []
+        self._calls: dict[tuple[str, str], list[Sent]] = {}
+        self._of_person: dict[str, list[Sent]] = {}
+        for page in snapshot.pages:
+            if not page.stand_down:
+                self._calls.setdefault((page.session_id, page.person_id), []).append(page)
+                self._of_person.setdefault(page.person_id, []).append(page)
+
+    def plan(self) -> PagerPlan:
+        sessions = sorted(self._s.sessions, key=lambda s: s.place)
+        ended: list[PagerAction] = []
+        sent: list[PagerAction] = []
+        unreachable: dict[str, frozenset[str]] = {}
+        paged: set[str] = set()
+        for session in sessions:
+            if not session.waiting:
+                ended += self._stand_down(session)
+                continue
+            silent, reachable = set(), False
+            for person, step in self._wanted(session):
+                if (session.id, person.id) in self._s.ringing:
+                    reachable = True
+                    continue
+                if not person.contacts:
+                    silent.add(person.id)
+                    continue
+                reachable = True
+                if person.id not in paged:
+                    action = self._page(session, person, step)
+                    if action is not None:
+                        paged.add(person.id)
+                        sent.append(action)
+                        # what follows is planned when this page is on record
+                        self._moments.append(self._s.now + self._rules.gap_seconds)
+            if silent and not reachable:
+                unreachable[session.id] = frozenset(silent)
+        later = min((moment for moment in self._moments if moment > self._s.now), default=None)
+        return PagerPlan((*ended, *sent), later, unreachable)
+
+    def _wanted(self, session: PagedSession) -> Iterator[tuple[Pageable, Step]]:
+        """Who should hear of a session by now, each by the first step that means them."""
+        ladder = self._s.ladders[session.provider_id]
+        age = self._s.now - session.pressed_at
+        self._moments += [session.pressed_at + step.after for step in ladder.steps]
+        due = ladder.due(age)
+        for person in self._s.people:
+            if person.provider_id != session.provider_id:
+                continue
+            step = next((step for step in due if means(step, person)), None)
+            if step is not None:
+                yield person, step
+
+    def _page(self, session: PagedSession, person: Pageable, step: Step) -> SendPage | None:
+        if person.busy:
+            return None
+        rounds = self._calls.get((session.id, person.id), [])
+        last = max((page.round for page in rounds), default=-1)
+        groups = list(_groups(person.contacts))
+        due = max(
+            self._not_again_before(person.id),
+            self._held_until(session, person.id, step),
+            self._next_round(rounds, last, len(groups), step),
+        )
+        if due > self._s.now:
+            self._moments.append(due)
+            return None
+        ways = groups[(last + 1) % len(groups)]
+        return SendPage(session.id, person.id, ways, str(step.act), last + 1)
+
+    def _not_again_before(self, person_id: str) -> float:
+        """The bound for one person, over all sessions."""
+        heard = (p.queued_at for p in self._of_person.get(person_id, []) if p.state not in LOST)
+        return max(heard, default=float("-inf")) + self._rules.gap_seconds
+
+    def _held_until(self, session: PagedSession, person_id: str, step: Step) -> float:
+        """Who opened the page, or says that they come, is left alone for a while."""
+        if step.until != "acknowledged":
+            return float("-inf")
+        waiting = {s.id: s.requeued_at or s.pressed_at for s in self._s.sessions if s.waiting}
+        held = float("-inf")
+        for page in self._of_person.get(person_id, []):
+            since = waiting.get(page.session_id)
+            if since is None:
+                continue  # they came, or nobody had to
+            if page.acknowledged_at is not None and page.acknowledged_at >= since:
+                held = max(held, page.acknowledged_at + self._rules.coming_seconds)
+            elif page.opened_at is not None and page.opened_at >= since:
+                held = max(held, page.opened_at + self._rules.opened_seconds)
+        return held
+
+    def _next_round(self, rounds: list[Sent], last: int, groups: int, step: Step) -> float:
+        """When the next way is tried, or the first one again."""
+        if last < 0:
+            return float("-inf")
+        newest = [page for page in rounds if page.round == last]
+        if all(page.state is PageState.WITHDRAWN for page in newest):
+            return float("-inf")
+        if (last + 1) % groups == 0:  # the first way again
+            start = min(p.queued_at for p in rounds if p.round > last - groups)
+            return max(start + step.repeat, newest[0].queued_at + self._rules.gap_seconds)
+        if all(page.state in LOST for page in newest):
+            return float("-inf")  # nobody heard it: the next way at once
+        return max(page.queued_at for page in newest) + self._rules.gap_seconds
+
+    def _stand_down(self, session: PagedSession) -> Iterator[PagerAction]:
+        told: dict[str, float] = {}
+        for page in self._s.pages:
+            if page.stand_down and page.session_id == session.id:
+                told[page.person_id] = max(page.queued_at, told.get(page.person_id, page.queued_at))
+        for (session_id, person_id), pages in self._calls.items():
+            if session_id != session.id:
+                continue
+            yield from (Withdraw(p.id) for p in pages if p.state is PageState.QUEUED)
+            fresh = [
+                page
+                for page in pages
+                if page.state in REACHED
+                and page.queued_at > told.get(person_id, float("-inf"))
+                and self._s.now - page.queued_at < GONE_QUIET_SECONDS
+            ]
+            if fresh and person_id != session.lead_id:
+                ways = tuple(dict.fromkeys(page.contact_id for page in fresh))
+                yield StandDown(session.id, person_id, ways, session.epoch)
+
+
+def means(step: Step, person: Pageable) -> bool:
+    """Whether a step pages this person."""
+    match step.act:
+        case Act.PAGE:
+            return person.tier is not None and person.tier == step.tier
+        case Act.SECOND_TIER:
+            return person.tier is not None and person.tier >= 2
+        case Act.SUPERVISOR:
+            return person.supervisor
+    return False
+
+
+def _groups(contacts: Iterable[Contact]) -> Iterator[tuple[str, ...]]:
+    """The rounds of a person: neighbouring pushes together, each other way by itself."""
+    for push, run in groupby(contacts, key=lambda contact: contact.push):
+        if push:
+            yield tuple(contact.id for contact in run)
+        else:
+            yield from ((contact.id,) for contact in run)
