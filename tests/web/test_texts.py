@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from auth.shapes import TimelineEntry
-from oncall import eligible, escalation
+from oncall import eligible, steps
 from records import vocabulary
 from records.schema import OPEN_STATES
 from signaling.errors import SessionError
@@ -139,10 +139,9 @@ def test_a_key_in_the_wrong_file_is_refused(tmp_path: Path) -> None:
 
 def test_every_reason_and_step_of_the_queue_has_words() -> None:
     texts = i18n.load()["en"]
-    steps = (escalation.PAGE, escalation.SECOND_TIER, escalation.NOBODY_YET, escalation.PARTNER)
     for reason in (*eligible.NEARNESS, *vocabulary.DECLINE_REASONS):
         assert f"common.reason.{reason}" in texts, reason
-    for step in steps:
+    for step in steps.Act:
         assert f"common.step.{step}" in texts, step
 
 
