@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvloop
 from sqlalchemy import select
@@ -34,6 +35,8 @@ from records.engine import Database, upgrade
 from records.errors import RecordError
 from signaling import addresses, logs
 from signaling.desk import Desk
+from signaling.gateways import Gateways, GatewaySettings
+from signaling.post import Post
 from signaling.settings import (
     Sensitive,
     Settings,
@@ -42,7 +45,8 @@ from signaling.settings import (
     load,
     unfit_to_serve,
 )
-from web import doctor
+from signaling.webpush import Vapid, WebPush
+from web import doctor, i18n
 from web.dev import cast, certificate
 from web.dev.folder import Folder, card, welcome
 from web.dev.seed import demo_people, seed
@@ -80,6 +84,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
                 )
         tokens = Tokens(settings.secret.reveal())
         desk = Desk(db, vault, bridge_of(settings), time.time, still_welcome, rules_of(settings))
+        desk.pager.post = post_of(settings)
         stack.push_async_callback(desk.close)
         yield Services(
             settings=settings, db=db, vault=vault, tokens=tokens, desk=desk, clock=time.time
@@ -100,11 +105,48 @@ def rules_of(settings: Settings) -> Rules:
     """The queue's rules, with the times that can be set."""
     return Rules(
         round_seconds=settings.ring_seconds,
+        page_after=settings.page_seconds,
         second_tier_after=settings.second_tier_seconds,
         nobody_after=settings.nobody_seconds,
         nobody_every=settings.nobody_seconds,
         partner_after=settings.partner_seconds,
     )
+
+
+def post_of(settings: Settings) -> Post:
+    """What pages are sent with; makes the key for Web Push at the first start. Raises KeyWrong."""
+    host = urlsplit(settings.origins[0]).hostname
+    contact = settings.push_contact or f"mailto:crisisbridge@{host}"
+    texts = i18n.load()
+    return Post(
+        push=WebPush(
+            Vapid.from_file(settings.vapid_key_file, contact),
+            settings.push_services,
+            loopback=settings.demo,
+        ),
+        gateways=gateways_of(settings),
+        words=lambda locale, key: texts.get(locale, texts[i18n.DEFAULT]).t(key),
+        origin=settings.origins[0],
+    )
+
+
+def gateways_of(settings: Settings) -> Gateways:
+    """The gateways for e-mail, SMS and voice that are set, and the chat services allowed."""
+    known = {
+        "email": settings.email_gateway,
+        "sms": settings.sms_gateway,
+        "voice": settings.voice_gateway,
+    }
+    templates = {kind: one.reveal() for kind, one in known.items() if one is not None}
+    return Gateways(GatewaySettings(templates, settings.chat_services, loopback=settings.demo))
+
+
+def broken_gateways(settings: Settings) -> list[str]:
+    """The gateways whose address cannot work, one sentence each, without the address."""
+    return [
+        f"CRISISBRIDGE_{kind.upper()}_GATEWAY is not an address that Apprise understands."
+        for kind in gateways_of(settings).broken()
+    ]
 
 
 async def still_welcome(conn: AsyncConnection, actor: Actor) -> bool:
@@ -147,7 +189,7 @@ def start(
 def serve(args: argparse.Namespace) -> int:
     """`crisisbridge serve`."""
     settings = load(os.environ, args.config)
-    problems = unfit_to_serve(settings)
+    problems = unfit_to_serve(settings) + broken_gateways(settings)
     if problems:
         raise SettingsError(problems)
     if args.check:

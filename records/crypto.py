@@ -82,7 +82,7 @@ class Vault:
             if new:
                 if not create:
                     raise KeyMissing
-                _make_key_file(path)
+                make_secret_file(path, secrets.token_hex(KEY) + "\n")
             vault = cls(bytes.fromhex(path.read_text().strip()))
         except (OSError, ValueError) as error:
             raise KeyWrong(UNREADABLE) from error
@@ -202,14 +202,17 @@ class Vault:
             self._cache.popitem(last=False)
 
 
-def _make_key_file(path: Path) -> None:
-    """Durable before anything is sealed with it, and never seen half-written."""
+def make_secret_file(path: Path, text: str) -> None:
+    """A file for its owner only: durable before it is used, and never seen half-written.
+
+    When another process was faster, its file stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(KEY) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):  # another process was faster: its key holds

@@ -42,7 +42,7 @@ class PageRow:
     key: str
     purpose: str
     session_id: str | None
-    provider_id: str
+    provider_id: str | None
     person_id: str
     contact_id: str
     step: str
@@ -68,7 +68,7 @@ class NewPage:
 
     key: str
     purpose: str
-    provider_id: str
+    provider_id: str | None
     person_id: str
     contact_id: str
     step: str

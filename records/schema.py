@@ -429,7 +429,7 @@ page = Table(  # one message to one way of one person; never its words, only cod
     Column("key", String(200), nullable=False, unique=True),  # sent once, whoever plans it
     Column("purpose", String(12), nullable=False),  # call | stand_down | test | alarm
     Column("session_id", ForeignKey("session.id"), index=True),
-    Column("provider_id", ForeignKey("provider.id"), nullable=False),
+    Column("provider_id", ForeignKey("provider.id")),  # a manager's test has none
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
     Column("contact_id", ForeignKey("contact_point.id"), nullable=False),
     Column("step", String(16), nullable=False),  # the escalation step; for alarms their kind

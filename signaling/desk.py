@@ -31,6 +31,8 @@ from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
 from signaling.hub import Hub, Stream
 from signaling.legs import Legs
 from signaling.linekeeper import Linekeeper
+from signaling.pager import Pager
+from signaling.paging import console_open
 from signaling.screens import Screens
 from signaling.session import (
     LIVE,
@@ -89,6 +91,7 @@ class Desk:
         )
         self.screens = Screens(self)
         self.line = Linekeeper(self)
+        self.pager = Pager(self)
         self._clock = clock
         self._still_welcome = still_welcome
         self._draining = False
@@ -111,15 +114,18 @@ class Desk:
     async def drain(self) -> None:
         """Stop taking sockets; tell every page to come back. Sessions stay as they are, in SQL."""
         self._draining = True
+        self.pager.stop()
         for stream in self.hub.all():
             self.hub.dismiss(stream, "draining", retry=True)
 
     async def close(self) -> None:
         """End the loops and the bridge. Safe to call twice."""
+        await self.pager.drain()
         if self._tasks is not None:
             self._tasks.cancel()
             await asyncio.gather(self._tasks, return_exceptions=True)
             self._tasks = None
+        await self.pager.close()
         await self.bridge.close()
 
     @property
@@ -138,6 +144,7 @@ class Desk:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._supervise("line", self.line.run), name="line")
             tasks.create_task(self._supervise("screens", self.screens.run), name="screens")
+            tasks.create_task(self._supervise("pager", self.pager.run), name="pager")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
 
@@ -160,6 +167,7 @@ class Desk:
         if stream.audience == "console":
             await self.live.beat(actor.id, stream.id, now)
             self.line.wake()
+            await console_open(self, actor.id)
         else:
             self._replace_other_pages(stream)
             await self._tablet_seen(actor.id, now)

@@ -52,6 +52,22 @@ class WrongPage(SessionError):
     sentence = "This page may not do that."
 
 
+class BadWay(SessionError):
+    """This way to reach somebody cannot be used; the sentence says what to correct."""
+
+    code = "bad-way"
+    status = 422
+    sentence = "This way cannot be used. Nothing was changed."
+
+
+class NoSuchPage(SessionError):
+    """The link of a page is wrong, too old, or of another server."""
+
+    code = "no-such-page"
+    status = 404
+    sentence = "This link does not work any more. Open the console."
+
+
 class NoSuchSession(SessionError):
     """Unknown, or not yours: the two cannot be told apart."""
 

@@ -64,6 +64,20 @@ ACCEPT_TO_MEDIA = Histogram(
     buckets=_MEDIA_BUCKETS,
     registry=REGISTRY,
 )
+PAGES = Counter(
+    "crisisbridge_pages",
+    "Pages to people outside an open console: sent, delivered, opened, acknowledged, failed, and "
+    "attempts to be made again.",
+    ("way", "outcome"),
+    registry=REGISTRY,
+)
+PAGE_SECONDS = Histogram(
+    "crisisbridge_page_seconds",
+    "How long a push service or a gateway took for one page.",
+    ("way",),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0),
+    registry=REGISTRY,
+)
 SOCKETS = Gauge("crisisbridge_websockets", "Open WebSockets.", ("page",), registry=REGISTRY)
 AUDIT_FAILURES = Counter(
     "crisisbridge_audit_failures", "Audit entries that could not be written.", registry=REGISTRY

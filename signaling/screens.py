@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from oncall.errors import BadRosterEntry
 from oncall.presence import PresenceState
 from oncall.roster import RosterEntry, on_call
-from records import assessments, chat, directory, offers, people, recommendations, sessions, wrapups
+from records import (
+    assessments,
+    chat,
+    directory,
+    offers,
+    pages,
+    people,
+    recommendations,
+    sessions,
+    wrapups,
+)
 from records.people import RosterRow
 from records.sessions import SessionRow
 from signaling import wire
@@ -135,6 +146,7 @@ class Screens:
                 s.actor.id for s in desk.hub.of("tablet") if s.outlet is not None
             ),
             legs=desk.legs,
+            pages=await pages.of_waiting(conn),
         )
 
     async def _view(
@@ -192,16 +204,7 @@ class Screens:
 
 
 def _with(picture: Picture, session_id: str, details: Details) -> Picture:
-    return Picture(
-        now=picture.now,
-        directory=picture.directory,
-        sessions=picture.sessions,
-        offers=picture.offers,
-        clinicians=picture.clinicians,
-        tablets_online=picture.tablets_online,
-        legs=picture.legs,
-        details={**picture.details, session_id: details},
-    )
+    return replace(picture, details={**picture.details, session_id: details})
 
 
 def _entries(roster: list[RosterRow]) -> list[RosterEntry]:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from signaling import setting_parsers as parse
+from signaling.known_services import CHAT_SERVICES, PUSH_SERVICES
 from signaling.sensitive import Sensitive
 
 __all__ = [
@@ -32,7 +34,6 @@ __all__ = [
 
 PREFIX = "CRISISBRIDGE_"
 CONFIG = PREFIX + "CONFIG"  # names the TOML file; not a setting itself
-SHORTEST_SECRET = 32
 
 
 class SettingsError(Exception):
@@ -54,109 +55,6 @@ class Described:
     env: str
     default: str
     help: str
-
-
-# --- parsers: text in, value out, ValueError with a sentence that says what is expected -----------
-
-
-def _text(raw: str) -> str:
-    if not raw.strip():
-        raise ValueError("must not be empty")
-    return raw.strip()
-
-
-def _flag(raw: str) -> bool:
-    known = {"1": True, "true": True, "yes": True, "on": True}
-    known |= {"0": False, "false": False, "no": False, "off": False}
-    if raw.strip().lower() not in known:
-        raise ValueError("must be true or false")
-    return known[raw.strip().lower()]
-
-
-def _port(raw: str) -> int:
-    if not raw.strip().isascii() or not raw.strip().isdigit() or int(raw) > 65535:
-        raise ValueError("must be a port number from 0 to 65535")
-    return int(raw)
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(raw: str) -> float:
-        wanted = f"must be a number from {low:g} to {high:g}"
-        try:
-            value = float(raw)
-        except ValueError:
-            raise ValueError(wanted) from None
-        if not low <= value <= high:
-            raise ValueError(wanted)
-        return value
-
-    return parse
-
-
-def _path(raw: str) -> Path:
-    return Path(_text(raw)).expanduser()
-
-
-def _items(raw: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in raw.split(",") if item.strip())
-
-
-def _origin(item: str) -> str:
-    wanted = "must be origins such as https://bridge.example.org, without a path"
-    try:
-        parts = urlsplit(item)
-        number = parts.port  # its own error would repeat what was typed
-    except ValueError:
-        raise ValueError(wanted) from None
-    extra = parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username
-    if parts.scheme not in {"http", "https"} or not parts.hostname or extra:
-        raise ValueError(wanted)
-    default = {"http": 80, "https": 443}[parts.scheme]
-    port = "" if number in {None, default} else f":{number}"
-    return f"{parts.scheme}://{_in_url(parts.hostname)}{port}"
-
-
-def _origins(raw: str) -> tuple[str, ...]:
-    return tuple(_origin(item) for item in _items(raw))
-
-
-def _addresses(raw: str) -> tuple[str, ...]:
-    try:
-        return tuple(str(ipaddress.ip_address(item)) for item in _items(raw))
-    except ValueError:
-        raise ValueError("must be IP addresses, separated by commas") from None
-
-
-def _database(raw: str) -> Sensitive[str]:
-    scheme, separator, rest = _text(raw).partition("://")
-    if scheme not in {"sqlite", "postgresql"} or not separator or not rest:
-        raise ValueError("must begin with sqlite:/// or postgresql://")
-    return Sensitive(raw.strip())
-
-
-def _redis(raw: str) -> Sensitive[str]:
-    if urlsplit(_text(raw)).scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    return Sensitive(raw.strip())
-
-
-def _secret(raw: str) -> Sensitive[str]:
-    if len(raw.strip()) < SHORTEST_SECRET or len(set(raw.strip())) < 10:
-        raise ValueError(f"must be a random text of at least {SHORTEST_SECRET} characters")
-    return Sensitive(raw.strip())
-
-
-def _turn(raw: str) -> tuple[str, ...]:
-    urls = _items(raw)
-    if any(url.partition(":")[0] not in {"turn", "turns"} or len(url) < 7 for url in urls):
-        raise ValueError("must be turn: or turns: addresses, separated by commas")
-    return urls
-
-
-def _level(raw: str) -> str:
-    if raw.strip().upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise ValueError("must be debug, info, warning or error")
-    return raw.strip().upper()
 
 
 def _setting(
@@ -182,104 +80,157 @@ class Settings:
     """Everything that can be configured. Made by `load`; parts receive values, not this object."""
 
     secret: Sensitive[str] = _setting(
-        _secret, "Signs sign-ins and form tokens; a random text of 32 characters or more."
+        parse.secret, "Signs sign-ins and form tokens; a random text of 32 characters or more."
     )
-    host: str = _setting(_text, "Address that the web server listens on.", default="127.0.0.1")
-    port: int = _setting(_port, "TCP port of the web server.", default=8080)
+    host: str = _setting(parse.text, "Address that the web server listens on.", default="127.0.0.1")
+    port: int = _setting(parse.port, "TCP port of the web server.", default=8080)
     public_origins: tuple[str, ...] = _setting(
-        _origins,
+        parse.origins,
         "Addresses people open, as in https://bridge.example.org, separated by commas. "
         "Pages from elsewhere may not talk to the server.",
         default=(),
         shown="http://HOST:PORT on this machine only",
     )
     data_dir: Path = _setting(
-        _path, "Folder for the embedded database and the key file.", default=Path("data")
+        parse.path, "Folder for the embedded database and the key file.", default=Path("data")
     )
     database_url: Sensitive[str] | None = _setting(
-        _database,
+        parse.database,
         "sqlite:////path/file.db or postgresql://user:password@host/name.",
         default=None,
         shown="crisisbridge.db in the data folder",
     )
     redis_url: Sensitive[str] | None = _setting(
-        _redis,
+        parse.redis,
         "redis://… for the live state when there is more than one server. Not used yet.",
         default=None,
     )
     kek_file: Path | None = _setting(
-        _path,
+        parse.path,
         "File with the key that encrypts the record. Keep a copy elsewhere: without it the "
         "clinical record cannot be read.",
         default=None,
         shown="records.key in the data folder",
     )
     demo: bool = _setting(
-        _flag, "Sample people with a known password. Refused on a public address.", default=False
+        parse.flag,
+        "Sample people with a known password. Refused on a public address.",
+        default=False,
     )
     media_addresses: tuple[str, ...] = _setting(
-        _addresses,
+        parse.addresses,
         "Addresses of this machine for sound and picture (UDP).",
         default=(),
         shown="all addresses of this machine",
     )
     media_port: int = _setting(
-        _port, "The one UDP port for sound and picture; 0 takes any.", default=9443
+        parse.port, "The one UDP port for sound and picture; 0 takes any.", default=9443
     )
     media_public_addresses: tuple[str, ...] = _setting(
-        _addresses,
+        parse.addresses,
         "Public address of each media address, in the same order, where a router translates.",
         default=(),
     )
     turn_urls: tuple[str, ...] = _setting(
-        _turn, "turn: and turns: addresses of the relay, separated by commas.", default=()
+        parse.turn, "turn: and turns: addresses of the relay, separated by commas.", default=()
     )
     turn_secret: Sensitive[str] | None = _setting(
-        _secret, "Shared with the relay (coturn: static-auth-secret).", default=None
+        parse.secret, "Shared with the relay (coturn: static-auth-secret).", default=None
     )
     cookie_secure: bool | None = _setting(
-        _flag,
+        parse.flag,
         "Send cookies over TLS only.",
         default=None,
         shown="true when every public origin is https",
     )
-    login_hours: float = _setting(_number(0.25, 24), "Hours that a sign-in lasts.", default=12.0)
-    tls_cert: Path | None = _setting(
-        _path, "Certificate file (PEM), when no proxy ends TLS.", default=None
+    login_hours: float = _setting(
+        parse.number(0.25, 24), "Hours that a sign-in lasts.", default=12.0
     )
-    tls_key: Path | None = _setting(_path, "Key file (PEM) of the certificate.", default=None)
+    tls_cert: Path | None = _setting(
+        parse.path, "Certificate file (PEM), when no proxy ends TLS.", default=None
+    )
+    tls_key: Path | None = _setting(parse.path, "Key file (PEM) of the certificate.", default=None)
     trust_proxy: bool = _setting(
-        _flag,
+        parse.flag,
         "A proxy in front ends TLS and sets X-Forwarded-For and X-Forwarded-Proto.",
         default=False,
     )
     ring_seconds: float = _setting(
-        _number(5, 120), "Seconds that a clinician has to answer an offer.", default=20.0
+        parse.number(5, 120), "Seconds that a clinician has to answer an offer.", default=20.0
+    )
+    page_seconds: float = _setting(
+        parse.number(0, 600),
+        "Age of a waiting session when people on call whose console does not ring are paged.",
+        default=15.0,
     )
     second_tier_seconds: float = _setting(
-        _number(5, 600), "Age of a waiting session when the second tier joins.", default=30.0
+        parse.number(5, 600), "Age of a waiting session when the second tier joins.", default=30.0
     )
     nobody_seconds: float = _setting(
-        _number(10, 600),
+        parse.number(10, 600),
         "Age when the tablet shows the plan for nobody, and how often it is repeated.",
         default=60.0,
     )
     partner_seconds: float = _setting(
-        _number(10, 1800), "Age when the phone and the partner service are offered.", default=120.0
+        parse.number(10, 1800),
+        "Age when the phone and the partner service are offered.",
+        default=120.0,
+    )
+    vapid_file: Path | None = _setting(
+        parse.path,
+        "Key by which push services know this server; made at the first start. All servers of one "
+        "database use the same. Without it every browser must be added anew.",
+        default=None,
+        shown="vapid.key in the data folder",
+    )
+    push_contact: str | None = _setting(
+        parse.contact,
+        "Where a push service can reach you: mailto: or https: address.",
+        default=None,
+        shown="mailto:crisisbridge@ the first public host",
+    )
+    push_services: tuple[str, ...] = _setting(
+        parse.items,
+        "Hosts of push services that may be used, with all hosts below them.",
+        default=PUSH_SERVICES,
+        shown=", ".join(PUSH_SERVICES),
+    )
+    email_gateway: Sensitive[str] | None = _setting(
+        parse.gateway,
+        "Apprise address that sends e-mail, with {to}: mailtos://user:password@host?to={to}.",
+        default=None,
+    )
+    sms_gateway: Sensitive[str] | None = _setting(
+        parse.gateway,
+        "Apprise address that sends SMS, with {to}: twilio://sid:token@from/{to}.",
+        default=None,
+    )
+    voice_gateway: Sensitive[str] | None = _setting(
+        parse.gateway,
+        "Apprise address that calls and speaks, with {to}: twilio://sid:token@from/{to}?method=call.",
+        default=None,
+    )
+    chat_services: tuple[str, ...] = _setting(
+        parse.items,
+        "Kinds of Apprise address that people may add for themselves.",
+        default=CHAT_SERVICES,
+        shown=", ".join(CHAT_SERVICES),
     )
     drain_seconds: float = _setting(
-        _number(0, 600), "Seconds that a stopping server gives its pages to say goodbye.", default=3
+        parse.number(0, 600),
+        "Seconds that a stopping server gives its pages to say goodbye.",
+        default=3,
     )
     log_json: bool = _setting(
-        _flag, "Logs as JSON lines; otherwise as key=value lines.", default=False
+        parse.flag, "Logs as JSON lines; otherwise as key=value lines.", default=False
     )
-    log_level: str = _setting(_level, "debug, info, warning or error.", default="INFO")
+    log_level: str = _setting(parse.level, "debug, info, warning or error.", default="INFO")
 
     @property
     def origins(self) -> tuple[str, ...]:
         """The origins whose pages may talk to the server."""
         return self.public_origins or (
-            _origin(f"{self.scheme}://{_in_url(self.host)}:{self.port}"),
+            parse.origin(f"{self.scheme}://{parse.in_url(self.host)}:{self.port}"),
         )
 
     @property
@@ -306,6 +257,11 @@ class Settings:
         return self.kek_file or self.data_dir / "records.key"
 
     @property
+    def vapid_key_file(self) -> Path:
+        """Where the key for Web Push is."""
+        return self.vapid_file or self.data_dir / "vapid.key"
+
+    @property
     def public(self) -> bool:
         """Whether somebody on another machine can reach the web server, be it by a proxy."""
         elsewhere = (urlsplit(origin).hostname or "" for origin in self.public_origins)
@@ -324,10 +280,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -55,6 +55,13 @@ class CardView(Struct, frozen=True):
     acknowledged: bool
 
 
+class Alerted(Struct, frozen=True):
+    """Somebody whom we try to reach for a waiting session, and how far that has come."""
+
+    name: str  # short name
+    state: Literal["alerted", "ringing", "opening", "coming"]
+
+
 class TabletSession(Struct, frozen=True):
     id: str
     code: str
@@ -69,7 +76,7 @@ class TabletSession(Struct, frozen=True):
     voice_only: bool
     test: bool
     intake: list[str]
-    alerted: list[str]  # short names of the clinicians being rung now
+    alerted: list[Alerted]  # who is rung or paged now, those nearest to coming first
     step: str  # alerting | still-trying | more-people | call-instead
     requeued: bool
     clinician: str | None  # short name
@@ -102,6 +109,7 @@ class WaitingRow(Struct, frozen=True):
     pressed_at: float
     requeued: bool
     ringing: int
+    alerted: list[Alerted]  # rung or paged
 
 
 class OfferView(Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
@@ -17,11 +18,17 @@ from records.assessments import AssessmentRow
 from records.chat import ChatRow
 from records.directory import Directory
 from records.offers import OfferRow
+from records.pages import PageRow
 from records.recommendations import RecommendationRow
 from records.sessions import SessionRow
 from records.wrapups import WrapupRow
 from signaling import shapes, wire
 from signaling.legs import Legs
+
+Nearness = Literal["alerted", "ringing", "opening", "coming"]
+NEARNESS: tuple[Nearness, ...] = ("alerted", "ringing", "opening", "coming")
+COMING_SECONDS = 180.0
+OPENING_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Picture:
     tablets_online: frozenset[str]
     legs: Legs
     details: Mapping[str, Details] = field(default_factory=dict)
+    pages: Sequence[PageRow] = ()  # the calls for sessions that wait
 
     def ringing(self, session_id: str) -> list[OfferRow]:
         return [offer for offer in self.offers if offer.session_id == session_id]
@@ -140,11 +148,7 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         voice_only=session.voice_only,
         test=session.test,
         intake=list(session.intake),
-        alerted=[
-            name
-            for offer in picture.ringing(session.id)
-            if (name := picture.directory.short_name(offer.clinician_id)) is not None
-        ],
+        alerted=alerted(picture, session),
         step=tablet_step(picture.now - _waiting_since(session)).removeprefix("waiting."),
         requeued=session.requeued_at is not None,
         clinician=lead.short_name if lead else None,
@@ -156,6 +160,39 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         recommended=card.card.disposition if card else None,
         actual=session.actual_disposition,
     )
+
+
+def alerted(picture: Picture, session: SessionRow) -> list[shapes.Alerted]:
+    """Whom we try to reach for a waiting session: consoles that ring, and pages that went out."""
+    states: dict[str, int] = {}
+
+    def at_least(person_id: str, state: str) -> None:
+        states[person_id] = max(states.get(person_id, 0), NEARNESS.index(state))
+
+    if session.state == "waiting":
+        for offer in picture.ringing(session.id):
+            at_least(offer.clinician_id, "ringing" if offer.state == "delivered" else "alerted")
+        for page in picture.pages:
+            since = _waiting_since(session)
+            if page.session_id == session.id and page.queued_at >= since:
+                state = _reached(page, picture.now)
+                if state is not None:
+                    at_least(page.person_id, state)
+    nearest = sorted(states.items(), key=lambda one: (-one[1], one[0]))
+    return [
+        shapes.Alerted(name, NEARNESS[state])
+        for person_id, state in nearest
+        if (name := picture.directory.short_name(person_id)) is not None
+    ]
+
+
+def _reached(page: PageRow, now: float) -> Nearness | None:
+    """How far a page has come; what somebody did a while ago without coming says nothing more."""
+    if page.acknowledged_at is not None and now - page.acknowledged_at < COMING_SECONDS:
+        return "coming"
+    if page.opened_at is not None and now - page.opened_at < OPENING_SECONDS:
+        return "opening"
+    return None if page.state in {"failed", "withdrawn"} else "alerted"
 
 
 def _waiting_since(session: SessionRow) -> float:
@@ -252,6 +289,7 @@ def _waiting_row(picture: Picture, session: SessionRow) -> shapes.WaitingRow:
         pressed_at=session.pressed_at,
         requeued=session.requeued_at is not None,
         ringing=len(picture.ringing(session.id)),
+        alerted=alerted(picture, session),
     )
 
 

@@ -21,7 +21,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from sqlalchemy import insert
@@ -274,7 +274,7 @@ class Page:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._reader: asyncio.Task[None] | None = None
 
-    async def open(self) -> Page:
+    async def open(self) -> Self:
         """Connect (again) and say hello with the last number seen."""
         self._socket = await self._http.ws_connect(self.url, headers=self.headers)
         hello = {

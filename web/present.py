@@ -50,6 +50,7 @@ _LABELS = {
     "actual": "common.disposition",
     "reason": "common.reason",
     "step": "common.step",
+    "way": "common.way",
 }
 _COLUMNS = {
     "state": "common.state",
@@ -155,7 +156,7 @@ def event(entry: TimelineEntry, texts: Texts) -> str:
     values["tiles"] = tiles(entry.data.get("tiles", ()), texts)
     values["clinician"] = entry.names.get("clinician") or texts.t("common.actor.clinician")
     values["by"] = label(texts, "common.actor", entry.data.get("by", entry.actor_kind))
-    for key in ("disposition", "actual", "reason", "close", "step"):
+    for key in ("disposition", "actual", "reason", "close", "step", "way"):
         values.setdefault(key, texts.t("common.unknown"))
     key = f"common.timeline.{entry.kind}"
     if "voice_only" in entry.data:

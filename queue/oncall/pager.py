@@ -176,32 +176,33 @@ class _Planner:
         self._s = snapshot
         self._rules = rules
         self._moments: list[float] = []
+        self._waiting = {
+            s.id: s.requeued_at or s.pressed_at for s in snapshot.sessions if s.waiting
+        }
+        self._ringing = {session for session, _ in snapshot.ringing}
         self._calls: dict[tuple[str, str], list[Sent]] = {}
         self._of_person: dict[str, list[Sent]] = {}
         for page in snapshot.pages:
             if not page.stand_down:
                 self._calls.setdefault((page.session_id, page.person_id), []).append(page)
                 self._of_person.setdefault(page.person_id, []).append(page)
+        # (provider, number of steps due) -> who is meant and may hear from us now, by which step
+        self._ready: dict[tuple[str, int], dict[str, tuple[Pageable, Step]]] = {}
+        self._without: dict[tuple[str, int], frozenset[str]] = {}
 
     def plan(self) -> PagerPlan:
-        sessions = sorted(self._s.sessions, key=lambda s: s.place)
         ended: list[PagerAction] = []
         sent: list[PagerAction] = []
         unreachable: dict[str, frozenset[str]] = {}
         paged: set[str] = set()
-        for session in sessions:
+        for session in sorted(self._s.sessions, key=lambda s: s.place):
             if not session.waiting:
                 ended += self._stand_down(session)
                 continue
-            silent, reachable = set(), False
-            for person, step in self._wanted(session):
-                if (session.id, person.id) in self._s.ringing:
-                    reachable = True
-                    continue
-                if not person.contacts:
-                    silent.add(person.id)
-                    continue
-                reachable = True
+            ready, without = self._wanted(session)
+            if without and session.id not in self._ringing:
+                unreachable[session.id] = without
+            for person, step in ready.values():
                 if person.id not in paged:
                     action = self._page(session, person, step)
                     if action is not None:
@@ -209,54 +210,62 @@ class _Planner:
                         sent.append(action)
                         # what follows is planned when this page is on record
                         self._moments.append(self._s.now + self._rules.gap_seconds)
-            if silent and not reachable:
-                unreachable[session.id] = frozenset(silent)
+            for who in paged & ready.keys():
+                del ready[who]
         later = min((moment for moment in self._moments if moment > self._s.now), default=None)
         return PagerPlan((*ended, *sent), later, unreachable)
 
-    def _wanted(self, session: PagedSession) -> Iterator[tuple[Pageable, Step]]:
-        """Who should hear of a session by now, each by the first step that means them."""
+    def _wanted(
+        self, session: PagedSession
+    ) -> tuple[dict[str, tuple[Pageable, Step]], frozenset[str]]:
+        """Who should hear of a session by now and may, each by the first step that means them; and
+        all who are meant, if none of them has a way. Shared by sessions at the same step."""
         ladder = self._s.ladders[session.provider_id]
-        age = self._s.now - session.pressed_at
+        due = ladder.due(self._s.now - session.pressed_at)
         self._moments += [session.pressed_at + step.after for step in ladder.steps]
-        due = ladder.due(age)
-        for person in self._s.people:
-            if person.provider_id != session.provider_id:
-                continue
-            step = next((step for step in due if means(step, person)), None)
-            if step is not None:
-                yield person, step
+        key = (session.provider_id, len(due))
+        if key not in self._ready:
+            meant = [
+                (person, step)
+                for person in self._s.people
+                if person.provider_id == session.provider_id
+                and (step := next((s for s in due if means(s, person)), None)) is not None
+            ]
+            self._ready[key] = {p.id: (p, s) for p, s in meant if p.contacts and self._may(p, s)}
+            somebody = any(person.contacts for person, _ in meant)
+            self._without[key] = frozenset(() if somebody else (p.id for p, _ in meant))
+        return self._ready[key], self._without[key]
+
+    def _may(self, person: Pageable, step: Step) -> bool:
+        if person.busy:
+            return False
+        due = max(self._not_again_before(person.id), self._held_until(person.id, step))
+        self._moments.append(due)
+        return due <= self._s.now
 
     def _page(self, session: PagedSession, person: Pageable, step: Step) -> SendPage | None:
-        if person.busy:
+        if (session.id, person.id) in self._s.ringing:
             return None
         rounds = self._calls.get((session.id, person.id), [])
-        last = max((page.round for page in rounds), default=-1)
-        groups = list(_groups(person.contacts))
-        due = max(
-            self._not_again_before(person.id),
-            self._held_until(session, person.id, step),
-            self._next_round(rounds, last, len(groups), step),
-        )
+        ways, due = self._next_ways(rounds, person, step)
         if due > self._s.now:
             self._moments.append(due)
             return None
-        ways = groups[(last + 1) % len(groups)]
-        return SendPage(session.id, person.id, ways, str(step.act), last + 1)
+        number = max((page.round for page in rounds), default=-1) + 1
+        return SendPage(session.id, person.id, ways, str(step.act), number)
 
     def _not_again_before(self, person_id: str) -> float:
         """The bound for one person, over all sessions."""
         heard = (p.queued_at for p in self._of_person.get(person_id, []) if p.state not in LOST)
         return max(heard, default=float("-inf")) + self._rules.gap_seconds
 
-    def _held_until(self, session: PagedSession, person_id: str, step: Step) -> float:
-        """Who opened the page, or says that they come, is left alone for a while."""
+    def _held_until(self, person_id: str, step: Step) -> float:
+        """Who opened a page, or says that they come, is left alone for a while."""
         if step.until != "acknowledged":
             return float("-inf")
-        waiting = {s.id: s.requeued_at or s.pressed_at for s in self._s.sessions if s.waiting}
         held = float("-inf")
         for page in self._of_person.get(person_id, []):
-            since = waiting.get(page.session_id)
+            since = self._waiting.get(page.session_id)
             if since is None:
                 continue  # they came, or nobody had to
             if page.acknowledged_at is not None and page.acknowledged_at >= since:
@@ -265,19 +274,25 @@ class _Planner:
                 held = max(held, page.opened_at + self._rules.opened_seconds)
         return held
 
-    def _next_round(self, rounds: list[Sent], last: int, groups: int, step: Step) -> float:
-        """When the next way is tried, or the first one again."""
-        if last < 0:
-            return float("-inf")
-        newest = [page for page in rounds if page.round == last]
-        if all(page.state is PageState.WITHDRAWN for page in newest):
-            return float("-inf")
-        if (last + 1) % groups == 0:  # the first way again
-            start = min(p.queued_at for p in rounds if p.round > last - groups)
-            return max(start + step.repeat, newest[0].queued_at + self._rules.gap_seconds)
-        if all(page.state in LOST for page in newest):
-            return float("-inf")  # nobody heard it: the next way at once
-        return max(page.queued_at for page in newest) + self._rules.gap_seconds
+    def _next_ways(
+        self, rounds: list[Sent], person: Pageable, step: Step
+    ) -> tuple[tuple[str, ...], float]:
+        """The ways of the next round, and when it is due: the first ones that were not tried in
+        this pass; after the last, the first ones again. Ways may have come and gone meanwhile."""
+        groups = list(_groups(person.contacts))
+        tried = _this_pass(rounds)
+        if not tried:
+            return groups[0], float("-inf")
+        last = [page for page in tried if page.round == tried[-1].round]
+        used = {page.contact_id for page in tried}
+        after_last = max(page.queued_at for page in last) + self._rules.gap_seconds
+        for group in groups:
+            if not used & set(group):
+                unheard = all(page.state in LOST for page in last)
+                return group, float("-inf") if unheard else after_last
+        if all(page.state is PageState.WITHDRAWN for page in last):
+            return groups[0], float("-inf")
+        return groups[0], max(min(p.queued_at for p in tried) + step.repeat, after_last)
 
     def _stand_down(self, session: PagedSession) -> Iterator[PagerAction]:
         told: dict[str, float] = {}
@@ -310,6 +325,17 @@ def means(step: Step, person: Pageable) -> bool:
         case Act.SUPERVISOR:
             return person.supervisor
     return False
+
+
+def _this_pass(rounds: list[Sent]) -> list[Sent]:
+    """The newest rounds, back to where a way was tried that has been tried again since."""
+    used: dict[str, int] = {}
+    found: list[Sent] = []
+    for page in sorted(rounds, key=lambda page: page.round, reverse=True):
+        if used.setdefault(page.contact_id, page.round) != page.round:
+            break
+        found.append(page)
+    return found[::-1]
 
 
 def _groups(contacts: Iterable[Contact]) -> Iterator[tuple[str, ...]]:

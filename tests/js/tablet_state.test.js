@@ -85,19 +85,35 @@ test("only a session that goes on keeps the leg up", () => {
   assert.equal(openSession(null), null);
 });
 
+/** @param {string} name @returns {import("../../web/static/js/lib/wire.js").Alerted} */
+const rung = (name) => ({ name, state: "ringing" });
+const both = [rung("Dana"), rung("Miguel")];
+
 /** @param {Partial<TabletSession> | null} changes @param {Partial<TabletView>} [more] @param {boolean} [online] */
 const words = (changes, more = {}, online = true) => connectingWords({
   view: view({ session: changes && session(changes), ...more }), local: FRESH, online, names: (names) => names.join(" and "), number: "605-555-0100",
 });
 
 test("the words follow the server's step and end in a number to call", () => {
-  const alerted = ["Dana", "Miguel"];
+  const alerted = both;
   assert.equal(words({ alerted }).words, "tablet.status.alerting");
   assert.equal(words({ alerted }).values["names"], "Dana and Miguel");
   assert.equal(words({ alerted, step: "still-trying" }).words, "tablet.status.still_trying");
   assert.equal(words({ alerted, step: "more-people" }).words, "tablet.status.more_people");
   const last = words({ alerted, step: "call-instead" });
   assert.deepEqual([last.words, last.number, last.tone], ["tablet.status.call_instead", "605-555-0188", "wait"]);
+});
+
+test("who opens the alert, or says that they come, is named", () => {
+  /** @param {import("../../web/static/js/lib/wire.js").Alerted["state"]} state */
+  const dana = (state) => ({ name: "Dana", state });
+  const one = words({ alerted: [dana("opening"), rung("Miguel")], step: "still-trying" });
+  assert.equal(one.words, "tablet.status.opening");
+  assert.deepEqual([one.values["count"], one.values["nearest"]], ["2", "Dana"]);
+  assert.equal(words({ alerted: [dana("coming")] }).words, "tablet.status.coming_alone");
+  assert.equal(words({ alerted: [dana("opening"), { name: "Priya", state: "coming" }] }).values["nearest"], "Priya");
+  const late = words({ alerted: [dana("coming")], step: "call-instead" });
+  assert.deepEqual([late.words, late.next, late.number], ["tablet.status.call_instead", "tablet.next.call_instead_coming", "605-555-0188"]);
 });
 
 test("nobody being alerted is never said to be an alert", () => {
@@ -116,14 +132,14 @@ test("a press without network says so, and whom to call", () => {
 
 test("a re-queued session says what was lost and to stay, and a joining one who comes", () => {
   assert.equal(words({ requeued: true }).words, "tablet.status.requeued_unnamed");
-  assert.equal(words({ requeued: true, alerted: ["Miguel"] }).next, "tablet.next.requeued_alerting");
-  const late = words({ requeued: true, step: "call-instead", alerted: ["Miguel"] });
+  assert.equal(words({ requeued: true, alerted: [rung("Miguel")] }).next, "tablet.next.requeued_alerting");
+  const late = words({ requeued: true, step: "call-instead", alerted: [rung("Miguel")] });
   assert.deepEqual([late.words, late.number], ["tablet.status.requeued_unnamed", "605-555-0188"]);
   assert.equal(words({ requeued: true, state: "answering", clinician: "Dana" }).words, "tablet.status.joining");
 });
 
 test("a test call never speaks of alerting", () => {
-  assert.equal(words({ test: true, alerted: ["Dana"] }).words, "tablet.status.test");
+  assert.equal(words({ test: true, alerted: [rung("Dana")] }).words, "tablet.status.test");
 });
 
 test("what is wrong with the other side is said in words, the worst first", () => {

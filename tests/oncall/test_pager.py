@@ -148,6 +148,14 @@ def test_a_page_that_failed_is_followed_by_the_next_way_at_once() -> None:
     assert paged(plan) == {"dana": ("dana-sms",)}
 
 
+def test_when_a_way_is_gone_for_good_the_one_after_it_is_next() -> None:
+    left = (replace(TEAM[0], contacts=TEAM[0].contacts[1:]),)
+    failed = (page(age=2, state=PageState.FAILED),)
+    assert paged(plan_pages(see(waits(), people=left, pages=failed), RULES)) == {
+        "dana": ("dana-sms",)
+    }
+
+
 def test_ways_that_all_fail_are_not_tried_in_a_storm() -> None:
     failed = (
         page(age=3, state=PageState.FAILED),

@@ -47,7 +47,7 @@ async def test_a_press_makes_one_session_and_rings_the_first_tier(house: House) 
     await dana.until_view(lambda v: v["offers"])
     await miguel.until_view(lambda v: v["offers"])
     view = await tablet.until_view(lambda v: v["session"] and len(v["session"]["alerted"]) == 2)
-    assert sorted(view["session"]["alerted"]) == ["Dana", "Miguel"]
+    assert sorted(one["name"] for one in view["session"]["alerted"]) == ["Dana", "Miguel"]
     assert not priya.view["offers"]
     assert [w["session"] for w in priya.view["waiting"]] == [session]
 

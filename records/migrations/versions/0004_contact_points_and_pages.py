@@ -90,7 +90,7 @@ def _page() -> None:
         sa.Column("key", sa.String(200), nullable=False),
         sa.Column("purpose", sa.String(12), nullable=False),
         sa.Column("session_id", sa.String(40)),
-        sa.Column("provider_id", sa.String(40), nullable=False),
+        sa.Column("provider_id", sa.String(40)),
         sa.Column("person_id", sa.String(40), nullable=False),
         sa.Column("contact_id", sa.String(40), nullable=False),
         sa.Column("step", sa.String(16), nullable=False),

@@ -196,7 +196,8 @@ function waiting(model, view) {
       row.requeued ? el("span", { class: "badge badge--wait", text: t("console.mark.requeued") }) : null),
     el("p", { text: row.agency }), el("p", { class: "small muted", text: t("console.waiting.county", { county: row.county, code: row.code }) }),
     row.intake.length > 0 ? el("p", { class: "cluster cluster--tight" }, ...row.intake.map((tile) => el("span", { class: "badge", text: t(`common.tile.${tile}`) }))) : null,
-    el("p", { class: "small", text: row.ringing > 0 ? plural("console.waiting.ringing", row.ringing) : t("console.waiting.nobody") }))));
+    el("p", { class: "small", text: row.ringing > 0 ? plural("console.waiting.ringing", row.ringing) : t("console.waiting.nobody") }),
+    row.alerted.some((one) => one.state !== "ringing") ? el("ul", { class: "waiting__alerted small" }, ...row.alerted.map((one) => el("li", { text: t(`console.alerted.${one.state}`, { name: one.name }) }))) : null)));
   for (const row of findAll("[data-since]", HTMLElement, list)) {
     setText(find(".waiting__clock", HTMLElement, row), duration(model.now - Number(row.dataset["since"])));
   }

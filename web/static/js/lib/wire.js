@@ -11,11 +11,12 @@
  *
  * @typedef {"waiting" | "answering" | "connected" | "recovering" | "wrap_up" | "closed"} SessionState
  * @typedef {"brief" | "handed_over" | "debrief"} Phase
+ * @typedef {{ name: string, state: "alerted" | "ringing" | "opening" | "coming" }} Alerted  nearest to coming first
  * @typedef {"alerting" | "still-trying" | "more-people" | "call-instead"} Step
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
- *   voice_only: boolean, test: boolean, intake: string[], alerted: string[], step: Step, requeued: boolean,
+ *   voice_only: boolean, test: boolean, intake: string[], alerted: Alerted[], step: Step, requeued: boolean,
  *   clinician: string | null, licence: string | null, peer: PeerView | null, chat: ChatLine[],
  *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
  * }} TabletSession
@@ -26,7 +27,7 @@
  * }} TabletView
  *
  * @typedef {{ id: string, name: string, activity: string, reason: string | null, work: string, on_call: boolean, tier: number | null }} Me
- * @typedef {{ session: string, code: string, agency: string, county: string, unit: string, intake: string[], pressed_at: number, requeued: boolean, ringing: number }} WaitingRow
+ * @typedef {{ session: string, code: string, agency: string, county: string, unit: string, intake: string[], pressed_at: number, requeued: boolean, ringing: number, alerted: Alerted[] }} WaitingRow
  * @typedef {{
  *   offer: string, token: string, session: string, epoch: number, expires_at: number, agency: string, county: string,
  *   unit: string, officer: string | null, intake: string[], pressed_at: number, requeued: boolean, voice_only: boolean,

@@ -116,7 +116,10 @@ export function connectingWords({ view, local, online, names, number: fallback }
   if (!open) return online ? say("starting", "starting") : say("no_network", "no_network", "wait", values["number"] ?? null);
   if (open.test) return say("test", "test");
   const alerted = open.alerted;
-  values["names"] = names(alerted);
+  values["names"] = names(alerted.map((one) => one.name));
+  values["count"] = String(alerted.length);
+  const nearest = alerted.find((one) => one.state === "coming") ?? alerted.find((one) => one.state === "opening");
+  values["nearest"] = nearest?.name ?? "";
   values["name"] = open.clinician ?? local.clinician ?? "";
   if (open.state === "answering") return say("joining", "joining");
   const late = open.step === "call-instead";
@@ -125,7 +128,8 @@ export function connectingWords({ view, local, online, names, number: fallback }
     const number = late ? (values["number"] ?? null) : null;
     return say(values["name"] ? "requeued" : "requeued_unnamed", alerted.length > 0 ? "requeued_alerting" : "requeued", "wait", number);
   }
-  if (late) return say("call_instead", "call_instead", "wait", values["number"] ?? null);
+  if (late) return say("call_instead", nearest ? "call_instead_coming" : "call_instead", "wait", values["number"] ?? null);
+  if (nearest) return say(alerted.length > 1 ? nearest.state : `${nearest.state}_alone`, nearest.state);
   const words = alerted.length > 0 ? "alerting" : "finding";
   switch (open.step) {
     case "more-people":
