@@ -45,6 +45,10 @@ class Action(StrEnum):
     LOG_READ = "log.read"
     LOG_EXPORT = "log.export"
     LOG_EXPORT_NAMES = "log.export_names"
+    # alerts
+    ALERT_OWN = "alert.own"
+    REACH_READ = "reach.read"
+    ESCALATION_SET = "escalation.set"
     # people and devices
     TABLET_READ = "tablet.read"
     TABLET_MANAGE = "tablet.manage"
@@ -71,6 +75,9 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.LOG_READ: "list sessions",
         Action.LOG_EXPORT: "export the list without names",
         Action.LOG_EXPORT_NAMES: "export the list with the names of officers and clinicians",
+        Action.ALERT_OWN: "keep and test the ways in which they themselves are alerted",
+        Action.REACH_READ: "see who can be reached, and by how many ways",
+        Action.ESCALATION_SET: "change the escalation steps",
         Action.TABLET_READ: "list tablets",
         Action.TABLET_MANAGE: "make set-up codes and revoke tablets",
         Action.PERSON_MANAGE: "manage people and release locks",
@@ -145,6 +152,13 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.LOG_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT_NAMES: {"manager": Scope.OWN_PROGRAM},
+        Action.ALERT_OWN: {
+            "clinician": Scope.OWN_PROVIDER,
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+        },
+        Action.REACH_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.ESCALATION_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.TABLET_READ: {
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,

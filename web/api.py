@@ -34,7 +34,7 @@ class EndBody(msgspec.Struct, forbid_unknown_fields=True):
 
 async def enrol(request: web.Request) -> web.Response:
     """POST /api/v1/enrol {code}: this device becomes the tablet of that code."""
-    body = await _body(request, EnrolBody)
+    body = await body_of(request, EnrolBody)
     response = answers.answer({"next": "/tablet"})
     await bind(request, response, body.code)
     return response
@@ -42,7 +42,7 @@ async def enrol(request: web.Request) -> web.Response:
 
 async def start_shift(request: web.Request) -> web.Response:
     """POST /api/v1/shift {officer, pin}: check this tablet out to an officer of its agency."""
-    body = await _body(request, ShiftBody)
+    body = await body_of(request, ShiftBody)
     services, now = services_of(request), now_of(request)
     actor = await tablets.start_shift(services.db, actor_of(request), body.officer, body.pin, now)
     services.desk.tablet_changed(actor)
@@ -55,7 +55,7 @@ async def start_shift(request: web.Request) -> web.Response:
 
 async def end_shift(request: web.Request) -> web.Response:
     """POST /api/v1/shift/end {}: check this tablet in; refused during a session."""
-    await _body(request, EndBody)
+    await body_of(request, EndBody)
     services = services_of(request)
     actor = await tablets.end_shift(services.db, actor_of(request), now_of(request))
     services.desk.tablet_changed(actor)
@@ -70,7 +70,7 @@ async def board(request: web.Request) -> web.Response:
     return answers.answer(msgspec.to_builtins(numbers(counted, picture, actor, now)))
 
 
-async def _body(request: web.Request, shape: type[T]) -> T:
+async def body_of(request: web.Request, shape: type[T]) -> T:
     """The JSON body. Raises WrongType, BadRequest; TooLarge by the application's own limit."""
     if request.content_type != "application/json":
         raise WrongType

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from auth.policy import Action
 from signaling.socket import socket_handler
-from web import api, headers, health, i18n, live, manager, patterns, sign_in, tablets
+from web import alerts, api, headers, health, i18n, live, manager, patterns, sign_in, tablets
 from web.assets import Assets
 from web.identity import for_socket
 from web.keys import ASKED, ASSETS, LIMITS, RENDERER, SERVICES, TEXTS
@@ -16,6 +16,7 @@ from web.render import Renderer
 from web.routes import Handler, Route, Who, add, origin_allowed
 from web.services import Services
 
+_OWN = (Action.ALERT_OWN,)
 LARGEST_BODY = 64 * 1024  # bytes; the largest form is far below a tenth of this
 
 
@@ -37,6 +38,25 @@ def routes(services: Services, assets: Assets) -> list[Route]:
             "POST", "/api/v1/shift/end", api.end_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
         ),
         Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
+        Route("GET", "/alerts", alerts.mine, Who.PERSON, _OWN),
+        Route("POST", "/alerts/ways", alerts.add, Who.PERSON, _OWN, "way"),
+        Route("POST", "/alerts/ways/{id}/remove", alerts.remove, Who.PERSON, _OWN),
+        Route("POST", "/alerts/ways/{id}/up", alerts.move_up, Who.PERSON, _OWN),
+        Route("POST", "/alerts/ways/{id}/test", alerts.test, Who.PERSON, _OWN, "way"),
+        Route("POST", "/api/v1/alerts/push", alerts.add_push, Who.PERSON, _OWN, "way"),
+        Route("GET", "/api/v1/alerts/tests", alerts.tests, Who.PERSON, _OWN),
+        Route("GET", "/alert", alerts.door, Who.ANYBODY),
+        Route("POST", "/api/v1/alert", alerts.answer, Who.ANYBODY, machine=True),
+        Route("GET", "/service-worker.js", alerts.service_worker, Who.ANYBODY, machine=True),
+        Route("GET", "/manifest.webmanifest", alerts.manifest, Who.ANYBODY, machine=True),
+        Route("GET", "/manager/reach", alerts.reach, Who.PERSON, (Action.REACH_READ,)),
+        Route(
+            "POST",
+            "/manager/reach/{id}/steps",
+            alerts.set_steps,
+            Who.PERSON,
+            (Action.ESCALATION_SET,),
+        ),
         Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
         Route("GET", "/manager/sessions.csv", manager.export, Who.PERSON, (Action.LOG_EXPORT,)),
         Route(

@@ -58,6 +58,16 @@ class Assets:
             raise KeyError(f"static file {name!r} does not exist")
         return f"/static/{self.build}/{name}"
 
+    def plain(self, name: str, headers: Mapping[str, str]) -> web.Response:
+        """A file at an address of its own, asked for anew each time."""
+        asset = self._files[name]
+        return web.Response(
+            body=asset.body,
+            content_type=asset.content_type,
+            charset="utf-8",
+            headers={"Cache-Control": REVALIDATE, "ETag": f'"{asset.etag}"', **headers},
+        )
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """GET /static/{build}/{name}: a page of an older build gets today's file, not kept."""
         asset = self._files.get(request.match_info["name"])

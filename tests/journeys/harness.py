@@ -61,6 +61,7 @@ class Demo:
         self.folder = folder
         self.port = port or free_port()
         self.arguments = arguments
+        self.settings: dict[str, str] = {}  # CRISISBRIDGE_… for the process
         self.card: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
         self._log = folder.with_name(folder.name + ".log")
@@ -85,6 +86,7 @@ class Demo:
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}",
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",
+            **self.settings,
         }
         command = [sys.executable, "-m", "crisisbridge", "demo", "--port", str(self.port)]
         with self._log.open("a") as log:

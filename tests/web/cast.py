@@ -7,7 +7,7 @@ out of sight.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,10 +23,12 @@ from auth.passwords import hash_secret
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
 from media.api import BridgeTotals
+from oncall.facts import Rules
 from records import directory, offers, people, schema, sessions
 from records.crypto import Vault
 from records.engine import Database
 from records.sessions import Event, NewSession, SessionRow
+from signaling.post import Post
 from signaling.settings import Sensitive, Settings
 from web.app import create_app
 from web.dev import cast as demo
@@ -54,10 +56,19 @@ class QuietDesk:
         self.dismissed: list[tuple[str, str]] = []
         self.changed: list[Actor] = []
         self.screens = self
+        self.rules = Rules()
+        self.line = SimpleNamespace(wake=lambda: None)
+        self.pager = SimpleNamespace(post=Post(), wake=lambda: None)
+        self.now: Callable[[], float] = lambda: NOW
+        self.vault: Vault | None = None
         self.bridge = SimpleNamespace(totals=lambda: BridgeTotals(1, 2, 3, 4, {"late": 5}))
 
     async def dismiss_actor(self, actor_id: str, reason: str) -> None:
         self.dismissed.append((actor_id, reason))
+
+    @property
+    def db(self) -> Database:
+        return self._db
 
     def tablet_changed(self, actor: Actor) -> None:
         self.changed.append(actor)
@@ -176,6 +187,8 @@ def make_site(
     """Services over this started database, with a clock that the test moves."""
     clock = [NOW]
     desk = QuietDesk(db)
+    desk.vault = Vault.from_key_file(folder / "records.key")
+    desk.now = lambda: clock[0]
     chosen: dict[str, Any] = {"demo": True, "data_dir": folder, "cookie_secure": False, **more}
     settings = Settings(secret=Sensitive(SECRET), public_origins=(origin,), **chosen)
     services = Services(

@@ -59,6 +59,10 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
         "/sign-in",
         "/enrol",
         "/api/v1/enrol",
+        "/alert",
+        "/api/v1/alert",  # the secret of a page's link is the right
+        "/service-worker.js",
+        "/manifest.webmanifest",
         "/ws",  # authenticates in its own hello
         "/healthz",
         "/readyz",
