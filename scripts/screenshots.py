@@ -1,6 +1,7 @@
 """Takes the pictures in docs/screens/ from the running product, at three sizes: `make screenshots`.
 
-It plays one whole session with the cast, and looks at each screen on the way.
+It plays one whole session with the cast, looks at each screen on the way, and lists them all in
+docs/screens/README.md. SCREENS is the one list of what there is to see.
 """
 
 from __future__ import annotations
@@ -10,14 +11,53 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in
+from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, until
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1024, 768), (1366, 768), (390, 844))
+SIZE_NAMES = ("tablet", "laptop", "phone")
+SCREENS = {
+    "enrol": "Tablet: setting it up",
+    "tablet-checkout": "Tablet: whose shift is it?",
+    "tablet-pin": "Tablet: the officer's PIN",
+    "tablet-ready": "Tablet: ready",
+    "tablet-ready-light": "Tablet: ready, light",
+    "tablet-ready-spanish": "Tablet: ready, in Spanish",
+    "tablet-test": "Tablet: the test call",
+    "tablet-connecting": "Tablet: it rings",
+    "tablet-late": "Tablet: nobody has answered for a while",
+    "tablet-phone": "Tablet: by phone instead",
+    "tablet-cancel": "Tablet: cancel?",
+    "tablet-call": "Tablet: in the call",
+    "tablet-call-lost": "Tablet: the line is lost in the call",
+    "tablet-end": "Tablet: end?",
+    "tablet-handed-over": "Tablet: handed over to the person",
+    "tablet-card": "Tablet: the recommendation",
+    "tablet-outcome": "Tablet: what happened?",
+    "tablet-reason": "Tablet: why not as recommended?",
+    "console-idle": "Console: waiting",
+    "console-offer": "Console: an incoming call",
+    "console-taken": "Console: somebody else took it",
+    "console-call": "Console: in the call",
+    "console-call-dark": "Console: in the call, dark",
+    "console-call-spanish": "Console: in the call, in Spanish",
+    "console-call-lost": "Console: the line is lost in the call",
+    "console-wrapup": "Console: wrap-up",
+    "manager-log": "Manager: the session log",
+    "manager-log-dark": "Manager: the session log, dark",
+    "manager-session": "Manager: one session",
+    "manager-tablets": "Manager: tablets",
+    "manager-code": "Manager: a tablet's set-up code",
+    "landing": "The first page",
+    "sign-in": "Sign-in",
+    "error": "An address that does not exist",
+    "patterns": "The design system's parts",
+}
+LATE_SECONDS = 110  # the last words come at 90 s
 
 
 class Camera:
@@ -25,9 +65,13 @@ class Camera:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.taken: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
     async def take(self, page: Page, name: str) -> None:
+        if name not in SCREENS:
+            raise KeyError(f"{name} is not in SCREENS")
+        self.taken.add(name)
         before = page.viewport_size
         for width, height in SIZES:
             await page.set_viewport_size({"width": width, "height": height})
@@ -44,37 +88,126 @@ class Camera:
             await page.set_viewport_size(before)
 
 
-async def pictures(demo: Demo, people: People, camera: Camera) -> None:
-    """One session, screen by screen."""
-    card = demo.card
-    tablet = await people.page("sam", size=(1024, 768))
-    console = await people.page("dana")
-    office = await people.page("lena")
+def listing() -> str:
+    """docs/screens/README.md."""
+    parts = [
+        "# All screens",
+        "Taken from the running demo by `make screenshots`, with Chromium's test picture for "
+        "cameras: tablet 1024×768, laptop 1366×768, phone 390×844.",
+    ]
+    for name, title in SCREENS.items():
+        shown = [
+            f"![{title}, {size} size]({name}-{width}x{height}.png)"
+            for size, (width, height) in zip(SIZE_NAMES, SIZES, strict=True)
+        ]
+        parts += [f"## {title}", "\n".join(shown)]
+    return "\n\n".join(parts) + "\n"
 
-    await office.goto(f"{demo.base_url}/sign-in")
-    await camera.take(office, "sign-in")
+
+async def themed(camera: Camera, page: Page, theme: str, name: str) -> None:
+    """The same screen in another theme, and back."""
+    before = await page.evaluate("() => document.documentElement.dataset.theme")
+    await page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    await camera.take(page, name)
+    await page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", before)
+
+
+async def in_spanish(camera: Camera, page: Page, screen: str, name: str) -> None:
+    """The same screen in Spanish, and back; a reload brings everybody back to where they were."""
+    for language in ("es", "en"):
+        await page.context.add_cookies([{"name": "cb_lang", "value": language, "url": page.url}])
+        await page.reload()
+        await page.locator(f'html[data-screen="{screen}"]').wait_for(state="attached")
+        if screen == "call":
+            await picture_moves(page, "#remote-video")
+        if language == "es":
+            await camera.take(page, name)
+
+
+async def nobody_there(demo: Demo, people: People, camera: Camera) -> None:
+    """A press that nobody answers, until the words end in an instruction."""
+    page = await people.page("jo", size=(1024, 768))
+    officer = Officer(page, demo.card["tablets"][1])
+    await officer.enrol()
+    await officer.press()
+    await expect(page.locator("#status-number")).to_be_visible(timeout=LATE_SECONDS * 1000)
+    await camera.take(page, "tablet-late")
+    await page.click("#phone-instead")
+    await page.locator("#phone").wait_for()
+    await camera.take(page, "tablet-phone")
+    await page.click("#phone-close")
+    await page.click("#cancel")
+    await page.locator("#cancel-confirm").wait_for()
+    await camera.take(page, "tablet-cancel")
+    await page.click("#cancel-confirm")
+    await officer.screen("ready")
+    await page.click("#shift-end")
+    await page.click("#shift-confirm")
+    await officer.screen("checkout")
+    await camera.take(page, "tablet-checkout")
+    await page.locator("#officers button").first.click()
+    await page.locator("#pin").wait_for()
+    await camera.take(page, "tablet-pin")
+    await people.close("jo")
+
+
+async def first_pages(demo: Demo, office: Page, tablet: Page, camera: Camera) -> None:
+    """What anybody sees who is not signed in."""
+    for path, name in (("/", "landing"), ("/sign-in", "sign-in"), ("/nowhere", "error")):
+        await office.goto(f"{demo.base_url}{path}")
+        await camera.take(office, name)
+    await office.goto(f"{demo.base_url}/-/patterns")
+    await camera.take(office, "patterns")
     await tablet.goto(f"{demo.base_url}/enrol")
     await camera.take(tablet, "enrol")
 
-    officer, dana = Officer(tablet, card["tablet"]), Clinician(console, card["clinicians"][0])
-    await dana.arrive()
-    await camera.take(console, "console-idle")
+
+async def before_the_call(officer: Officer, camera: Camera) -> None:
+    """The tablet, ready."""
+    page = officer.page
     await officer.enrol()
-    await camera.take(tablet, "tablet-ready")
-    await officer.press()
-    await dana.rings()
-    await camera.take(console, "console-offer")
-    await officer.tell("adult")
-    await camera.take(tablet, "tablet-connecting")
-    await dana.accept()
+    await camera.take(page, "tablet-ready")
+    await themed(camera, page, "light", "tablet-ready-light")
+    await in_spanish(camera, page, "ready", "tablet-ready-spanish")
+    await page.click("#test-call")
+    await until(
+        page, "() => document.querySelectorAll('#test-checks [data-result=ok]').length === 4"
+    )
+    await camera.take(page, "tablet-test")
+    await page.click("#cancel")
+    await officer.screen("ready")
+
+
+async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera) -> None:
+    """From the first picture to the hand-over, with the server's power cut on the way."""
+    tablet, console = officer.page, dana.page
     await officer.screen("call")
     await picture_moves(tablet, "#remote-video")
     await picture_moves(console, "#remote-video")
     await camera.take(tablet, "tablet-call")
+    await tablet.click("#end")
+    await tablet.locator("#end-confirm").wait_for()
+    await camera.take(tablet, "tablet-end")
+    await tablet.click("#end-keep")
     await officer.hand_over()
     await camera.take(tablet, "tablet-handed-over")
     await camera.take(console, "console-call")
+    await themed(camera, console, "dark", "console-call-dark")
     await officer.take_back()
+    await in_spanish(camera, console, "call", "console-call-spanish")
+    demo.kill()
+    for page, name in ((tablet, "tablet-call-lost"), (console, "console-call-lost")):
+        await page.locator("#network").wait_for(timeout=30_000)
+        await camera.take(page, name)
+    demo.start()
+    for page in (tablet, console):
+        await page.locator("#network").wait_for(state="hidden", timeout=30_000)
+        await picture_moves(page, "#remote-video")
+
+
+async def afterwards(officer: Officer, dana: Clinician, camera: Camera) -> None:
+    """Card, end, wrap-up, what happened."""
+    tablet, console = officer.page, dana.page
     await dana.recommend("soon", "remain_in_place", "Stay with him until his sister is here.")
     await tablet.locator("#card").wait_for()
     await camera.take(tablet, "tablet-card")
@@ -83,16 +216,63 @@ async def pictures(demo: Demo, people: People, camera: Camera) -> None:
     await officer.screen("outcome")
     await camera.take(tablet, "tablet-outcome")
     await console.locator("#wrapup").wait_for()
+    await console.click("#followup-add")
+    await console.fill("[data-followup] [name=note]", "Ask whether his sister came.")
+    await expect(console.locator("#wrapup-state")).to_contain_text("Saved")
     await camera.take(console, "console-wrapup")
     await dana.wrap_up("remain_in_place")
-    await officer.record("remain_in_place")
+    await tablet.click('#dispositions [data-disposition="voluntary_transport"]')
+    await officer.screen("reason")
+    await camera.take(tablet, "tablet-reason")
+    await tablet.click('#reasons [data-reason="scene_changed"]')
+    await officer.screen("ready")
 
-    await sign_in(office, card["manager"])
+
+async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
+    """The manager's pages."""
+    await sign_in(office, demo.card["manager"])
     await camera.take(office, "manager-log")
+    await themed(camera, office, "dark", "manager-log-dark")
     await office.click("#log [data-session] a")
     await camera.take(office, "manager-session")
     await office.goto(f"{demo.base_url}/manager/tablets")
     await camera.take(office, "manager-tablets")
+    await office.locator('form[action$="/code"] button').last.click()
+    await office.wait_for_load_state()
+    await camera.take(office, "manager-code")
+
+
+async def pictures(demo: Demo, people: People, camera: Camera) -> None:
+    """One session, screen by screen."""
+    card = demo.card
+    await nobody_there(demo, people, camera)
+    tablet = await people.page("sam", size=(1024, 768))
+    console, other = await people.page("dana"), await people.page("miguel")
+    office = await people.page("lena")
+    await first_pages(demo, office, tablet, camera)
+
+    officer = Officer(tablet, card["tablet"])
+    dana, miguel = (
+        Clinician(page, one)
+        for page, one in zip((console, other), card["clinicians"], strict=False)
+    )
+    await dana.arrive()
+    await camera.take(console, "console-idle")
+    await miguel.arrive()
+    await before_the_call(officer, camera)
+    await officer.press()
+    await dana.rings()
+    await miguel.rings()
+    await camera.take(console, "console-offer")
+    await officer.tell("adult")
+    await camera.take(tablet, "tablet-connecting")
+    await dana.accept()
+    await other.locator("#taken-notice").wait_for()
+    await camera.take(other, "console-taken")
+    await people.close("miguel")
+    await the_call(demo, officer, dana, camera)
+    await afterwards(officer, dana, camera)
+    await the_office(demo, office, camera)
 
 
 async def main() -> None:
@@ -104,10 +284,15 @@ async def main() -> None:
         try:
             async with async_playwright() as playwright:
                 people = People(playwright, Path(folder) / "profiles")
-                await pictures(demo, people, Camera(out))
+                camera = Camera(out)
+                await pictures(demo, people, camera)
                 await people.close_all()
         finally:
             demo.stop()
+    (out / "README.md").write_text(listing(), encoding="utf-8")
+    missing = SCREENS.keys() - camera.taken
+    if missing:
+        raise SystemExit(f"not taken: {', '.join(sorted(missing))}")
 
 
 if __name__ == "__main__":
