@@ -47,11 +47,14 @@ SCREENS = {
     "console-call-spanish": "Console: in the call, in Spanish",
     "console-call-lost": "Console: the line is lost in the call",
     "console-wrapup": "Console: wrap-up",
+    "alerts": "Clinician: how to be reached when the console is closed",
+    "alert": "Clinician: where a page's link leads",
     "manager-log": "Manager: the session log",
     "manager-log-dark": "Manager: the session log, dark",
     "manager-session": "Manager: one session",
     "manager-tablets": "Manager: tablets",
     "manager-code": "Manager: a tablet's set-up code",
+    "manager-reach": "Manager: who can be reached",
     "landing": "The first page",
     "sign-in": "Sign-in",
     "error": "An address that does not exist",
@@ -153,7 +156,12 @@ async def nobody_there(demo: Demo, people: People, camera: Camera) -> None:
 
 async def first_pages(demo: Demo, office: Page, tablet: Page, camera: Camera) -> None:
     """What anybody sees who is not signed in."""
-    for path, name in (("/", "landing"), ("/sign-in", "sign-in"), ("/nowhere", "error")):
+    for path, name in (
+        ("/", "landing"),
+        ("/sign-in", "sign-in"),
+        ("/alert", "alert"),
+        ("/nowhere", "error"),
+    ):
         await office.goto(f"{demo.base_url}{path}")
         await camera.take(office, name)
     await office.goto(f"{demo.base_url}/-/patterns")
@@ -203,9 +211,10 @@ async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera
     for page in (tablet, console):
         await page.locator("#network").wait_for(state="hidden", timeout=30_000)
         await picture_moves(page, "#remote-video")
+        await expect(page.locator("#quality-word")).to_have_text("Good", timeout=30_000)
 
 
-async def afterwards(officer: Officer, dana: Clinician, camera: Camera) -> None:
+async def afterwards(demo: Demo, officer: Officer, dana: Clinician, camera: Camera) -> None:
     """Card, end, wrap-up, what happened."""
     tablet, console = officer.page, dana.page
     await dana.recommend("soon", "remain_in_place", "Stay with him until his sister is here.")
@@ -221,6 +230,8 @@ async def afterwards(officer: Officer, dana: Clinician, camera: Camera) -> None:
     await expect(console.locator("#wrapup-state")).to_contain_text("Saved")
     await camera.take(console, "console-wrapup")
     await dana.wrap_up("remain_in_place")
+    await console.goto(f"{demo.base_url}/alerts")
+    await camera.take(console, "alerts")
     await tablet.click('#dispositions [data-disposition="voluntary_transport"]')
     await officer.screen("reason")
     await camera.take(tablet, "tablet-reason")
@@ -235,6 +246,8 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await themed(camera, office, "dark", "manager-log-dark")
     await office.click("#log [data-session] a")
     await camera.take(office, "manager-session")
+    await office.goto(f"{demo.base_url}/manager/reach")
+    await camera.take(office, "manager-reach")
     await office.goto(f"{demo.base_url}/manager/tablets")
     await camera.take(office, "manager-tablets")
     await office.locator('form[action$="/code"] button').last.click()
@@ -271,7 +284,7 @@ async def pictures(demo: Demo, people: People, camera: Camera) -> None:
     await camera.take(other, "console-taken")
     await people.close("miguel")
     await the_call(demo, officer, dana, camera)
-    await afterwards(officer, dana, camera)
+    await afterwards(demo, officer, dana, camera)
     await the_office(demo, office, camera)
 
 

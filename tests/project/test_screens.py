@@ -1,0 +1,45 @@
+"""docs/screens shows every screen, at every size, and nothing that is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts import screenshots
+
+FOLDER = Path(__file__).parents[2] / "docs" / "screens"
+TEMPLATES = Path(__file__).parents[2] / "web" / "templates" / "pages"
+# every page of the product, by the picture that shows it
+PICTURES = {
+    "alert": "alert",
+    "alerts": "alerts",
+    "console": "console-idle",
+    "enrol": "enrol",
+    "error": "error",
+    "landing": "landing",
+    "manager_code": "manager-code",
+    "manager_log": "manager-log",
+    "manager_reach": "manager-reach",
+    "manager_session": "manager-session",
+    "manager_tablets": "manager-tablets",
+    "patterns": "patterns",
+    "sign_in": "sign-in",
+    "tablet": "tablet-ready",
+}
+
+
+def test_the_list_of_screens_is_the_scripts_own() -> None:
+    assert (FOLDER / "README.md").read_text(encoding="utf-8") == screenshots.listing()
+
+
+def test_each_screen_has_its_picture_at_each_size_and_no_other_is_kept() -> None:
+    wanted = {
+        f"{name}-{width}x{height}.png"
+        for name in screenshots.SCREENS
+        for width, height in screenshots.SIZES
+    }
+    assert {file.name for file in FOLDER.glob("*.png")} == wanted
+
+
+def test_every_page_is_among_the_screens() -> None:
+    assert {page.stem for page in TEMPLATES.glob("*.html")} == PICTURES.keys()
+    assert set(PICTURES.values()) <= screenshots.SCREENS.keys()
