@@ -177,6 +177,15 @@ async def for_plan(conn: AsyncConnection, since: float) -> list[PageRow]:
     return [_row(row) for row in rows]
 
 
+async def stirrings(conn: AsyncConnection) -> tuple[object, ...]:
+    """Changes whenever a session begins or ends to wait, or is worked on while it does: one cheap
+    question, to be asked often."""
+    waiting = select(func.count(), func.sum(session.c.version), func.sum(session.c.epoch)).where(
+        session.c.state == "waiting", session.c.test.is_(False)
+    )
+    return tuple((await conn.execute(waiting)).one())
+
+
 async def newest_tests(conn: AsyncConnection, person_id: str) -> dict[str, PageRow]:
     """The last test of each way."""
     rows = await conn.execute(

@@ -26,8 +26,9 @@ from signaling.errors import BadWay
 from signaling.known_services import CHAT_SERVICES
 from signaling.post import GivenUp, Message, Outcome, Taken, TryAgain, is_public
 
-# Apprise writes addresses, numbers and answers of services; nothing of it is for our logs
-logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+# They write addresses, numbers and answers of services; nothing of it is for our logs
+for _name in ("apprise", "requests", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 WORKERS = 8
 SEND_SECONDS = 25.0

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,10 +25,10 @@ from oncall.pager import (
     retry_after,
 )
 from records import contacts, escalations, pages, people, sessions
-from records.errors import RecordError
+from records.errors import RecordError, StaleSession
 from records.pages import NewPage, PageRow
 from records.sessions import SessionRow
-from signaling import ladders, metrics
+from signaling import ladders, metrics, paging
 from signaling.errors import SessionError
 from signaling.pager_facts import snapshot_of
 from signaling.post import GivenUp, Message, Outcome, Post, Taken, TryAgain
@@ -37,11 +37,15 @@ from signaling.session import State, Step, TimelineEvent
 if TYPE_CHECKING:
     from signaling.desk import Desk
 
+T = TypeVar("T")
 Change = Callable[[AsyncConnection], Awaitable[bool]]
 
 log = logging.getLogger(__name__)
 
+TRIES = 5  # of a write that met another one on a database with many writers
 IDLE_SECONDS = 1.0  # how late a stand-down, or a page of another process, may be seen
+LOOK_SECONDS = 5.0  # the roster, presence and the ways change without a sign
+MOST_NOTES = 20  # a round writes "nobody has a way" for so many sessions; the rest is next
 LEASE_SECONDS = 45.0  # longer than any sender takes; at least the gap between two pages
 MOST_SENDING = 16
 DRAIN_SECONDS = 5.0
@@ -60,18 +64,22 @@ class Pager:
         self._sending: set[asyncio.Task[None]] = set()
         self._said: set[str] = set()  # sessions of which it is noted that nobody has a way
         self._draining = False
+        self._seen: tuple[object, ...] = ()
+        self._look_at = 0.0  # when to plan, even if nothing stirs
 
     def wake(self) -> None:
         """Something was queued, or something changed that paging follows."""
+        self._look_at = 0.0
         self._wake.set()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             while True:
-                deadline = await self._plan()
+                await self._plan_if_due()
                 due = await self._dispatch(tasks)
                 now = self._desk.now()
-                until = min(t for t in (now + IDLE_SECONDS, deadline, due) if t is not None)
+                later = (now + IDLE_SECONDS, self._look_at, due)
+                until = min(moment for moment in later if moment is not None)
                 try:
                     async with asyncio.timeout(max(0.05, until - now)):
                         await self._wake.wait()
@@ -95,7 +103,24 @@ class Pager:
             if sender is not None:
                 await sender.close()
 
+    async def raise_alarm(self, kind: str, provider_id: str, key: str, text_key: str) -> int:
+        """Tell supervisors and managers something, once for each key: `paging.raise_alarm`."""
+        return await paging.raise_alarm(self._desk, kind, provider_id, key, text_key)
+
     # --- planning --------------------------------------------------------------------------------
+
+    async def _plan_if_due(self) -> None:
+        """Plan when something stirs, when a moment has come, and every few seconds."""
+        async with self._desk.db.read() as conn:
+            seen = await pages.stirrings(conn)
+        now = self._desk.now()
+        if seen == self._seen and self._look_at - LOOK_SECONDS <= now < self._look_at:
+            return
+        self._seen = seen
+        self._look_at = now + LOOK_SECONDS  # before the plan: who wakes us meanwhile is heard
+        deadline = await self._plan()
+        if deadline is not None:
+            self._look_at = min(self._look_at, deadline)
 
     async def _plan(self) -> float | None:
         """Queue what is due; when to look again."""
@@ -109,6 +134,8 @@ class Pager:
             if not waiting and not known:
                 return None
             ways = await contacts.ways(conn)
+            if not ways and not known and all(row.id in self._said for row in waiting):
+                return None  # nobody could be paged, and that is on record
             own = ladders.of_rows(await escalations.steps(conn))
             paged_for = {page.session_id for page in known if page.session_id is not None}
             others = [
@@ -132,8 +159,9 @@ class Pager:
                     await self._stand_down(action, rows[action.session_id])
                 case Withdraw(page_id):
                     now = self._desk.now()
-                    await self._desk.db.write(partial(_withdraw, page_id=page_id, now=now))
-        for session_id in plan.unreachable:
+                    await self._write(partial(_withdraw, page_id=page_id, now=now))
+        new = [one for one in plan.unreachable if one not in self._said]
+        for session_id in new[:MOST_NOTES]:
             await self._say_nobody(session_id)
         self._said &= rows.keys()
 
@@ -161,7 +189,7 @@ class Pager:
                 return []  # answered in the meantime: nobody is paged for it
             return await pages.queue_round(conn, self._desk.vault, new, self._desk.now(), gap)
 
-        for page in await self._desk.db.write(write):
+        for page in await self._write(write):
             log.info("page.queued page=%s session=%s step=%s", page.id, row.id, page.step)
 
     async def _stand_down(self, action: StandDown, row: SessionRow) -> None:
@@ -179,12 +207,10 @@ class Pager:
                 )
                 await pages.queue(conn, self._desk.vault, new, self._desk.now())
 
-        await self._desk.db.write(write)
+        await self._write(write)
 
     async def _say_nobody(self, session_id: str) -> None:
         """Once for a session, whatever is restarted: those who should be paged have no way."""
-        if session_id in self._said:
-            return
         self._said.add(session_id)
         async with self._desk.db.read() as conn:
             known = {event.kind for event in await sessions.timeline_of(conn, session_id)}
@@ -203,7 +229,7 @@ class Pager:
             due = await pages.due(conn, now, room)
             later = await pages.next_due(conn)
         for page_id in due:
-            claimed = await self._desk.db.write(partial(self._claim, page_id=page_id))
+            claimed = await self._write(partial(self._claim, page_id=page_id))
             if claimed is not None:
                 task = tasks.create_task(self._send(claimed), name=f"page {claimed.id}")
                 self._sending.add(task)
@@ -275,11 +301,11 @@ class Pager:
                 if wait is None:
                     await self._fail(page, kind, reason)
                 else:
-                    await self._desk.db.write(lambda c: pages.again(c, page, reason, now + wait))
+                    await self._write(lambda c: pages.again(c, page, reason, now + wait))
                     metrics.PAGES.labels(way=kind, outcome="again").inc()
             case GivenUp(reason, gone):
                 if gone:  # the browser has ended it: never tried again, and its owner is told
-                    await self._desk.db.write(
+                    await self._write(
                         lambda c: contacts.remove(c, page.contact_id, contacts.GONE, now)
                     )
                 await self._fail(page, kind, reason)
@@ -302,12 +328,21 @@ class Pager:
         if page.purpose == "stand_down":
             event = "page.stand_down"
         if page.session_id is None or (page.purpose == "stand_down" and reason is not None):
-            done = await self._desk.db.write(change)
+            done = await self._write(change)
         else:
             done = await self._with_event(page.session_id, TimelineEvent(event, data), change)
         if done:
             metrics.PAGES.labels(way=kind, outcome=outcome).inc()
         self.wake()
+
+    async def _write(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """A transaction that the database gave up for another one's sake is made again."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self._desk.db.write(change)
+            except StaleSession:
+                continue
+        return await self._desk.db.write(change)
 
     async def _with_event(self, session_id: str, event: TimelineEvent, change: Change) -> bool:
         done: list[bool] = []
@@ -322,7 +357,7 @@ class Pager:
         except (RecordError, SessionError) as error:
             # the page went out: it must not go out again for want of its line on the timeline
             log.warning("page.without_event session=%s code=%s", session_id, error.code)
-            return await self._desk.db.write(change)
+            return await self._write(change)
         return done[0]
 
 

@@ -338,8 +338,8 @@ async def test_an_alarm_goes_to_those_responsible_once(
     for who in ("per_ada", "per_lena", "per_dana"):
         await add_push(house, service, who)
     for expected in (2, 0):
-        made = await paging.raise_alarm(
-            house.desk, "uncovered", PROVIDER_ID, "2026-11-24", "alert.words.uncovered"
+        made = await house.desk.pager.raise_alarm(
+            "uncovered", PROVIDER_ID, "2026-11-24", "alert.words.uncovered"
         )
         assert made == expected
     await until(lambda: len(service.got) == 2)

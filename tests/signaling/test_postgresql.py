@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from auth import audit
-from records import sessions
+from records import contacts, pages, sessions
+from signaling import pager
+from signaling.pager import Pager
+from signaling.post import Post
+from signaling.webpush import Vapid, WebPush
 from tests.records import servers
 from tests.signaling.conftest import House, a_house
 from tests.signaling.pages import Refused
+from tests.signaling.services import push_service, until
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +55,48 @@ async def test_two_accepts_at_once_have_one_winner(house: House) -> None:
         assert sorted(isinstance(result, dict) for result in results) == [False, True]
         assert all(isinstance(r, (dict, Refused)) for r in results)
         await tablet.send("session.cancel", session=session)
+
+
+async def test_of_several_pagers_each_page_is_sent_once(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pager, "IDLE_SECONDS", 0.02)
+    vapid = Vapid.from_file(tmp_path / "vapid.key", "mailto:ops@x.test")
+    async with push_service() as service, asyncio.TaskGroup() as tasks:
+        house.desk.pager.post = Post(push=WebPush(vapid, loopback=True))
+        others = [Pager(house.desk) for _ in range(3)]
+        running = []
+        for other in others:
+            other.post = house.desk.pager.post
+            running.append(tasks.create_task(other.run()))
+        push = house.desk.pager.post.push
+        assert push is not None
+        people = ("per_dana", "per_miguel")
+        for who in people:
+            new = push.way(service.browser(who).subscription())
+            await house.db.write(
+                lambda c, w=who, n=new: contacts.add(c, house.desk.vault, w, n, house.clock.now)  # type: ignore[misc]
+            )
+        tablets = [await house.page(name) for name in ("tablet", "elsewhere")]
+        sent = [await house.pressed(one, f"key-{n:016d}") for n, one in enumerate(tablets)]
+        house.clock.advance(15)
+        for other in others:
+            other.wake()
+        await until(lambda: len(service.got) >= len(people))
+
+        async def done() -> list[str]:
+            async with house.db.read() as conn:
+                return [page.state for page in await pages.of_waiting(conn)]
+
+        async with asyncio.timeout(10):
+            while await done() != ["sent"] * len(people):
+                await asyncio.sleep(0.02)
+        assert len(service.got) == len(people)
+        for one, session in zip(tablets, sent, strict=True):
+            await one.send("session.cancel", session=session)
+        await until(lambda: len(service.got) == 2 * len(people))
+        for task in running:
+            task.cancel()
 
 
 async def test_a_whole_call_is_kept_and_its_audit_chain_holds(house: House) -> None:
