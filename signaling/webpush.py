@@ -11,6 +11,7 @@ import asyncio
 import base64
 import binascii
 import json
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +19,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import http_ece
 import jwt
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -42,6 +45,8 @@ LONGEST_ENDPOINT = 2000
 SEND_SECONDS = 10.0
 TOKEN_SECONDS = 12 * 3600  # RFC 8292: at most a day
 _POINT, _AUTH = 65, 16  # bytes
+RECORD = 4096  # bytes; all that a push service must take (RFC 8030, 7.2)
+Key = ec.EllipticCurvePrivateKey
 _UNREADABLE = "The VAPID key file cannot be read as a key. Restore it from its backup."
 
 
@@ -134,7 +139,13 @@ class WebPush:
             self._check(endpoint)  # the allow-list may have changed since
         except BadWay:
             return GivenUp("not_allowed")
-        body = _encrypt(details, _payload(message))
+        body = encrypt(
+            _payload(message),
+            _unb64(str(details["p256dh"])),
+            _unb64(str(details["auth"])),
+            ec.generate_private_key(ec.SECP256R1()),
+            secrets.token_bytes(16),
+        )
         headers = {
             "Authorization": self.vapid.header(endpoint, time.time()),
             "Content-Encoding": "aes128gcm",
@@ -198,16 +209,21 @@ def _payload(message: Message) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def _encrypt(details: Mapping[str, Any], plain: bytes) -> bytes:
-    """RFC 8291: to the browser's key, with a key pair that is made for this message only."""
-    sealed: bytes = http_ece.encrypt(
-        plain,
-        private_key=ec.generate_private_key(ec.SECP256R1()),
-        dh=_unb64(str(details["p256dh"])),
-        auth_secret=_unb64(str(details["auth"])),
-        version="aes128gcm",
-    )
-    return sealed
+def encrypt(plain: bytes, browser: bytes, auth: bytes, own: Key, salt: bytes) -> bytes:
+    """RFC 8291 in one record: to the browser's public key and secret, from a key pair and a salt
+    that are made for this message only. At most 3993 bytes."""
+    sender = own.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), browser)
+    shared = own.exchange(ec.ECDH(), point)
+    secret = _derive(shared, auth, b"WebPush: info\0" + browser + sender, 32)  # section 3.4
+    key = _derive(secret, salt, b"Content-Encoding: aes128gcm\0", 16)  # RFC 8188, 2.2
+    nonce = _derive(secret, salt, b"Content-Encoding: nonce\0", 12)  # 2.3, record 0
+    sealed = AESGCM(key).encrypt(nonce, plain + b"\x02", None)  # 2: the last record's delimiter
+    return salt + RECORD.to_bytes(4, "big") + bytes([len(sender)]) + sender + sealed
+
+
+def _derive(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    return HKDF(SHA256(), length, salt, info).derive(secret)
 
 
 def _outcome(status: int, asked: str | None) -> Outcome:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from records.errors import KeyWrong
 from signaling import webpush
 from signaling.errors import BadWay
 from signaling.post import GivenUp, Message, Taken, TryAgain, is_public
-from signaling.webpush import PublicOnly, Vapid, WebPush
+from signaling.webpush import PublicOnly, Vapid, WebPush, encrypt
 from tests.signaling.services import (
     Browser,
     PushService,
@@ -46,16 +47,32 @@ def production(tmp_path: Path, *services: str) -> WebPush:
     return WebPush(vapid, services or ("push.example.com",))
 
 
-def test_the_decryption_of_these_tests_reads_the_example_of_the_standard() -> None:
-    # RFC 8291, section 5
-    body = unb64(
-        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6Tlz"
-        "AC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
-    )
-    number = int.from_bytes(unb64("q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94"), "big")
-    private = ec.derive_private_key(number, ec.SECP256R1())
-    plain = decrypt(body, private, unb64("BTBZMqHH6r4Tts7J_aSIgg"))
-    assert plain == b"When I grow up, I want to be a watermelon"
+# RFC 8291, section 5
+EXAMPLE = {
+    "plain": b"When I grow up, I want to be a watermelon",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    "browser": "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94",
+    "sender": "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw",
+    "salt": "DGv6ra1nlYgDCS1FRnbzlw",
+}
+SEALED = (
+    "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6Tlz"
+    "AC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+)
+
+
+def private(name: str) -> ec.EllipticCurvePrivateKey:
+    number = int.from_bytes(unb64(str(EXAMPLE[name])), "big")
+    return ec.derive_private_key(number, ec.SECP256R1())
+
+
+def test_the_example_of_the_standard_is_sealed_and_opened_to_the_byte() -> None:
+    plain, auth = bytes(EXAMPLE["plain"]), unb64(str(EXAMPLE["auth"]))  # type: ignore[arg-type]
+    browser = private("browser")
+    point = browser.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    salt = unb64(str(EXAMPLE["salt"]))
+    assert b64(encrypt(plain, point, auth, private("sender"), salt)) == SEALED
+    assert decrypt(unb64(SEALED), browser, auth) == plain
 
 
 async def test_a_browser_reads_what_was_sent_to_it_and_nobody_else_can(
