@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/queue
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve doctor test lint types imports js lock screenshots bench-first-light clean
+.PHONY: help demo serve doctor test lint types imports js lock screenshots bench-first-light bench-queue clean
 
 help: ## list the targets
 	@echo "CrisisBridge"
@@ -61,6 +61,9 @@ screenshots: .venv/.dev ## take the pictures in docs/ from a running demo
 
 bench-first-light: .venv/.dev ## measure press to ringing, accept to picture, and the CPU of one call
 	$(PY) bench/first_light.py $(ARGS)
+
+bench-queue: .venv/.dev ## measure press to offer beside the floor that the same stack sets
+	$(PY) -m bench.ringing $(ARGS)
 
 clean: ## remove what was made (never data)
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

@@ -1,1 +1,1 @@
-"""How fast the on-call queue moves, beside the floor that the same stack sets: `make bench-queue`."""
+"""How fast the on-call queue moves, beside the floor of the same stack: `make bench-queue`."""

@@ -11,16 +11,23 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from functools import partial
 
 import aiohttp
 import uvloop
 from aiohttp import web
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall.live import EmbeddedLiveStore
 from records.engine import Database
 
 TABLE = "CREATE TABLE IF NOT EXISTS bench_floor (no INTEGER PRIMARY KEY, at DOUBLE PRECISION)"
+
+
+async def insert(number: int, conn: AsyncConnection) -> None:
+    row = {"no": number, "at": time.time()}
+    await conn.execute(text("INSERT INTO bench_floor (no, at) VALUES (:no, :at)"), row)
 
 
 async def serve(url: str, port: int) -> None:
@@ -50,12 +57,7 @@ async def serve(url: str, port: int) -> None:
             outlets.add(socket)
         async for message in socket:
             number += 1
-            row = {"no": number, "at": time.time()}
-            await db.write(
-                lambda conn, row=row: conn.execute(
-                    text("INSERT INTO bench_floor (no, at) VALUES (:no, :at)"), row
-                )
-            )
+            await db.write(partial(insert, number))
             told.put_nowait(message.data)
             await live.wake()
         outlets.discard(socket)

@@ -9,10 +9,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +27,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SECRET = "only-for-measuring-0123456789-abcdefghij"
 DAY = 86_400.0
 START_SECONDS = 60.0
+
+
+async def until(look: Callable[[], object], seconds: float) -> None:
+    """Look again and again, for so long. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not look():  # noqa: ASYNC110 - what is looked at has no event of its own
+            await asyncio.sleep(0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,9 @@ async def _people(conn: AsyncConnection, clinicians: list[str], now: float) -> N
 
 
 @contextlib.contextmanager
-def process(module: str, *arguments: str, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    module: str, *arguments: str, log: Path, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """One process of ours, ended and waited for afterwards."""
     environment = {
         name: value
@@ -195,8 +205,6 @@ async def server(
     folder: Path, port: int, url: str, name: str, **more: str
 ) -> AsyncIterator[subprocess.Popen[bytes]]:
     """One node, ready."""
-    import aiohttp  # noqa: PLC0415 - only here
-
     log = folder / f"{name}.log"
     data = folder / name
     with process(

@@ -30,8 +30,6 @@ class Told(msgspec.Struct):
     code: str | None = None
     data: dict[str, Any] = {}
     offers: list[Offer] = []
-    offer: str | Offer | None = None
-    session: str | dict[str, Any] | None = None
 
 
 _decoder = msgspec.json.Decoder(Told)
@@ -49,7 +47,6 @@ class Robot:
     cookie: str
     url: str
     hears: Callable[[Robot, Told, float], None]
-    name: int = 0
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _answers: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
     _socket: aiohttp.ClientWebSocketResponse | None = None
