@@ -30,6 +30,7 @@ class Provider:
     id: str
     name: str
     bridge_line: str
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ async def read(conn: AsyncConnection) -> Directory:
     return Directory(
         agencies=await _agencies(conn),
         providers={
-            row.id: Provider(row.id, row.name, row.bridge_line)
+            row.id: Provider(row.id, row.name, row.bridge_line, row.timezone)
             for row in await conn.execute(select(schema.provider))
         },
         people=await _people(conn),

@@ -74,6 +74,22 @@ class BadInput(RecordError):
     sentence = "A value is not allowed here. Nothing was changed."
 
 
+class SwapOpen(RecordError):
+    """This turn is offered already; withdraw that offer first."""
+
+    code = "swap-open"
+    status = 409
+    sentence = "This shift is offered already. Withdraw that offer first."
+
+
+class SwapDecided(RecordError):
+    """Somebody took, refused or withdrew the offered turn first; look again."""
+
+    code = "swap-decided"
+    status = 409
+    sentence = "This offer is not open any more: it was taken, refused or withdrawn meanwhile."
+
+
 class KeyMissing(RecordError):
     """There is encrypted data, but not the key that opens it: restore the key file."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Double,
     ForeignKey,
     Index,
@@ -181,8 +182,106 @@ roster_entry = Table(
     Column("starts_minute", Integer, nullable=False),
     Column("ends_minute", Integer, nullable=False),  # equal to starts_minute: 24 hours
     Column("timezone", Text, nullable=False),
+    Column("valid_from", Date),  # first and last local day on which the shift may begin
+    Column("valid_until", Date),
+    Column("ended_at", Double),  # taken out of the plan; kept, so that the past can be told
     CheckConstraint("days BETWEEN 1 AND 127", name="days"),
     CheckConstraint("tier BETWEEN 1 AND 9", name="tier"),
+)
+
+roster_override = Table(  # somebody comes, somebody goes, or one comes in another's place
+    "roster_override",
+    metadata,
+    _id(),
+    Column("provider_id", ForeignKey("provider.id"), nullable=False, index=True),
+    Column("person_id", ForeignKey("person.id")),  # comes
+    Column("instead_of_id", ForeignKey("person.id")),  # goes
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False),
+    Column("tier", Integer),  # of one who is added; who comes in another's place takes theirs
+    Column("made_at", Double, nullable=False),  # the later beats the earlier
+    Column("made_by", ForeignKey("person.id"), nullable=False),
+    Column("ended_at", Double),
+    CheckConstraint("ends_at > starts_at", name="span"),
+    CheckConstraint("person_id IS NOT NULL OR instead_of_id IS NOT NULL", name="somebody"),
+    CheckConstraint("person_id != instead_of_id", name="not_in_own_place"),
+    CheckConstraint("instead_of_id IS NULL OR tier IS NULL", name="tier_of_the_other"),
+    CheckConstraint(
+        "instead_of_id IS NOT NULL OR tier IS NOT NULL AND tier BETWEEN 1 AND 9",
+        name="tier_of_the_added",
+    ),
+)
+
+roster_swap = Table(  # a clinician offers a turn to a colleague, or to whoever takes it
+    "roster_swap",
+    metadata,
+    _id(),
+    Column("provider_id", ForeignKey("provider.id"), nullable=False, index=True),
+    Column("from_id", ForeignKey("person.id"), nullable=False),
+    Column("to_id", ForeignKey("person.id")),  # NULL: anybody of the provider
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False),
+    Column("back_starts_at", Double),  # the colleague's turn that is taken in exchange
+    Column("back_ends_at", Double),
+    Column("state", String(12), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("decided_at", Double),
+    Column("decided_by", ForeignKey("person.id")),
+    Column("taken_by", ForeignKey("person.id")),
+    CheckConstraint(
+        "state IN ('proposed','accepted','refused','withdrawn','lapsed')", name="known_state"
+    ),
+    CheckConstraint("ends_at > starts_at", name="span"),
+    CheckConstraint("to_id != from_id", name="not_to_oneself"),
+    CheckConstraint("taken_by != from_id", name="not_by_oneself"),
+    CheckConstraint("state != 'accepted' OR taken_by IS NOT NULL", name="accepted_by_somebody"),
+    CheckConstraint("state = 'accepted' OR taken_by IS NULL", name="taken_when_accepted"),
+    CheckConstraint("state = 'proposed' OR decided_at IS NOT NULL", name="decided_has_time"),
+    CheckConstraint(
+        "back_starts_at IS NOT NULL AND back_ends_at IS NOT NULL"
+        " AND back_ends_at > back_starts_at AND to_id IS NOT NULL"
+        " OR back_starts_at IS NULL AND back_ends_at IS NULL",
+        name="exchange",
+    ),
+    Index(
+        "one_proposal_per_turn",
+        "from_id",
+        "starts_at",
+        unique=True,
+        sqlite_where=text("state = 'proposed'"),
+        postgresql_where=text("state = 'proposed'"),
+    ),
+)
+
+roster_version = Table(  # one row: grows with each change, so that readers know what is stale
+    "roster_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+roster_feed = Table(  # a private address for calendars; only its digest is kept
+    "roster_feed",
+    metadata,
+    _id(),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("provider_id", ForeignKey("provider.id"), nullable=False),
+    Column("person_id", ForeignKey("person.id")),  # NULL: everybody of the provider
+    Column("owner_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("made_at", Double, nullable=False),
+    Column("revoked_at", Double),
+)
+
+roster_alarm = Table(  # gaps that somebody was told of
+    "roster_alarm",
+    metadata,
+    Column("provider_id", ForeignKey("provider.id"), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("starts_at", Double, primary_key=True),
+    Column("ends_at", Double, nullable=False),
+    Column("told_at", Double, nullable=False),
+    CheckConstraint("kind IN ('nobody','no_first_tier')", name="known_kind"),
 )
 
 # --- the session ----------------------------------------------------------------------------------

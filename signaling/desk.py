@@ -33,6 +33,7 @@ from signaling.legs import Legs
 from signaling.linekeeper import Linekeeper
 from signaling.pager import Pager
 from signaling.paging import console_open
+from signaling.rosters import RosterReader
 from signaling.screens import Screens
 from signaling.session import (
     LIVE,
@@ -89,6 +90,7 @@ class Desk:
             AuthError,
             MediaError,
         )
+        self.rosters = RosterReader()
         self.screens = Screens(self)
         self.line = Linekeeper(self)
         self.pager = Pager(self)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
 from oncall.presence import PresenceState
-from records import directory, escalations, offers, people, sessions
+from records import directory, escalations, offers, sessions
 from records.errors import RecordError, StaleSession
 from records.ids import new_id
 from records.offers import OfferRow
@@ -202,9 +202,9 @@ class Linekeeper:
             rung = await offers.open_offers(conn)
             ended = await offers.recent(conn, now - LOOK_BACK_SECONDS)
             who = await directory.read(conn)
-            roster = await people.roster(conn)
+            tiers = await desk.rosters.on_call(conn, now)
             own_steps = await escalations.steps(conn)
-        states = await clinician_states(desk, roster, now)
+        states = await clinician_states(desk, tiers, now)
         waiting = [r for r in rows if r.state == "waiting" and not r.test]
         self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}
         return policy.Snapshot(

@@ -6,27 +6,23 @@ One reading of the record serves all pages of a round, so that they never contra
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from oncall.errors import BadRosterEntry
 from oncall.presence import PresenceState
-from oncall.roster import RosterEntry, on_call
 from records import (
     assessments,
     chat,
     directory,
     offers,
     pages,
-    people,
     recommendations,
     sessions,
     wrapups,
 )
-from records.people import RosterRow
 from records.sessions import SessionRow
 from signaling import wire
 from signaling.views import ClinicianState, Details, Picture, console_view, tablet_view
@@ -34,8 +30,6 @@ from signaling.views import ClinicianState, Details, Picture, console_view, tabl
 if TYPE_CHECKING:
     from signaling.desk import Desk
     from signaling.hub import Stream
-
-log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.015  # changes that come together are shown together
 UNREAD_CARD_SECONDS = 2 * 3600.0  # a card that came after the call waits this long to be read
@@ -141,7 +135,8 @@ class Screens:
             directory=await directory.read(conn),
             sessions=await sessions.open_sessions(conn),
             offers=await offers.open_offers(conn),
-            clinicians=await clinician_states(desk, await people.roster(conn), now),
+            clinicians=await clinician_states(desk, await desk.rosters.on_call(conn, now), now),
+            comes_on=await desk.rosters.openings(conn, now),
             tablets_online=frozenset(
                 s.actor.id for s in desk.hub.of("tablet") if s.outlet is not None
             ),
@@ -207,32 +202,13 @@ def _with(picture: Picture, session_id: str, details: Details) -> Picture:
     return replace(picture, details={**picture.details, session_id: details})
 
 
-def _entries(roster: list[RosterRow]) -> list[RosterEntry]:
-    """The roster for the queue. One bad row is left out and said, never the whole line stopped."""
-    entries = []
-    for row in roster:
-        try:
-            entry = RosterEntry(
-                person_id=row.person_id,
-                provider_id=row.provider_id,
-                tier=row.tier,
-                days=row.days,
-                starts_minute=row.starts_minute,
-                ends_minute=row.ends_minute,
-                timezone=row.timezone,
-            )
-        except BadRosterEntry as error:
-            log.warning("roster.bad_entry entry=%s field=%s", row.id, error.field)
-        else:
-            entries.append(entry)
-    return entries
-
-
 async def clinician_states(
-    desk: Desk, roster: list[RosterRow], now: float
+    desk: Desk, tiers: Mapping[str, int], now: float
 ) -> dict[str, ClinicianState]:
-    """Roster × activity × presence, for everybody on the roster or with a page open."""
-    tiers = on_call(_entries(roster), now)
+    """Roster × activity × presence, for everybody who is on call or has a page open.
+
+    `tiers`: who is on call, from `signaling.rosters`.
+    """
     live = await desk.live.snapshot(now)
     states = {}
     for person_id in {*tiers, *live}:

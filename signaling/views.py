@@ -64,6 +64,7 @@ class Picture:
     sessions: Sequence[SessionRow]  # all that are not closed
     offers: Sequence[OfferRow]  # all that ring
     clinicians: Mapping[str, ClinicianState]
+    comes_on: Mapping[str, float]  # provider without anybody on call: when somebody comes on
     tablets_online: frozenset[str]
     legs: Legs
     details: Mapping[str, Details] = field(default_factory=dict)
@@ -99,8 +100,11 @@ class Picture:
         )
 
     def anyone_on_call(self, provider_id: str | None) -> bool:
+        """Whether the plan has anybody now whose licence has not run out."""
         return any(
-            (state := self.clinicians.get(person.id)) is not None and state.tier is not None
+            (state := self.clinicians.get(person.id)) is not None
+            and state.tier is not None
+            and (person.licence_expires_at is None or person.licence_expires_at > self.now)
             for person in self.directory.clinicians(provider_id or "")
         )
 
@@ -124,6 +128,8 @@ def tablet_view(
         tiles=list(agency.tiles),
         ready_clinicians=picture.ready_clinicians(agency.provider_id),
         on_call=picture.anyone_on_call(agency.provider_id),
+        comes_on=picture.comes_on.get(agency.provider_id or ""),
+        timezone=agency.timezone,
         session=_tablet_session(picture, session) if session is not None else None,
         owed=owed,
     )

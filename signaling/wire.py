@@ -319,7 +319,9 @@ class TabletView(ServerMessage, frozen=True, tag="tablet"):
     provider_line: str
     tiles: list[str]
     ready_clinicians: int
-    on_call: bool
+    on_call: bool  # whether the roster has anybody now
+    comes_on: float | None  # with nobody on call: when the next clinician comes on, if planned
+    timezone: str  # the agency's, for such times
     session: TabletSession | None
     owed: str | None  # id of a finished session whose actual disposition is still missing
 

@@ -2,6 +2,7 @@
 
 OnCallError
 ├── BadDemand
+├── BadOverride
 ├── BadRosterEntry
 ├── BadRules
 ├── BadSteps
@@ -40,6 +41,20 @@ class BadRosterEntry(OnCallError):
     def __init__(self, field: str) -> None:
         self.field = field
         super().__init__(f"This shift cannot be understood: check its {field.replace('_', ' ')}.")
+
+
+class BadOverride(OnCallError):
+    """Correct the named part of the exception to the roster."""
+
+    code: ClassVar[str] = "bad-override"
+    status: ClassVar[int] = 422
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(
+            f"This exception to the roster cannot be understood: check its "
+            f"{field.replace('_', ' ')}."
+        )
 
 
 class BadRules(OnCallError):

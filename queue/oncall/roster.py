@@ -1,4 +1,6 @@
-"""Who is on call when: weekly shifts in local time, right across daylight saving. Pure.
+"""A weekly shift in local time, right across daylight saving. Pure.
+
+Who is on call in the end, with the overrides over the weekly shifts: `oncall.coverage`.
 
 Rules of this file:
 1. A shift is planned on the wall clock of its own time zone; the answer is always about a moment.
@@ -8,7 +10,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,7 +18,6 @@ from oncall.errors import BadRosterEntry
 
 DAY_MINUTES = 24 * 60
 EVERY_DAY = 0b1111111
-AHEAD_DAYS = 9  # a week, and the days whose clock changes move an edge
 
 Span = tuple[float, float]
 
@@ -37,6 +37,8 @@ class RosterEntry:
     starts_minute: int
     ends_minute: int
     timezone: str
+    valid_from: date | None = None  # the first day on which a shift may begin
+    valid_until: date | None = None  # the last one
 
     def __post_init__(self) -> None:
         if self.tier < 1:
@@ -47,64 +49,40 @@ class RosterEntry:
             raise BadRosterEntry("starts_minute")
         if not 0 <= self.ends_minute <= DAY_MINUTES:
             raise BadRosterEntry("ends_minute")
-        _zone(self.timezone)
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            raise BadRosterEntry("valid_until")
+        zone_of(self.timezone)
 
     def covers(self, now: float) -> bool:
         """Whether the shift runs at `now`."""
-        # a shift lasts at most a day, so it began today or yesterday
-        return any(start <= now < end for start, end in self.spans(now, ahead_days=0))
+        return any(start <= now < end for start, end in self.spans(now, now + 1))
 
-    def spans(self, around: float, ahead_days: int = AHEAD_DAYS) -> list[Span]:
-        """The shift's spans from the day before a moment on, as UTC seconds [start, end)."""
-        zone = _zone(self.timezone)
-        today = datetime.fromtimestamp(around, zone).date()
+    def spans(self, since: float, until: float) -> list[Span]:
+        """The shifts that touch [since, until), whole, in order; UTC seconds [start, end)."""
+        zone = zone_of(self.timezone)
+        # a shift lasts at most a day, so what still runs began the day before at the earliest;
+        # and clocks that change move an edge by less than a day
+        first = datetime.fromtimestamp(since, zone).date() - timedelta(days=1)
+        last = datetime.fromtimestamp(until, zone).date() + timedelta(days=1)
+        if self.valid_from is not None:
+            first = max(first, self.valid_from)
+        if self.valid_until is not None:
+            last = min(last, self.valid_until)
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        spans = (self._span(day, zone) for day in days if self.days & (1 << day.weekday()))
         return [
-            self._span(day, zone)
-            for offset in range(-1, ahead_days + 1)
-            if self.days & (1 << (day := today + timedelta(days=offset)).weekday())
+            (start, end) for start, end in spans if start < end and start < until and end > since
         ]
 
     def _span(self, day: date, zone: ZoneInfo) -> Span:
         ends = self.ends_minute
         if ends <= self.starts_minute:
             ends += DAY_MINUTES
-        return _moment(day, self.starts_minute, zone), _moment(day, ends, zone)
+        return moment(day, self.starts_minute, zone), moment(day, ends, zone)
 
 
-def on_call(entries: Iterable[RosterEntry], now: float) -> dict[str, int]:
-    """Who is on call at `now`: person to their lowest (first-rung) tier."""
-    tiers: dict[str, int] = {}
-    for entry in entries:
-        if entry.covers(now):
-            tiers[entry.person_id] = min(entry.tier, tiers.get(entry.person_id, entry.tier))
-    return tiers
-
-
-def next_change(entries: Iterable[RosterEntry], now: float) -> float | None:
-    """When `on_call` next gives another answer; None when it does not within a week.
-
-    One shift that follows another without a gap changes nothing and is not a change.
-    """
-    shifts: dict[str, list[tuple[Span, int]]] = {}
-    for entry in entries:
-        shifts.setdefault(entry.person_id, []).extend((s, entry.tier) for s in entry.spans(now))
-    changes = (_next_of_one(spans, now) for spans in shifts.values())
-    return min((change for change in changes if change is not None), default=None)
-
-
-def _next_of_one(spans: list[tuple[Span, int]], now: float) -> float | None:
-    tier = _tier_at(spans, now)
-    # the last spans end where we stopped looking, not where the person's duty does
-    known_until = now + (AHEAD_DAYS - 1) * 86_400
-    edges = sorted({edge for span, _ in spans for edge in span if now < edge <= known_until})
-    return next((edge for edge in edges if _tier_at(spans, edge) != tier), None)
-
-
-def _tier_at(spans: list[tuple[Span, int]], at: float) -> int | None:
-    return min((tier for (start, end), tier in spans if start <= at < end), default=None)
-
-
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of that name. Raises BadRosterEntry."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -112,7 +90,7 @@ def _zone(name: str) -> ZoneInfo:
         raise BadRosterEntry("timezone") from None
 
 
-def _moment(day: date, minute: int, zone: ZoneInfo) -> float:
+def moment(day: date, minute: int, zone: ZoneInfo) -> float:
     """A wall-clock time as UTC seconds.
 
     A time that the clocks skip in spring is the moment of the jump; one that comes twice in autumn

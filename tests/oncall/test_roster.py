@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oncall.coverage import Roster
 from oncall.errors import BadRosterEntry
-from oncall.roster import EVERY_DAY, RosterEntry, next_change, on_call
+from oncall.roster import EVERY_DAY, RosterEntry
 
 CHICAGO = ZoneInfo("America/Chicago")
 MONDAY, SATURDAY, SUNDAY = 1, 32, 64
@@ -25,6 +26,14 @@ def shift(
     timezone: str = "America/Chicago",
 ) -> RosterEntry:
     return RosterEntry(person, "prv", tier, days, minute(starts), minute(ends), timezone)
+
+
+def on_call(entries: list[RosterEntry], now: float) -> dict[str, int]:
+    return Roster(tuple(entries)).on_call(now)
+
+
+def next_change(entries: list[RosterEntry], now: float) -> float | None:
+    return Roster(tuple(entries)).next_change(now)
 
 
 def minute(clock: str) -> int:
@@ -159,6 +168,24 @@ def test_shifts_that_meet_around_the_clock_always_have_exactly_one_person_on_cal
     assert on_call(people, changes - 1) == on_call(people, moment) or changes - 1 < moment
 
 
+def test_a_shift_begins_only_on_days_from_its_first_to_its_last() -> None:
+    night = RosterEntry(
+        "dana", "prv", 1, EVERY_DAY, minute("22:00"), minute("06:00"), "America/Chicago",
+        date(2026, 6, 2), date(2026, 6, 3),
+    )  # fmt: skip
+    for wall, there in (
+        ("2026-06-01 23:00", False),
+        ("2026-06-02 05:00", False),
+        ("2026-06-02 22:00", True),
+        ("2026-06-03 22:00", True),
+        ("2026-06-04 05:59", True),  # the last one runs to its end
+        ("2026-06-04 22:00", False),
+    ):
+        assert bool(on_call([night], at(wall))) is there, wall
+    assert night.covers(at("2026-06-03 03:00"))
+    assert not night.covers(at("2026-06-03 12:00"))
+
+
 # --- the next change ------------------------------------------------------------------------------
 
 
@@ -210,3 +237,10 @@ def test_a_shift_that_cannot_be_understood_is_refused_with_its_field(
     assert refused.value.field == field
     assert (refused.value.code, refused.value.status) == ("bad-roster-entry", 422)
     assert "dana" not in str(refused.value)
+
+
+def test_a_shift_whose_last_day_is_before_its_first_is_refused() -> None:
+    days = (date(2026, 6, 2), date(2026, 6, 1))
+    with pytest.raises(BadRosterEntry) as refused:
+        RosterEntry("dana", "prv", 1, EVERY_DAY, 0, 0, "UTC", *days)
+    assert refused.value.field == "valid_until"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import people, schema, sessions
+from records import roster, schema, sessions
 from records.engine import Database
 from records.errors import BadInput, Busy, OpenSessionExists, StaleSession
 from records.sessions import Event, SessionRow
@@ -218,8 +218,8 @@ async def test_an_answered_call_owes_its_disposition_until_it_is_told(db: Databa
 
 async def test_the_roster_leaves_out_who_is_not_active_any_more(db: Database) -> None:
     async with db.read() as conn:
-        assert [r.person_id for r in await people.roster(conn, "prv_1")] == ["per_dana"]
-        assert await people.roster(conn, "prv_none") == []
+        assert [r.person_id for r in await roster.entries(conn, "prv_1")] == ["per_dana"]
+        assert await roster.entries(conn, "prv_none") == []
     await db.write(lambda conn: conn.execute(schema.person.update().values(active=False)))
     async with db.read() as conn:
-        assert await people.roster(conn) == []
+        assert await roster.entries(conn) == []

@@ -24,7 +24,7 @@ from auth.tablets import make_enrolment
 from auth.tokens import Tokens
 from media.api import BridgeTotals
 from oncall.facts import Rules
-from records import directory, offers, people, schema, sessions
+from records import directory, offers, roster, schema, sessions
 from records.crypto import Vault
 from records.engine import Database
 from records.sessions import Event, NewSession, SessionRow
@@ -76,7 +76,7 @@ class QuietDesk:
     async def picture(self) -> Any:
         async with self._db.read() as conn:
             who = await directory.read(conn)
-            await people.roster(conn)
+            await roster.entries(conn)
             await offers.open_offers(conn)
         return SimpleNamespace(
             directory=who,

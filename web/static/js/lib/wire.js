@@ -22,7 +22,7 @@
  * }} TabletSession
  * @typedef {{
  *   type: "tablet", n?: number, agency: string, unit: string, officer: string | null, regional_line: string,
- *   provider_line: string, tiles: string[], ready_clinicians: number, on_call: boolean,
+ *   provider_line: string, tiles: string[], ready_clinicians: number, on_call: boolean, comes_on: number | null, timezone: string,
  *   session: TabletSession | null, owed: string | null,
  * }} TabletView
  *

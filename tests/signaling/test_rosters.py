@@ -1,0 +1,100 @@
+"""The plan as the queue reads it: kept while it holds, and never a moment longer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from records import roster, schema
+from records.engine import Database, upgrade
+from records.roster import OverrideRow, RosterRow
+from signaling.rosters import REREAD_SECONDS, RosterReader, plan_of
+from tests.records import cast
+from tests.records.cast import NOW
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite:///{tmp_path / 'roster.db'}"
+    upgrade(url)
+    database = Database(url)
+    await database.start()
+    await database.write(cast.fill)
+    yield database
+    await database.close()
+
+
+async def now_on_call(db: Database, reader: RosterReader, now: float) -> dict[str, int]:
+    async with db.read() as conn:
+        return await reader.on_call(conn, now)
+
+
+async def opens(db: Database, reader: RosterReader, now: float) -> dict[str, float]:
+    async with db.read() as conn:
+        return await reader.openings(conn, now)
+
+
+def without_dana(starts: float, ends: float) -> dict[str, Any]:
+    return {
+        "provider_id": "prv_1", "person_id": None, "instead_of_id": "per_dana", "tier": None,
+        "starts_at": starts, "ends_at": ends, "made_at": NOW, "made_by": "per_dana",
+    }  # fmt: skip
+
+
+async def test_an_exception_takes_effect_at_once_and_ends_to_the_second(db: Database) -> None:
+    reader = RosterReader()
+    assert await now_on_call(db, reader, NOW) == {"per_dana": 1}
+    values = without_dana(NOW + 10, NOW + 20)
+    await db.write(lambda conn: roster.add_override(conn, **values))
+    seen = {
+        second: bool(await now_on_call(db, reader, NOW + second)) for second in (1, 9, 10, 19, 20)
+    }
+    assert seen == {1: True, 9: True, 10: False, 19: False, 20: True}
+
+
+async def test_rows_put_in_by_hand_are_seen_within_seconds(db: Database) -> None:
+    reader = RosterReader()
+    await now_on_call(db, reader, NOW)
+    values = without_dana(NOW - 1, NOW + HOUR)
+    await db.write(
+        lambda conn: conn.execute(insert(schema.roster_override).values(id="ovr_hand", **values))
+    )
+    assert await now_on_call(db, reader, NOW + REREAD_SECONDS) == {}
+
+
+async def test_with_nobody_on_call_it_says_when_somebody_comes_on(db: Database) -> None:
+    reader = RosterReader()
+    assert await opens(db, reader, NOW) == {}
+    values = without_dana(NOW, NOW + 5 * HOUR)
+    await db.write(lambda conn: roster.add_override(conn, **values))
+    for later in (0.0, 60.0, 4 * HOUR):
+        assert await opens(db, reader, NOW + later) == {"prv_1": NOW + 5 * HOUR}
+    assert await opens(db, reader, NOW + 5 * HOUR) == {}
+    values = without_dana(NOW, NOW + 30 * 86_400)
+    await db.write(lambda conn: roster.add_override(conn, **values))
+    assert await opens(db, reader, NOW) == {}  # not within two weeks: nothing is promised
+
+
+async def test_a_clock_that_goes_back_is_answered_for_its_own_time(db: Database) -> None:
+    reader = RosterReader()
+    values = without_dana(NOW + HOUR, NOW + 2 * HOUR)
+    await db.write(lambda conn: roster.add_override(conn, **values))
+    assert await now_on_call(db, reader, NOW + HOUR) == {}
+    assert await now_on_call(db, reader, NOW) == {"per_dana": 1}
+
+
+def test_one_bad_row_is_left_out_and_said_and_the_others_stand(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    good = RosterRow("ros_1", "prv_1", "per_dana", 1, 127, 0, 0, "America/Chicago")
+    bad = RosterRow("ros_2", "prv_1", "per_miguel", 1, 127, 0, 0, "Mars/Olympus")
+    worse = OverrideRow("ovr_1", "prv_1", None, "per_dana", NOW, NOW + 400 * 86_400, None, NOW, "x")
+    assert plan_of([bad, good], [worse]).on_call(NOW) == {"per_dana": 1}
+    assert "roster.bad_entry entry=ros_2 field=timezone" in caplog.text
+    assert "roster.bad_override override=ovr_1 field=ends_at" in caplog.text
