@@ -114,7 +114,7 @@ async def reach(
             ways.setdefault(way.person_id, []).append(way)
         found = [_reachable(one, ways.get(one.id, [])) for one in people]
         await audit.record(conn, actor, Action.REACH_READ, "alert", None, "allowed", now)
-        return sorted(found, key=lambda one: (one.name, one.id)), _providers(actor, who)
+        return sorted(found, key=lambda one: (one.name, one.id)), providers_of(actor, who)
 
     _could(actor, Action.REACH_READ)
     return await db.write(read)
@@ -130,7 +130,7 @@ async def set_steps(
 
     async def work(conn: AsyncConnection) -> AuthError | None:
         who = await directory.read(conn)
-        allowed = provider_id in _providers(actor, who, Action.ESCALATION_SET)
+        allowed = provider_id in providers_of(actor, who, Action.ESCALATION_SET)
         known = provider_id if provider_id in who.providers else None
         outcome: audit.Outcome = "allowed" if allowed else "refused"
         if allowed:
@@ -175,7 +175,10 @@ def _could(actor: Actor, action: Action) -> None:
         raise Forbidden
 
 
-def _providers(actor: Actor, who: Directory, action: Action = Action.REACH_READ) -> dict[str, str]:
+def providers_of(
+    actor: Actor, who: Directory, action: Action = Action.REACH_READ
+) -> dict[str, str]:
+    """The providers for which somebody may do something: id to name."""
     found = {}
     for one in who.providers.values():
         programs = {a.program_id for a in who.agencies.values() if a.provider_id == one.id}
@@ -189,7 +192,7 @@ def _reads(actor: Actor, person: Person, who: Directory) -> bool:
     if not person.active or not person.roles & ALERTED:
         return False
     if person.provider_id is not None:
-        return person.provider_id in _providers(actor, who)
+        return person.provider_id in providers_of(actor, who)
     return allows(actor, Action.REACH_READ, Target(program_id=person.program_id))
 
 

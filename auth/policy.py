@@ -48,6 +48,7 @@ class Action(StrEnum):
     # alerts
     ALERT_OWN = "alert.own"
     REACH_READ = "reach.read"
+    PLAN_READ = "plan.read"
     ESCALATION_SET = "escalation.set"
     # people and devices
     TABLET_READ = "tablet.read"
@@ -77,6 +78,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.LOG_EXPORT_NAMES: "export the list with the names of officers and clinicians",
         Action.ALERT_OWN: "keep and test the ways in which they themselves are alerted",
         Action.REACH_READ: "see who can be reached, and by how many ways",
+        Action.PLAN_READ: "see how many clinicians each hour needs",
         Action.ESCALATION_SET: "change the escalation steps",
         Action.TABLET_READ: "list tablets",
         Action.TABLET_MANAGE: "make set-up codes and revoke tablets",
@@ -158,6 +160,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "manager": Scope.OWN_PROGRAM,
         },
         Action.REACH_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.PLAN_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.ESCALATION_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.TABLET_READ: {
             "supervisor": Scope.OWN_PROVIDER,

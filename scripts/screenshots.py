@@ -54,6 +54,7 @@ SCREENS = {
     "manager-session": "Manager: one session",
     "manager-tablets": "Manager: tablets",
     "manager-code": "Manager: a tablet's set-up code",
+    "manager-planner": "Manager: how many clinicians each hour needs",
     "manager-reach": "Manager: who can be reached",
     "landing": "The first page",
     "sign-in": "Sign-in",
@@ -246,6 +247,8 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await themed(camera, office, "dark", "manager-log-dark")
     await office.click("#log [data-session] a")
     await camera.take(office, "manager-session")
+    await office.goto(f"{demo.base_url}/manager/planner")
+    await camera.take(office, "manager-planner")
     await office.goto(f"{demo.base_url}/manager/reach")
     await camera.take(office, "manager-reach")
     await office.goto(f"{demo.base_url}/manager/tablets")

@@ -6,7 +6,19 @@ from aiohttp import web
 
 from auth.policy import Action
 from signaling.socket import socket_handler
-from web import alerts, api, headers, health, i18n, live, manager, patterns, sign_in, tablets
+from web import (
+    alerts,
+    api,
+    headers,
+    health,
+    i18n,
+    live,
+    manager,
+    patterns,
+    planner,
+    sign_in,
+    tablets,
+)
 from web.assets import Assets
 from web.identity import for_socket
 from web.keys import ASKED, ASSETS, LIMITS, RENDERER, SERVICES, TEXTS
@@ -49,6 +61,7 @@ def routes(services: Services, assets: Assets) -> list[Route]:
         Route("POST", "/api/v1/alert", alerts.answer, Who.ANYBODY, machine=True),
         Route("GET", "/service-worker.js", alerts.service_worker, Who.ANYBODY, machine=True),
         Route("GET", "/manifest.webmanifest", alerts.manifest, Who.ANYBODY, machine=True),
+        Route("GET", "/manager/planner", planner.show, Who.PERSON, (Action.PLAN_READ,)),
         Route("GET", "/manager/reach", alerts.reach, Who.PERSON, (Action.REACH_READ,)),
         Route(
             "POST",

@@ -129,6 +129,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
     pages = (
         ("log", "/manager", Action.LOG_READ),
         ("tablets", "/manager/tablets", Action.TABLET_READ),
+        ("planner", "/manager/planner", Action.PLAN_READ),
         ("reach", "/manager/reach", Action.REACH_READ),
         ("alerts", "/alerts", Action.ALERT_OWN),
         ("console", "/console", Action.SESSION_ANSWER),

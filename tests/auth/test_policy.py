@@ -35,6 +35,7 @@ EXPECTED = {
     "log.export": "---vg-",
     "log.export_names": "----g-",
     "alert.own": "--vvg-",
+    "plan.read": "---vg-",
     "reach.read": "---vg-",
     "escalation.set": "---vg-",
     "tablet.read": "---vgo",

@@ -18,6 +18,7 @@ PICTURES = {
     "landing": "landing",
     "manager_code": "manager-code",
     "manager_log": "manager-log",
+    "manager_planner": "manager-planner",
     "manager_reach": "manager-reach",
     "manager_session": "manager-session",
     "manager_tablets": "manager-tablets",
