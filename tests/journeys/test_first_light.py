@@ -147,7 +147,12 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     await record.locator("[data-followup]").wait_for()
     await dana.wrap_up("remain_in_place")
     await reload(tablet, "outcome")
-    await officer.record("voluntary_transport", "scene_changed")
+    await tablet.click('#dispositions [data-disposition="voluntary_transport"]')
+    await officer.screen("reason")
+    await reload(tablet, "reason")
+    await tablet.click('#reasons [data-reason="scene_changed"]')
+    await officer.screen("ready")
+    await reload(tablet, "ready")
 
     await read_the_log(fresh_demo, people)
     for name, errors in people.errors.items():

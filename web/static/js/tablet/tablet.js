@@ -23,8 +23,15 @@ import { MAX_TILES } from "./vocabulary.js";
  */
 
 const LATER = "tablet.later"; // survives a reload of this page, not more
+const CHOSEN = "tablet.chosen"; // "session disposition", while its reason is asked: a reload asks it again
 const NOT_OURS = new Set(["not-enrolled", "not-signed-in", "tablet-revoked", "revoked", "login-expired", "wrong-role"]);
 const SAID_BY_SNAPSHOT = new Set(["closed", "illegal-transition", "stale-epoch"]);
+
+/** What was tapped as the outcome of which session before this page was loaded. */
+function kept() {
+  const [session, chosen] = sessionStorage.getItem(CHOSEN)?.split(" ") ?? [];
+  return session && chosen ? { session, chosen } : null;
+}
 
 export class Tablet {
   /** @param {import("../lib/dom.js").Boot & TabletBoot} given */
@@ -43,7 +50,7 @@ export class Tablet {
     });
     /** @type {import("./render.js").Model} */
     this.model = {
-      view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER) }, line: "connecting", dismissed: null, given, media: this.media,
+      view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER), chosen: kept()?.chosen ?? null }, line: "connecting", dismissed: null, given, media: this.media,
       now: this.line.serverNow(), tiles: [], asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0,
       devices: { camera: true, microphone: true }, problem: null,
     };
@@ -72,7 +79,16 @@ export class Tablet {
 
   /** @param {Partial<import("./state.js").Local>} changes */
   know(changes) {
+    if (changes.chosen !== undefined) this.#keep(changes.chosen);
     this.set({ local: { ...this.model.local, ...changes } });
+  }
+
+  /** A reload asks for the reason again, not for what happened. @param {string | null} chosen */
+  #keep(chosen) {
+    const { view, local } = this.model;
+    const session = view ? outcomeFor(view, local) : null;
+    if (chosen !== null && session !== null) sessionStorage.setItem(CHOSEN, `${session} ${chosen}`);
+    else sessionStorage.removeItem(CHOSEN);
   }
 
   // --- what comes in --------------------------------------------------------------------------------
@@ -100,6 +116,7 @@ export class Tablet {
     model.view = view;
     const after = this.session;
     if (after?.id !== before?.id) this.#another(after);
+    if (model.local.chosen !== null && kept()?.session !== outcomeFor(view, model.local)) model.local = { ...model.local, chosen: null };
     if (after) {
       model.local = { ...model.local, press: null, clinician: after.clinician ?? model.local.clinician };
       this.wakeLock.hold();
