@@ -50,6 +50,10 @@ class Action(StrEnum):
     REACH_READ = "reach.read"
     PLAN_READ = "plan.read"
     ESCALATION_SET = "escalation.set"
+    # who is on call
+    ROSTER_READ = "roster.read"
+    ROSTER_MANAGE = "roster.manage"
+    ROSTER_SWAP = "roster.swap"
     # people and devices
     TABLET_READ = "tablet.read"
     TABLET_MANAGE = "tablet.manage"
@@ -80,6 +84,9 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.REACH_READ: "see who can be reached, and by how many ways",
         Action.PLAN_READ: "see how many clinicians each hour needs",
         Action.ESCALATION_SET: "change the escalation steps",
+        Action.ROSTER_READ: "see who is on call when",
+        Action.ROSTER_MANAGE: "change the roster, and give an offered shift to somebody",
+        Action.ROSTER_SWAP: "offer an own shift, and take over an offered one",
         Action.TABLET_READ: "list tablets",
         Action.TABLET_MANAGE: "make set-up codes and revoke tablets",
         Action.PERSON_MANAGE: "manage people and release locks",
@@ -162,6 +169,18 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.REACH_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.PLAN_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.ESCALATION_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.ROSTER_READ: {
+            "clinician": Scope.OWN_PROVIDER,
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+            "admin": Scope.OWN_ORGANISATION,
+        },
+        Action.ROSTER_MANAGE: {
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+            "admin": Scope.OWN_ORGANISATION,
+        },
+        Action.ROSTER_SWAP: {"clinician": Scope.OWN_PROVIDER},
         Action.TABLET_READ: {
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,

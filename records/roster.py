@@ -122,6 +122,11 @@ async def changed(conn: AsyncConnection) -> None:
     await conn.execute(update(roster_version).values(version=roster_version.c.version + 1))
 
 
+async def hold(conn: AsyncConnection) -> None:
+    """Let nobody else change the plan until this transaction ends: what was checked stays true."""
+    await conn.execute(select(roster_version.c.version).with_for_update())
+
+
 # --- weekly shifts --------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from records.sessions import Event, SessionRow
 from signaling import metrics, wire
 from signaling.commands import dispatch
 from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
+from signaling.gapwatch import GapWatch
 from signaling.hub import Hub, Stream
 from signaling.legs import Legs
 from signaling.linekeeper import Linekeeper
@@ -94,6 +95,7 @@ class Desk:
         self.screens = Screens(self)
         self.line = Linekeeper(self)
         self.pager = Pager(self)
+        self.gaps = GapWatch(self)
         self._clock = clock
         self._still_welcome = still_welcome
         self._draining = False
@@ -147,6 +149,7 @@ class Desk:
             tasks.create_task(self._supervise("line", self.line.run), name="line")
             tasks.create_task(self._supervise("screens", self.screens.run), name="screens")
             tasks.create_task(self._supervise("pager", self.pager.run), name="pager")
+            tasks.create_task(self._supervise("gaps", self.gaps.run), name="gaps")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
 
@@ -159,6 +162,12 @@ class Desk:
                 log.exception("desk.loop_failed loop=%s", name)
                 metrics.LOOP_FAILURES.labels(loop=name).inc()
                 await asyncio.sleep(0.2)
+
+    def roster_changed(self) -> None:
+        """Somebody changed the roster: the queue, the pages and the look-out follow at once."""
+        self.line.wake()
+        self.screens.touch_all()
+        self.gaps.wake()
 
     # --- sockets ---------------------------------------------------------------------------------
 

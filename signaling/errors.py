@@ -146,3 +146,41 @@ class UnknownCode(SessionError):
     code = "unknown-code"
     status = 422
     sentence = "One of the choices is not on the list. Nothing was changed."
+
+
+class NotAClinician(SessionError):
+    """Only active clinicians of this provider can be on call; choose one of them."""
+
+    code = "not-a-clinician"
+    status = 422
+    sentence = "Only an active clinician of this provider can be on call. Nothing was changed."
+
+
+class NotLicensed(SessionError):
+    """The licence is missing, runs out before the end, or is for another state."""
+
+    code = "not-licensed"
+    status = 409
+    sentence = (
+        "This person has no licence that is valid there until the end of the shift. "
+        "Choose somebody else; nothing was changed."
+    )
+
+
+class DoubleBooked(SessionError):
+    """They are on call at that time already; say that it is meant, or choose somebody else."""
+
+    code = "double-booked"
+    status = 409
+    sentence = (
+        "This person is on call at that time already. Choose somebody else, or tick that "
+        "they do both; nothing was changed."
+    )
+
+
+class TurnGone(SessionError):
+    """The shift is not that person's (any more); look at the roster again."""
+
+    code = "turn-gone"
+    status = 409
+    sentence = "This shift is not theirs any more: the roster has changed. Nothing was changed."

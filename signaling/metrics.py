@@ -78,6 +78,11 @@ PAGE_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0),
     registry=REGISTRY,
 )
+UNCOVERED = Gauge(
+    "crisisbridge_roster_uncovered_seconds",
+    "Time of the next 14 days in which nobody is on call, over all providers.",
+    registry=REGISTRY,
+)
 SOCKETS = Gauge("crisisbridge_websockets", "Open WebSockets.", ("page",), registry=REGISTRY)
 AUDIT_FAILURES = Counter(
     "crisisbridge_audit_failures", "Audit entries that could not be written.", registry=REGISTRY

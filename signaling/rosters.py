@@ -7,15 +7,17 @@ counts the plan's version up. Rows put in by hand are seen within REREAD_SECONDS
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from oncall.coverage import Covered, Override, Roster
+from oncall.coverage import LONGEST_OVERRIDE, Covered, Override, Roster
 from oncall.errors import BadOverride, BadRosterEntry
 from oncall.gaps import AHEAD_SECONDS
 from oncall.roster import RosterEntry
 from records import roster
+from records.directory import Person
 from records.roster import OverrideRow, RosterRow
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,25 @@ async def read_plan(conn: AsyncConnection, provider_id: str, since: float) -> Ro
     return plan_of(
         await roster.entries(conn, provider_id), await roster.overrides(conn, since, provider_id)
     )
+
+
+def licensed_only(plan: Roster, people: Mapping[str, Person], until: float) -> Roster:
+    """The plan without those who have no licence, each from the moment on when it has run out.
+
+    For finding gaps: an hour that only somebody unlicensed would cover is not covered.
+    """
+    named = {one.person_id for one in plan.entries} | {o.person_id for o in plan.overrides}
+    gone = []
+    for person_id in sorted(one for one in named if one is not None):
+        person = people.get(person_id)
+        since = until - LONGEST_OVERRIDE
+        if person is not None and person.licence_state is not None:
+            ends = person.licence_expires_at
+            since = math.inf if ends is None else max(ends, since)
+        if since < until:
+            key = f"licence:{person_id}"
+            gone.append(Override(key, "", None, person_id, since, until, None, math.inf))
+    return Roster(plan.entries, (*plan.overrides, *gone))
 
 
 def plans(entries: Iterable[RosterRow], overrides: Iterable[OverrideRow]) -> dict[str, Roster]:
