@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import sessions
 from records.errors import BadInput, Busy, StaleSession
 from records.refusals import already_there, by_index
-from records.schema import offer
+from records.schema import LED_STATES, offer, session
 
 RINGING = ("pending", "delivered")
 OVER = ("accepted", "declined", "expired", "undelivered", "withdrawn")
@@ -59,8 +59,8 @@ async def add(
 ) -> None:
     """Hold a session out to a clinician.
 
-    Raises Busy when they are being rung already, StaleSession when this very offer was made
-    already, BadInput for a session or clinician that does not exist.
+    Raises Busy when they are being rung already or lead a session, StaleSession when this very
+    offer was made already, BadInput for a session or clinician that does not exist.
     """
     await sessions.lock(conn, session_id)
     try:
@@ -81,6 +81,12 @@ async def add(
         if by_index(error, "one_ring_per_clinician", "offer.clinician_id"):
             raise Busy from error
         raise (StaleSession if already_there(error) else BadInput) from error
+    # After the insert: it has waited for an accept of theirs that was under way.
+    leads = select(session.c.id).where(
+        session.c.lead_id == clinician_id, session.c.state.in_(LED_STATES)
+    )
+    if (await conn.execute(leads)).first() is not None:
+        raise Busy
 
 
 async def get(conn: AsyncConnection, offer_id: str) -> OfferRow | None:

@@ -296,21 +296,34 @@ class Desk:
         if row is None:
             return
         if row.state in {"answering", "recovering"} and self.legs.both_up(session_id):
-            await self._try(session_id, MediaFlowing())
+            await self._try(row, MediaFlowing())
             self._lead_missing.pop(session_id, None)
         self.screens.touch(row)
 
-    async def _try(self, session_id: str, item: Input) -> None:
-        """Feed an input that may have been overtaken by another one."""
+    async def _try(self, seen: SessionRow, item: Input) -> bool:
+        """Feed an input that may have been overtaken since its session was `seen`.
+
+        It speaks of that assignment and that deadline only: another node may have put the session
+        back already, and the next clinician may have answered.
+        """
+
+        async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+            if (row.epoch, row.deadline_at) != (seen.epoch, seen.deadline_at):
+                raise StaleEpoch
+            return handle(machine(row), item, now)
+
         try:
-            await self.advance(session_id, item)
+            row = await self.change(seen.id, decide)
         except SessionError as error:
             log.info(
                 "session.overtaken session=%s input=%s code=%s",
-                session_id,
+                seen.id,
                 type(item).__name__,
                 error.code,
             )
+            return False
+        metrics.observe(row, item)
+        return True
 
     # --- time ------------------------------------------------------------------------------------
 
@@ -334,7 +347,7 @@ class Desk:
         if row.test and row.state == State.WAITING:
             away = self._tablet_missing.get(row.tablet_id, now)
             if now - row.pressed_at > TEST_SECONDS or now - away > TABLET_MISSING_SECONDS:
-                await self._try(row.id, Cancelled("duplicate"))
+                await self._try(row, Cancelled("duplicate"))
                 self.end_media(row.id)
             return
         if row.state not in LIVE or row.lead_id is None:
@@ -351,7 +364,7 @@ class Desk:
         if row.state == State.ANSWERING and overdue:
             await self._setup_overdue(row, leg_up=leg.up, here=here)
         elif row.state == State.CONNECTED and since is not None and now - since > MISSING_SECONDS:
-            await self._try(row.id, ClinicianLost(since))
+            await self._try(row, ClinicianLost(since))
         elif row.state == State.RECOVERING:
             await self._recovering(row, missing=since is not None, overdue=overdue)
 
@@ -369,14 +382,15 @@ class Desk:
 
     async def _recovering(self, row: SessionRow, *, missing: bool, overdue: bool) -> None:
         if self.legs.both_up(row.id):
-            await self._try(row.id, MediaFlowing())
+            await self._try(row, MediaFlowing())
         elif overdue and missing:
             await self._put_back(row, ClinicianGone())
 
     async def _put_back(self, row: SessionRow, item: Input) -> None:
         """Back to the head of the line; the tablet's leg stays."""
         self._lead_missing.pop(row.id, None)
-        await self._try(row.id, item)
+        if not await self._try(row, item):
+            return
         self.empty_seat(row.id, "clinician")
         self.line.exclude(row.id, row.lead_id or "", self.now())
         self.line.wake()

@@ -23,7 +23,7 @@ from records.sessions import Event, SessionRow
 from signaling import ladders, metrics, wire
 from signaling.errors import SessionError
 from signaling.screens import clinician_states
-from signaling.session import Escalated
+from signaling.session import Escalated, Step, TimelineEvent, handle
 from signaling.views import ClinicianState
 
 if TYPE_CHECKING:
@@ -57,17 +57,10 @@ class Linekeeper:
     async def resume(self) -> None:
         """After a start: rings of an earlier process are not ringing any more."""
 
-        async def write(conn: AsyncConnection) -> list[OfferRow]:
+        async with self._desk.db.read() as conn:
             rung = await offers.open_offers(conn)
-            now = self._desk.now()
-            for offer in rung:
-                await offers.end(
-                    conn, offer.id, to_state="withdrawn", reason="server_restarted", now=now
-                )
-            return rung
-
-        for offer in await self._desk.db.write(write):
-            await self._note(offer, "offer.withdrawn", {"reason": "server_restarted"})
+        for offer in rung:
+            await self._end(offer.id, "withdrawn", "server_restarted")
         self.wake()
 
     async def run(self) -> None:
@@ -108,9 +101,7 @@ class Linekeeper:
                 case policy.WithdrawOffer():
                     return await self._end(action.offer_id, "withdrawn", action.reason)
                 case policy.Escalate():
-                    await self._desk.advance(action.session_id, Escalated(action.step))
-                    metrics.ESCALATIONS.labels(step=action.step).inc()
-                    return True
+                    return await self._escalate(action)
                 case policy.Explain():
                     return await self._explain(action)
         except (RecordError, SessionError) as error:
@@ -146,32 +137,65 @@ class Linekeeper:
         metrics.OFFERS.labels(outcome="sent").inc()
         return True
 
-    async def _end(self, offer_id: str, state: str, reason: str) -> bool:
-        async def write(conn: AsyncConnection) -> OfferRow | None:
-            now = self._desk.now()
-            if not await offers.end(conn, offer_id, to_state=state, reason=reason, now=now):
-                return None
-            return await offers.get(conn, offer_id)
+    async def _escalate(self, action: policy.Escalate) -> bool:
+        """One step up, by one node only: another one may have planned the same at the same time."""
 
-        offer = await self._desk.db.write(write)
+        async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+            if row.level != action.level:
+                raise StaleSession
+            return handle(self._desk.machine(row), Escalated(action.step), now)
+
+        await self._desk.change(action.session_id, decide)
+        metrics.ESCALATIONS.labels(step=action.step).inc()
+        return True
+
+    async def _end(self, offer_id: str, state: str, reason: str) -> bool:
+        """End an offer that still rings, and write it on the timeline in the same transaction."""
+        # a page that says at the last moment that it rings is not a page that did not answer
+        states = ("pending",) if state == "undelivered" else offers.RINGING
+        async with self._desk.db.read() as conn:
+            offer = await offers.get(conn, offer_id)
         if offer is None:
             return False
-        await self._note(offer, f"offer.{state}", {"reason": reason})
+        clinician = offer.clinician_id
+        done: list[bool] = []
+
+        async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+            done[:] = [
+                await offers.end(
+                    conn, offer_id, to_state=state, reason=reason, now=now, from_states=states
+                )
+            ]
+            return self._told(row, state, reason, clinician) if done[0] else None
+
+        await self._desk.change(offer.session_id, decide)
+        if not done[0]:
+            return False
+        metrics.OFFERS.labels(outcome=state).inc()
         self.tell_gone(offer, reason, None)
         return True
 
-    async def _note(self, offer: OfferRow, kind: str, data: dict[str, object]) -> None:
-        await self._desk.note(offer.session_id, kind, {"clinician": offer.clinician_id, **data})
-        metrics.OFFERS.labels(outcome=offer.state).inc()
+    def _told(self, row: SessionRow, state: str, reason: str, *clinicians: str) -> Step:
+        """The timeline's entries for offers that ended; the session itself stays as it is."""
+        before = self._desk.machine(row)
+        events = [
+            TimelineEvent(f"offer.{state}", {"clinician": who, "reason": reason})
+            for who in clinicians
+        ]
+        return Step(before, before, tuple(events))
 
     async def withdraw(self, session_id: str, reason: str) -> None:
         """Stop everything that rings for a session, and say why."""
+        gone: list[OfferRow] = []
 
-        async def write(conn: AsyncConnection) -> list[OfferRow]:
-            return await offers.withdraw_all(conn, session_id, reason, self._desk.now())
+        async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+            gone[:] = await offers.withdraw_all(conn, session_id, reason, now)
+            who = [offer.clinician_id for offer in gone]
+            return self._told(row, "withdrawn", reason, *who) if who else None
 
-        for offer in await self._desk.db.write(write):
-            await self._note(offer, "offer.withdrawn", {"reason": reason})
+        await self._desk.change(session_id, decide)
+        for offer in gone:
+            metrics.OFFERS.labels(outcome="withdrawn").inc()
             self.tell_gone(offer, reason, None)
         self.wake()
 
@@ -208,10 +232,10 @@ class Linekeeper:
         waiting = [r for r in rows if r.state == "waiting" and not r.test]
         self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}
         return policy.Snapshot(
-            waiting=tuple(self._waiting(r, ended, who) for r in waiting),
+            waiting=tuple(self._waiting(r, ended, who, now) for r in waiting),
             offers=tuple(_open_offer(o) for o in rung),
             clinicians=tuple(
-                self._clinician(person, states, rows, ended)
+                self._clinician(person, states, rows, ended, now)
                 for provider_id in who.providers
                 for person in who.clinicians(provider_id)
                 if "clinician" in person.roles
@@ -221,13 +245,13 @@ class Linekeeper:
         )
 
     def _waiting(
-        self, row: SessionRow, ended: list[OfferRow], who: directory.Directory
+        self, row: SessionRow, ended: list[OfferRow], who: directory.Directory, now: float
     ) -> policy.WaitingSession:
         excluded = {c: until for (s, c), until in self._excluded.items() if s == row.id}
         rounds = [o.sent_at for o in ended if o.session_id == row.id]
         for offer in ended:
             if offer.session_id == row.id and offer.state == "declined":
-                until = (offer.ended_at or offer.sent_at) + self._desk.rules.excluded_after_decline
+                until = _ended(offer, now) + self._desk.rules.excluded_after_decline
                 excluded[offer.clinician_id] = max(until, excluded.get(offer.clinician_id, 0.0))
         return policy.WaitingSession(
             id=row.id,
@@ -249,6 +273,7 @@ class Linekeeper:
         states: dict[str, ClinicianState],
         rows: list[SessionRow],
         ended: list[OfferRow],
+        now: float,
     ) -> policy.ClinicianNow:
         state = states.get(person.id)
         led = {row.state for row in rows if row.lead_id == person.id}
@@ -260,14 +285,14 @@ class Linekeeper:
             presence=state.presence if state else PresenceState.LOST,
             busy=bool(led),
             wrapping_up=led == {"wrap_up"},
-            cooldown_until=self._after_offers(person.id, ended, ("expired",)),
-            resting_until=self._after_offers(person.id, ended, ("declined", "undelivered")),
+            cooldown_until=self._after_offers(person.id, ended, ("expired",), now),
+            resting_until=self._after_offers(person.id, ended, ("declined", "undelivered"), now),
             licence_states=frozenset({person.licence_state} if person.licence_state else ()),
             licence_expires=person.licence_expires_at,
         )
 
     def _after_offers(
-        self, person_id: str, ended: list[OfferRow], states: tuple[str, ...]
+        self, person_id: str, ended: list[OfferRow], states: tuple[str, ...], now: float
     ) -> float:
         """Until when a clinician's ended offers speak against ringing them again."""
         rules = self._desk.rules
@@ -278,12 +303,17 @@ class Linekeeper:
         }
         return max(
             (
-                (offer.ended_at or offer.sent_at) + seconds[offer.state]
+                _ended(offer, now) + seconds[offer.state]
                 for offer in ended
                 if offer.clinician_id == person_id and offer.state in states
             ),
             default=0.0,
         )
+
+
+def _ended(offer: OfferRow, now: float) -> float:
+    """When it ended; by a clock that was set back since, now: nobody rests for that long."""
+    return min(now, offer.ended_at or offer.sent_at)
 
 
 def _open_offer(offer: OfferRow) -> policy.OpenOffer:

@@ -58,7 +58,7 @@ def due_steps(session: WaitingSession, now: float, ladder: Ladder) -> tuple[list
         at = session.pressed_at + age
         if at > now:
             return due, at
-        due.append(Escalate(session.id, step.act, at))
+        due.append(Escalate(session.id, step.act, at, level))
         level += 1
 
 

@@ -145,11 +145,15 @@ class WithdrawOffer:
 
 @dataclass(frozen=True, slots=True)
 class Escalate:
-    """A timed step that is due; `at` is when it became due, and the session's level grows by 1."""
+    """A timed step that is due; `at` is when it became due, and the session's level grows by 1.
+
+    `level` is the session's before it: whoever finds another one has been overtaken.
+    """
 
     session_id: str
     step: str
     at: float
+    level: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,10 +95,17 @@ def _ended_offers(snapshot: Snapshot) -> Iterator[ExpireOffer | WithdrawOffer]:
         if why is not None:
             yield WithdrawOffer(offer.id, why)
         elif offer.state is OfferState.PENDING:
-            if snapshot.now >= min(offer.deliver_by, offer.expires_at):
+            if snapshot.now >= min(offer.deliver_by, offer.expires_at) or _from_ahead(
+                offer, snapshot
+            ):
                 yield ExpireOffer(offer.id, undelivered=True)
-        elif snapshot.now >= offer.expires_at:
+        elif snapshot.now >= offer.expires_at or _from_ahead(offer, snapshot):
             yield ExpireOffer(offer.id, undelivered=False)
+
+
+def _from_ahead(offer: OpenOffer, snapshot: Snapshot) -> bool:
+    """The clock was set back by more than a round: by this offer's times it would ring for long."""
+    return offer.sent_at - snapshot.now > offer.expires_at - offer.sent_at
 
 
 def _may_not_answer(
