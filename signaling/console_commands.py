@@ -67,9 +67,7 @@ async def offer_delivered(
         offer = await _own_offer(conn, actor, m.offer)
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
-        if not await offers.deliver(conn, m.offer, now):
-            return None
-        if row.state != State.WAITING:
+        if row.state != State.WAITING or not await offers.deliver(conn, m.offer, now):
             return None
         return handle(desk.machine(row), Alerted(actor.id), now)
 
