@@ -7,7 +7,7 @@ first", so that no session is silent while somebody could be rung for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from oncall.escalation import ladder_for
@@ -30,11 +30,14 @@ FRESH, COOLING, BEYOND, BEYOND_COOLING, WRAPPING_UP, EXCLUDED = LAYERS = range(6
 CROWD = BEYOND_COOLING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Who may be rung for a session by layer, or the reason why nobody may."""
+    """Who may be rung for a session by layer, or the reason why nobody may.
 
-    layers: dict[str, int]  # clinician -> layer, best first
+    Sessions alike share one of these, so that a thousand of them cost little more than one.
+    """
+
+    layers: Mapping[str, int]  # clinician -> layer, best first
     reason: str
 
     def crowd(self) -> list[str]:
@@ -81,11 +84,21 @@ class Eligibility:
         self._ladders = snapshot.ladders
         self._clinicians = tuple(clinicians)
         self._able: dict[tuple[str, str | None], tuple[list[ClinicianNow], str]] = {}
+        self._alike: dict[tuple[object, ...], Candidates] = {}
 
     def of(self, session: WaitingSession) -> Candidates:
-        """Who may be rung for this session now."""
+        """Who may be rung for this session now; the same object for sessions that are alike."""
         able, reason = self._able_for(session.provider_id, session.licence_state)
         reach = self._reach(session, able)
+        excluded = frozenset(session.excluded.items())
+        alike = (session.provider_id, session.licence_state, reach, excluded)
+        if alike not in self._alike:
+            self._alike[alike] = self._candidates(session, able, reach, reason)
+        return self._alike[alike]
+
+    def _candidates(
+        self, session: WaitingSession, able: list[ClinicianNow], reach: int, reason: str
+    ) -> Candidates:
         layers = {c.id: self._layer(c, session, reach) for c in able}
         by_preference = sorted(able, key=lambda c: (layers[c.id], *_preference(c, session)))
         return Candidates({c.id: layers[c.id] for c in by_preference}, reason)

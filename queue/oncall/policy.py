@@ -13,6 +13,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -174,7 +175,7 @@ def _rings(
     taken = {o.clinician_id: o.session_id for o in ringing if o.id not in away}
     pairs = [(s, c) for s, c in first.items() if taken.get(c) != s]
     taken.update({c: s for s, c in pairs})
-    counts = {session: list(taken.values()).count(session) for session in line}
+    counts = dict.fromkeys(line, 0) | Counter(taken.values())
     pairs += sharing.joining(taken, counts)
 
     reasons = {

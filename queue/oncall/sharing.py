@@ -11,7 +11,7 @@ fewest. Every choice is by a fixed order, so equal input gives equal output.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from oncall.eligible import LAYERS, Candidates
 
@@ -33,14 +33,26 @@ class Sharing:
         self._holder: dict[str, str] = {}  # clinician -> session
         self._choice: dict[str, str] = {}  # session -> clinician
         self._hopeless: set[str] = set()  # clinicians whom no path leads on from
+        self._spent: set[Candidates] = set()  # all of whose clinicians are hopeless
 
     def first_choices(self) -> dict[str, str]:
         """Session to its one clinician, for as many as can have one, those first in line first."""
         for session in self._line:
-            wishes = {*self._rings.get(session, ()), *self._candidates[session].layers}
-            if not wishes <= self._hopeless:
+            if self._may_find(session):
                 self._find(session)
         return dict(self._choice)
+
+    def _may_find(self, session: str) -> bool:
+        """Whether any path might still lead to a clinician; hopeless ones stay so."""
+        if any(c not in self._hopeless for c in self._rings.get(session, ())):
+            return True
+        candidates = self._candidates[session]
+        if candidates in self._spent:
+            return False
+        if any(c not in self._hopeless for c in candidates.layers):
+            return True
+        self._spent.add(candidates)
+        return False
 
     def _find(self, session: str) -> None:
         # the best layer that works: reserves are touched only when there is no way without them
@@ -78,13 +90,14 @@ class Sharing:
                 return
             clinician = before
 
-    def _wishes(self, session: str, depth: int) -> list[str]:
+    def _wishes(self, session: str, depth: int) -> Iterator[str]:
         """Who rings for it already, then who is silent, then who rings for others."""
-        own = list(self._rings.get(session, ()))
+        yield from self._rings.get(session, ())
+        # only looked at when those are not to be had: most sessions keep what they ring
         layers = self._candidates[session].layers
         others = [c for c in layers if layers[c] <= depth and self._rung_for.get(c) != session]
         others.sort(key=lambda c: (c in self._rung_for, layers[c]))
-        return own + others
+        yield from others
 
     def joining(self, taken: Mapping[str, str], counts: Mapping[str, int]) -> list[tuple[str, str]]:
         """Who rings in addition, as (session, clinician), in order.
@@ -92,15 +105,18 @@ class Sharing:
         `taken`: clinicians who ring, or are about to; `counts`: how many each session has. Only
         sessions that have one ask for more.
         """
-        free = {
-            session: deque(c for c in self._candidates[session].crowd() if c not in taken)
-            for session in self._line
-            if counts.get(session, 0) > 0
-        }
+        crowds: dict[Candidates, deque[str]] = {}  # shared: who has gone has gone for everybody
+        free = {}
+        for session in self._line:
+            if counts.get(session, 0) > 0:
+                candidates = self._candidates[session]
+                if candidates not in crowds:
+                    crowds[candidates] = deque(c for c in candidates.crowd() if c not in taken)
+                free[session] = crowds[candidates]
         have, gone = dict(counts), set(taken)
         made: list[tuple[str, str]] = []
         while True:
-            for waiting in free.values():
+            for waiting in crowds.values():
                 while waiting and waiting[0] in gone:
                     waiting.popleft()
             asking = [session for session in self._line if free.get(session)]
