@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import schema
@@ -89,6 +89,38 @@ class Directory:
             ),
             key=lambda person: (person.name, person.id),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where a tablet stands: what a press from it needs to know, and nothing more."""
+
+    agency_id: str
+    provider_id: str | None  # None: no coverage is set up
+    program_id: str | None
+    shift_id: str | None
+    officer_id: str | None
+
+
+async def post_of(conn: AsyncConnection, tablet_id: str) -> Post | None:
+    """A tablet's agency, coverage and shift, in one reading; None for a tablet nobody knows."""
+    tablet, coverage, shift = schema.tablet, schema.coverage, schema.shift
+    joined = tablet.outerjoin(coverage, coverage.c.agency_id == tablet.c.agency_id).outerjoin(
+        shift, and_(shift.c.tablet_id == tablet.c.id, shift.c.ended_at.is_(None))
+    )
+    found = await conn.execute(
+        select(
+            tablet.c.agency_id,
+            coverage.c.provider_id,
+            coverage.c.program_id,
+            shift.c.id.label("shift_id"),
+            shift.c.person_id.label("officer_id"),
+        )
+        .select_from(joined)
+        .where(tablet.c.id == tablet_id)
+    )
+    row = found.one_or_none()
+    return Post(**row._mapping) if row is not None else None
 
 
 async def read(conn: AsyncConnection) -> Directory:

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, insert, select, update
+from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.errors import BadInput, Busy, OpenSessionExists, RecordError, StaleSession
+from records.errors import BadInput, Busy, OpenSessionExists, StaleSession
 from records.ids import new_id
 from records.refusals import already_there, by_index
 from records.schema import LED_STATES, OPEN_STATES, PRESS_LOCK, session, timeline
@@ -132,19 +132,15 @@ async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[Se
     if conn.dialect.name == "postgresql":
         # Presses one after another: each gets its own place in line, and none is refused for it.
         await conn.execute(select(func.pg_advisory_xact_lock(PRESS_LOCK)))
-    known = (
-        await conn.execute(select(session).where(session.c.press_key == new.press_key))
-    ).one_or_none()
+    session_id = new_id("ses")
+    known = await _pressed_before(conn, new)
     if known is not None:
-        return row_of(known), False
-    other = await by_tablet(conn, new.tablet_id)
-    if other is not None:
-        raise OpenSessionExists(other.id)
-    last = (await conn.execute(select(func.max(session.c.seq)))).scalar()
+        return known, False
+    last = select(func.coalesce(func.max(session.c.seq), 0)).scalar_subquery()
     values: dict[str, object] = {
-        "id": new_id("ses"),
+        "id": session_id,
         "state": "waiting",
-        "seq": (last or 0) + 1,
+        "seq": last + 1,
         "version": 1,
         "pressed_at": now,
         "code": new.code,
@@ -160,15 +156,31 @@ async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[Se
         "priority": new.priority,
     }
     try:
-        await conn.execute(insert(session).values(values))
+        made = (await conn.execute(insert(session).values(values).returning(session))).one()
     except IntegrityError as error:
         raise (StaleSession if already_there(error) else BadInput) from error
     pressed = Event("session.pressed", "officer", new.officer_id, {"tablet": new.tablet_id})
-    await _add_events(conn, str(values["id"]), 0, [pressed], now)
-    made = await get(conn, str(values["id"]))
-    if made is None:
-        raise RecordError
-    return made, True
+    await _add_events(conn, session_id, 0, [pressed], now)
+    return row_of(made), True
+
+
+async def _pressed_before(conn: AsyncConnection, new: NewSession) -> SessionRow | None:
+    """What this very press has made already. Raises OpenSessionExists for another open session."""
+    found = await conn.execute(
+        select(session).where(
+            or_(
+                session.c.press_key == new.press_key,
+                and_(session.c.tablet_id == new.tablet_id, session.c.state.in_(LIVE_STATES)),
+            )
+        )
+    )
+    rows = [row_of(row) for row in found]
+    for row in rows:
+        if row.press_key == new.press_key:
+            return row
+    if rows:
+        raise OpenSessionExists(rows[0].id)
+    return None
 
 
 async def get(conn: AsyncConnection, session_id: str) -> SessionRow | None:

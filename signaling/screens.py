@@ -181,7 +181,7 @@ class Screens:
     ) -> wire.ConsoleView | None:
         if person_id not in picture.directory.people:
             return None
-        row = await sessions.led_by(conn, person_id)
+        row = picture.led_by(person_id)
         if row is not None:
             details = await self._tablet_details(conn, row)
             picture = _with(

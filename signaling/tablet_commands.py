@@ -84,20 +84,18 @@ async def open_session(
 
 
 async def _new_session(conn: AsyncConnection, actor: Actor, m: wire.SessionOpen) -> NewSession:
-    who = await directory.read(conn)
-    tablet = who.tablets[actor.id]
-    agency = who.agencies[tablet.agency_id]
-    if agency.provider_id is None or agency.program_id is None:
+    post = await directory.post_of(conn, actor.id)
+    if post is None or post.provider_id is None or post.program_id is None:
         raise NoCoverage
     return NewSession(
         code=f"{secrets.randbelow(1_000_000):06d}",
         press_key=f"{actor.id}:{m.key}"[-64:],
-        agency_id=agency.id,
-        provider_id=agency.provider_id,
-        program_id=agency.program_id,
-        tablet_id=tablet.id,
-        shift_id=tablet.shift_id,
-        officer_id=tablet.officer_id,
+        agency_id=post.agency_id,
+        provider_id=post.provider_id,
+        program_id=post.program_id,
+        tablet_id=actor.id,
+        shift_id=post.shift_id,
+        officer_id=post.officer_id,
         voice_only=m.voice_only,
         test=m.test,
     )

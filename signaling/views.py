@@ -20,6 +20,7 @@ from records.directory import Directory
 from records.offers import OfferRow
 from records.pages import PageRow
 from records.recommendations import RecommendationRow
+from records.schema import LED_STATES
 from records.sessions import SessionRow
 from records.wrapups import WrapupRow
 from signaling import shapes, wire
@@ -86,6 +87,13 @@ class Picture:
         if any(offer.clinician_id == person_id for offer in self.offers):
             return "ringing"
         return "wrap_up" if wrapping else "idle"
+
+    def led_by(self, person_id: str) -> SessionRow | None:
+        """The session that a clinician leads now; else the oldest one whose wrap-up they owe."""
+        own = [session for session in self.sessions if session.lead_id == person_id]
+        led = next((session for session in own if session.state in LED_STATES), None)
+        owed = [session for session in own if session.state == "wrap_up"]
+        return led or min(owed, key=lambda session: session.ended_at or 0.0, default=None)
 
     def ready_clinicians(self, provider_id: str | None) -> int:
         """How many of a provider's clinicians could be rung now."""
