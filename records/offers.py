@@ -7,7 +7,7 @@ of locking each other out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -56,27 +56,29 @@ async def add(
     sent_at: float,
     deliver_by: float,
     expires_at: float,
-) -> None:
+) -> OfferRow:
     """Hold a session out to a clinician.
 
     Raises Busy when they are being rung already or lead a session, StaleSession when this very
     offer was made already, BadInput for a session or clinician that does not exist.
     """
     await sessions.lock(conn, session_id)
+    made = OfferRow(
+        id=id,
+        session_id=session_id,
+        clinician_id=clinician_id,
+        epoch=epoch,
+        token=token,
+        state="pending",
+        sent_at=sent_at,
+        deliver_by=deliver_by,
+        delivered_at=None,
+        expires_at=expires_at,
+        ended_at=None,
+        reason=None,
+    )
     try:
-        await conn.execute(
-            insert(offer).values(
-                id=id,
-                session_id=session_id,
-                clinician_id=clinician_id,
-                epoch=epoch,
-                token=token,
-                state="pending",
-                sent_at=sent_at,
-                deliver_by=deliver_by,
-                expires_at=expires_at,
-            )
-        )
+        await conn.execute(insert(offer).values(asdict(made)))
     except IntegrityError as error:
         if by_index(error, "one_ring_per_clinician", "offer.clinician_id"):
             raise Busy from error
@@ -87,6 +89,7 @@ async def add(
     )
     if (await conn.execute(leads)).first() is not None:
         raise Busy
+    return made
 
 
 async def get(conn: AsyncConnection, offer_id: str) -> OfferRow | None:

@@ -291,20 +291,18 @@ async def apply(
             )
         )
         .values(values)
+        .returning(session)
     )
     try:
-        done = await conn.execute(statement)
+        after = (await conn.execute(statement)).one_or_none()
     except IntegrityError as error:
         if by_index(error, "one_session_per_leader", "session.lead_id"):
             raise Busy from error
         raise (StaleSession if already_there(error) else BadInput) from error
-    if done.rowcount != 1:
-        raise StaleSession
-    await _add_events(conn, before.id, before.version, events, now)
-    after = await get(conn, before.id)
     if after is None:
         raise StaleSession
-    return after
+    await _add_events(conn, before.id, before.version, events, now)
+    return row_of(after)
 
 
 def _refuse_the_impossible(

@@ -24,7 +24,7 @@ from signaling import ladders, metrics, wire
 from signaling.errors import SessionError
 from signaling.screens import clinician_states
 from signaling.session import Escalated, Step, TimelineEvent, handle
-from signaling.views import ClinicianState
+from signaling.views import ClinicianState, offer_view
 
 if TYPE_CHECKING:
     from signaling.desk import Desk
@@ -45,6 +45,7 @@ class Linekeeper:
         self._wake = asyncio.Event()
         self._excluded: dict[tuple[str, str], float] = {}
         self._explained: dict[str, str] = {}
+        self._who: directory.Directory | None = None  # as of the newest plan
 
     def wake(self) -> None:
         """Something changed that the line may act on."""
@@ -112,12 +113,12 @@ class Linekeeper:
         token = secrets.token_urlsafe(18)
         offer_id = new_id("off")
 
-        async def write(conn: AsyncConnection) -> SessionRow:
+        async def write(conn: AsyncConnection) -> tuple[OfferRow, SessionRow]:
             row = await sessions.get(conn, action.session_id)
             if row is None or row.state != "waiting" or row.epoch != action.epoch:
                 raise StaleSession
             now = self._desk.now()
-            await offers.add(
+            made = await offers.add(
                 conn,
                 id=offer_id,
                 session_id=row.id,
@@ -129,13 +130,22 @@ class Linekeeper:
                 expires_at=action.expires_at,
             )
             event = Event("offer.sent", "system", None, {"clinician": action.clinician_id})
-            return await sessions.apply(conn, row, {}, [event], now)
+            return made, await sessions.apply(conn, row, {}, [event], now)
 
-        row = await self._desk.db.write(write)
+        made, row = await self._desk.db.write(write)
         self._explained.pop(row.id, None)
+        self._tell_rung(made, row)
         self._desk.screens.touch(row)
         metrics.OFFERS.labels(outcome="sent").inc()
         return True
+
+    def _tell_rung(self, offer: OfferRow, row: SessionRow) -> None:
+        """Ring at once on the clinician's pages; the snapshot with everything follows."""
+        if self._who is None or row.agency_id not in self._who.agencies:
+            return  # the snapshot tells it
+        message = wire.OfferRung(offer=offer_view(self._who, offer, row))
+        for stream in self._desk.hub.of("console", offer.clinician_id):
+            stream.send(message)
 
     async def _escalate(self, action: policy.Escalate) -> bool:
         """One step up, by one node only: another one may have planned the same at the same time."""
@@ -228,6 +238,7 @@ class Linekeeper:
             who = await directory.read(conn)
             tiers = await desk.rosters.on_call(conn, now)
             own_steps = await escalations.steps(conn)
+        self._who = who
         states = await clinician_states(desk, tiers, now)
         waiting = [r for r in rows if r.state == "waiting" and not r.test]
         self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}

@@ -194,8 +194,7 @@ class Screens:
                     wrapup=await wrapups.get(conn, self._desk.vault, row.id),
                 ),
             )
-        tokens = {o.id: o.token for o in picture.offers if o.clinician_id == person_id}
-        return console_view(picture, person_id, row, tokens)
+        return console_view(picture, person_id, row)
 
 
 def _with(picture: Picture, session_id: str, details: Details) -> Picture:

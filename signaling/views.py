@@ -243,10 +243,8 @@ def _chat(details: Details) -> list[shapes.ChatLine]:
 # --- the console --------------------------------------------------------------------------------
 
 
-def console_view(
-    picture: Picture, person_id: str, session: SessionRow | None, tokens: Mapping[str, str]
-) -> wire.ConsoleView:
-    """All that one clinician's console shows; `tokens` are those of their own offers."""
+def console_view(picture: Picture, person_id: str, session: SessionRow | None) -> wire.ConsoleView:
+    """All that one clinician's console shows."""
     me = picture.directory.people[person_id]
     provider_id = me.provider_id or ""
     colleagues = picture.directory.clinicians(provider_id)
@@ -257,7 +255,7 @@ def console_view(
         me=_me(picture, person_id),
         waiting=[_waiting_row(picture, s) for s in sorted(waiting, key=_in_line)],
         offers=[
-            _offer_view(picture, offer, by_id[offer.session_id], tokens[offer.id])
+            offer_view(picture.directory, offer, by_id[offer.session_id])
             for offer in picture.offers
             if offer.clinician_id == person_id and offer.session_id in by_id
         ],
@@ -286,8 +284,8 @@ def _me(picture: Picture, person_id: str) -> shapes.Me:
     )
 
 
-def _unit(picture: Picture, session: SessionRow) -> str:
-    tablet = picture.directory.tablets.get(session.tablet_id)
+def _unit(who: Directory, session: SessionRow) -> str:
+    tablet = who.tablets.get(session.tablet_id)
     return tablet.label if tablet else ""
 
 
@@ -298,7 +296,7 @@ def _waiting_row(picture: Picture, session: SessionRow) -> shapes.WaitingRow:
         code=session.code,
         agency=agency.name,
         county=agency.county,
-        unit=_unit(picture, session),
+        unit=_unit(picture.directory, session),
         intake=list(session.intake),
         pressed_at=session.pressed_at,
         requeued=session.requeued_at is not None,
@@ -307,20 +305,19 @@ def _waiting_row(picture: Picture, session: SessionRow) -> shapes.WaitingRow:
     )
 
 
-def _offer_view(
-    picture: Picture, offer: OfferRow, session: SessionRow, token: str
-) -> shapes.OfferView:
-    agency = picture.directory.agencies[session.agency_id]
+def offer_view(who: Directory, offer: OfferRow, session: SessionRow) -> shapes.OfferView:
+    """An offer as its own clinician sees it, with the token that answers it."""
+    agency = who.agencies[session.agency_id]
     return shapes.OfferView(
         offer=offer.id,
-        token=token,
+        token=offer.token,
         session=session.id,
         epoch=offer.epoch,
         expires_at=offer.expires_at,
         agency=agency.name,
         county=agency.county,
-        unit=_unit(picture, session),
-        officer=picture.directory.short_name(session.officer_id),
+        unit=_unit(who, session),
+        officer=who.short_name(session.officer_id),
         intake=list(session.intake),
         pressed_at=session.pressed_at,
         requeued=session.requeued_at is not None,
@@ -339,7 +336,7 @@ def _console_session(picture: Picture, session: SessionRow) -> shapes.ConsoleSes
         epoch=session.epoch,
         agency=agency.name,
         county=agency.county,
-        unit=_unit(picture, session),
+        unit=_unit(picture.directory, session),
         officer=picture.directory.short_name(session.officer_id),
         intake=list(session.intake),
         voice_only=session.voice_only,

@@ -337,6 +337,15 @@ class ConsoleView(ServerMessage, frozen=True, tag="console"):
     owners: list[Option]
 
 
+class OfferRung(ServerMessage, frozen=True, tag="offer"):
+    """A session is held out to this clinician: told at once, before the snapshot that has it too.
+
+    A snapshot that was read a moment earlier may lack it; it rings all the same.
+    """
+
+    offer: OfferView
+
+
 class OfferGone(ServerMessage, frozen=True, tag="offer.gone"):
     """An offer stopped ringing. `taken`: read who took it; never shown as an error."""
 
@@ -359,7 +368,9 @@ class Bye(ServerMessage, frozen=True, tag="bye"):
     retry: bool
 
 
-Event = Welcome | Ack | Error | TabletView | ConsoleView | OfferGone | MediaRebuild | Bye
+Event = (
+    Welcome | Ack | Error | TabletView | ConsoleView | OfferRung | OfferGone | MediaRebuild | Bye
+)
 
 _hello = msgspec.json.Decoder(Hello)
 _command = msgspec.json.Decoder(Command)

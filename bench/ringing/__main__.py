@@ -27,7 +27,7 @@ import uvloop
 
 from bench.ringing import floor
 from bench.ringing.house import Keys, Size, furnish, process, server, until
-from bench.ringing.robots import Robot, Told
+from bench.ringing.robots import Offer, Robot, Told
 from tests.journeys.harness import free_port
 
 PAIRS = 8
@@ -71,7 +71,8 @@ class Hall:
         ]
 
     def _console(self, robot: Robot, told: Told, at: float) -> None:
-        for offer in told.offers:
+        rung = [told.offer] if isinstance(told.offer, Offer) else told.offers
+        for offer in rung:
             if offer.offer in self.rung:
                 continue
             self.rung.add(offer.offer)

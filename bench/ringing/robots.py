@@ -30,6 +30,7 @@ class Told(msgspec.Struct):
     code: str | None = None
     data: dict[str, Any] = {}
     offers: list[Offer] = []
+    offer: Offer | str | None = None  # an id in `offer.gone`
 
 
 _decoder = msgspec.json.Decoder(Told)

@@ -130,6 +130,10 @@ export class Console {
     switch (message.type) {
       case "console":
         return this.#take(message);
+      case "offer":
+        model.offers = offers.rung(model.offers, message.offer, this.line.serverNow());
+        this.#deliver();
+        return this.draw();
       case "offer.gone":
         model.offers = offers.gone(model.offers, message, this.line.serverNow());
         return this.draw();
@@ -151,7 +155,7 @@ export class Console {
     const before = liveSession(model.view);
     model.view = view;
     const after = liveSession(view);
-    model.offers = offers.snapshot(model.offers, view.offers);
+    model.offers = offers.snapshot(model.offers, view.offers, this.line.serverNow());
     this.#deliver();
     if (before?.id !== after?.id) Object.assign(model, { asksEnd: false, chatSeen: after?.chat.at(-1)?.no ?? 0 });
     this.records.take(view.session);

@@ -8,14 +8,16 @@
  * @property {readonly string[]} told  offers for which `offer.delivered` was sent
  * @property {Readonly<Record<string, "accepting" | "declining">>} answers  pressed, and not answered yet
  * @property {readonly string[]} over  offers that are gone, whatever an older snapshot says
+ * @property {Readonly<Record<string, number>>} early  when offers came before a snapshot had them
  * @property {Notice | null} notice  why the last one stopped ringing
  */
 
 export const NOTICE_SECONDS = 20;
 const REMEMBERED = 50;
+const EARLY_SECONDS = 2; // a snapshot read before the offer was made may still come this much later
 
 /** @type {Readonly<Offers>} */
-export const NONE = { open: [], told: [], answers: {}, over: [], notice: null };
+export const NONE = { open: [], told: [], answers: {}, over: [], early: {}, notice: null };
 
 /** @param {readonly string[]} ids @param {string} id */
 function remember(ids, id) {
@@ -23,16 +25,32 @@ function remember(ids, id) {
 }
 
 /**
+ * It rings, told before the snapshot.
+ * @param {Offers} state
+ * @param {OfferView} offer
+ * @param {number} now
+ * @returns {Offers}
+ */
+export function rung(state, offer, now) {
+  if (state.over.includes(offer.offer) || state.open.some((one) => one.offer === offer.offer)) return state;
+  return snapshot({ ...state, early: { ...state.early, [offer.offer]: now } }, [...state.open, offer], now);
+}
+
+/**
  * The newest snapshot.
  * @param {Offers} state
  * @param {readonly OfferView[]} offers
+ * @param {number} now
  * @returns {Offers}
  */
-export function snapshot(state, offers) {
-  const open = offers.filter((one) => !state.over.includes(one.offer)).sort((a, b) => a.pressed_at - b.pressed_at);
+export function snapshot(state, offers, now) {
+  const told = new Set(offers.map((one) => one.offer));
+  const early = Object.fromEntries(Object.entries(state.early).filter(([, at]) => now - at < EARLY_SECONDS));
+  const missing = state.open.filter((one) => early[one.offer] !== undefined && !told.has(one.offer));
+  const open = [...offers, ...missing].filter((one) => !state.over.includes(one.offer)).sort((a, b) => a.pressed_at - b.pressed_at);
   const still = new Set(open.map((one) => one.offer));
   const answers = Object.fromEntries(Object.entries(state.answers).filter(([id]) => still.has(id)));
-  return { ...state, open, answers, notice: open.length > 0 && fresh(state, open) ? null : state.notice };
+  return { ...state, open, answers, early, notice: open.length > 0 && fresh(state, open) ? null : state.notice };
 }
 
 /** @param {Offers} state @param {readonly OfferView[]} open whether something rings that did not ring before */

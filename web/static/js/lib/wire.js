@@ -53,11 +53,12 @@
  * @typedef {{ type: "welcome", n?: number, protocol: number, now: number, resumed: boolean, expect: number, beat_seconds: number }} Welcome
  * @typedef {{ type: "ack", n?: number, re: number, data: Record<string, unknown> }} Ack
  * @typedef {{ type: "error", n?: number, re: number | null, code: string, message: string, data: Record<string, unknown> }} ErrorMessage
+ * @typedef {{ type: "offer", n?: number, offer: OfferView }} OfferRung
  * @typedef {{ type: "offer.gone", n?: number, offer: string, session: string, reason: string, by: string | null }} OfferGone
  * @typedef {{ type: "media.rebuild", n?: number, session: string }} MediaRebuild
  * @typedef {{ type: "bye", n?: number, reason: string, retry: boolean }} Bye
- * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | OfferGone | MediaRebuild | Bye} ServerMessage
- * @typedef {TabletView | ConsoleView | OfferGone | MediaRebuild | ErrorMessage} PageMessage  what a page gets from its Line
+ * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | OfferRung | OfferGone | MediaRebuild | Bye} ServerMessage
+ * @typedef {TabletView | ConsoleView | OfferRung | OfferGone | MediaRebuild | ErrorMessage} PageMessage  what a page gets from its Line
  */
 
 export const PROTOCOL = 1;

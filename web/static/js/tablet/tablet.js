@@ -23,7 +23,7 @@ import { MAX_TILES } from "./vocabulary.js";
  */
 
 const LATER = "tablet.later"; // survives a reload of this page, not more
-const CHOSEN = "tablet.chosen"; // "session disposition", while its reason is asked: a reload asks it again
+const CHOSEN = "chosen-outcome"; // "session disposition", while its reason is asked: a reload asks it again
 const NOT_OURS = new Set(["not-enrolled", "not-signed-in", "tablet-revoked", "revoked", "login-expired", "wrong-role"]);
 const SAID_BY_SNAPSHOT = new Set(["closed", "illegal-transition", "stale-epoch"]);
 
