@@ -2,7 +2,7 @@
 
 Every function is one statement or one group of statements of `records.sessions` and
 `records.offers`, on immutable rows: it gives the next store, or raises what the real one raises.
-`test_conformance.py` runs random traces on both and compares them, so that the two cannot drift
+Nothing compares the two yet but reading; whoever changes a guard there changes it here
 apart. Each guard can be taken away by itself: that is a mutant.
 """
 
