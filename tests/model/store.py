@@ -2,8 +2,8 @@
 
 Every function is one statement or one group of statements of `records.sessions` and
 `records.offers`, on immutable rows: it gives the next store, or raises what the real one raises.
-Nothing compares the two yet but reading; whoever changes a guard there changes it here
-apart. Each guard can be taken away by itself: that is a mutant.
+Nothing compares the two yet but reading: whoever changes a guard there changes it here.
+Each guard can be taken away by itself: that is a mutant.
 """
 
 from __future__ import annotations
