@@ -6,9 +6,9 @@ no assessment, no draft, nothing that the clinician has not sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -30,6 +30,10 @@ Nearness = Literal["alerted", "ringing", "opening", "coming"]
 NEARNESS: tuple[Nearness, ...] = ("alerted", "ringing", "opening", "coming")
 COMING_SECONDS = 180.0
 OPENING_SECONDS = 120.0
+
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +74,44 @@ class Picture:
     legs: Legs
     details: Mapping[str, Details] = field(default_factory=dict)
     pages: Sequence[PageRow] = ()  # the calls for sessions that wait
+    # worked out once for all the pages of a round: a thousand consoles look at one picture
+    _index: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made at the first asking."""
+        if name not in self._index:
+            self._index[name] = make()
+        found: T = self._index[name]
+        return found
 
     def ringing(self, session_id: str) -> list[OfferRow]:
-        return [offer for offer in self.offers if offer.session_id == session_id]
+        rings = self.once("rings", lambda: _grouped(self.offers, lambda one: one.session_id))
+        return rings.get(session_id, [])
+
+    def offers_to(self, person_id: str) -> list[OfferRow]:
+        rings = self.once("rung", lambda: _grouped(self.offers, lambda one: one.clinician_id))
+        return rings.get(person_id, [])
+
+    def _led(self, person_id: str) -> list[SessionRow]:
+        led = self.once("led", lambda: _grouped(self.sessions, lambda one: one.lead_id or ""))
+        return led.get(person_id, [])
 
     def work(self, person_id: str) -> str:
         """What a clinician is doing, derived from the rows; never stored."""
         wrapping = False
-        for session in self.sessions:
-            if session.lead_id == person_id:
-                if session.state == "answering":
-                    return "answering"
-                if session.state in {"connected", "recovering"}:
-                    return "in_call"
-                wrapping = wrapping or session.state == "wrap_up"
-        if any(offer.clinician_id == person_id for offer in self.offers):
+        for session in self._led(person_id):
+            if session.state == "answering":
+                return "answering"
+            if session.state in {"connected", "recovering"}:
+                return "in_call"
+            wrapping = wrapping or session.state == "wrap_up"
+        if self.offers_to(person_id):
             return "ringing"
         return "wrap_up" if wrapping else "idle"
 
     def led_by(self, person_id: str) -> SessionRow | None:
         """The session that a clinician leads now; else the oldest one whose wrap-up they owe."""
-        own = [session for session in self.sessions if session.lead_id == person_id]
+        own = self._led(person_id)
         led = next((session for session in own if session.state in LED_STATES), None)
         owed = [session for session in own if session.state == "wrap_up"]
         return led or min(owed, key=lambda session: session.ended_at or 0.0, default=None)
@@ -245,24 +266,49 @@ def _chat(details: Details) -> list[shapes.ChatLine]:
 
 def console_view(picture: Picture, person_id: str, session: SessionRow | None) -> wire.ConsoleView:
     """All that one clinician's console shows."""
-    me = picture.directory.people[person_id]
-    provider_id = me.provider_id or ""
-    colleagues = picture.directory.clinicians(provider_id)
-    mine = [s for s in picture.sessions if s.provider_id == provider_id]
-    waiting = [s for s in mine if s.state == "waiting" and not s.test]
-    by_id = {s.id: s for s in mine}
+    provider_id = picture.directory.people[person_id].provider_id or ""
+    shared = picture.once(f"provider {provider_id}", lambda: _shared(picture, provider_id))
     return wire.ConsoleView(
-        me=_me(picture, person_id),
-        waiting=[_waiting_row(picture, s) for s in sorted(waiting, key=_in_line)],
+        me=shared.staff.get(person_id) or _me(picture, person_id),
+        waiting=shared.waiting,
         offers=[
-            offer_view(picture.directory, offer, by_id[offer.session_id])
-            for offer in picture.offers
-            if offer.clinician_id == person_id and offer.session_id in by_id
+            offer_view(picture.directory, offer, shared.sessions[offer.session_id])
+            for offer in picture.offers_to(person_id)
+            if offer.session_id in shared.sessions
         ],
         session=_console_session(picture, session) if session is not None else None,
-        colleagues=[_me(picture, person.id) for person in colleagues if person.id != person_id],
-        owners=[shapes.Option(person.id, person.name) for person in colleagues],
+        colleagues=[one for one in shared.staff.values() if one.id != person_id],
+        owners=shared.owners,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all consoles of one provider show alike."""
+
+    sessions: Mapping[str, SessionRow]
+    waiting: list[shapes.WaitingRow]
+    staff: Mapping[str, shapes.Me]
+    owners: list[shapes.Option]
+
+
+def _shared(picture: Picture, provider_id: str) -> _Shared:
+    mine = [s for s in picture.sessions if s.provider_id == provider_id]
+    waiting = [s for s in mine if s.state == "waiting" and not s.test]
+    staff = picture.directory.clinicians(provider_id)
+    return _Shared(
+        sessions={s.id: s for s in mine},
+        waiting=[_waiting_row(picture, s) for s in sorted(waiting, key=_in_line)],
+        staff={person.id: _me(picture, person.id) for person in staff},
+        owners=[shapes.Option(person.id, person.name) for person in staff],
+    )
+
+
+def _grouped(rows: Sequence[R], key: Callable[[R], str]) -> dict[str, list[R]]:
+    found: dict[str, list[R]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
 
 
 def _in_line(session: SessionRow) -> tuple[int, bool, int]:
