@@ -6,6 +6,7 @@ call: when the audit fails, so does the change.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -16,8 +17,10 @@ from auth import audit
 from auth.actors import Actor
 from auth.errors import AuthError, Forbidden, NoSuchRecord
 from auth.policy import RULES, Action, Target, allows, roles_of
-from records import schema
+from records import directory, roster, schema
+from records.directory import Person
 from records.engine import Database
+from records.roster import FeedRow
 
 T = TypeVar("T")
 
@@ -83,6 +86,78 @@ async def reading(db: Database, actor: Actor, provider_id: str, now: float) -> N
         return None
 
     await guarded(db, actor, Action.ROSTER_READ, Action.ROSTER_READ, provider_id, now, nothing)
+
+
+# --- private calendar addresses -------------------------------------------------------------------
+
+
+async def make_feed(db: Database, actor: Actor, provider_id: str, now: float, *, own: bool) -> str:
+    """A private address for the own turns, or for everybody's; its token, which is not kept.
+
+    Raises Forbidden, NoSuchRecord, AuditFailed.
+    """
+    token = secrets.token_urlsafe(24)
+
+    async def work(conn: AsyncConnection) -> None:
+        await roster.add_feed(
+            conn,
+            token,
+            provider_id=provider_id,
+            person_id=actor.id if own else None,
+            owner_id=actor.id,
+            made_at=now,
+        )
+
+    action = Action.ROSTER_SWAP if own else Action.ROSTER_MANAGE
+    await guarded(db, actor, action, "roster.make_feed", provider_id, now, work)
+    return token
+
+
+async def revoke_feed(db: Database, actor: Actor, feed_id: str, now: float) -> None:
+    """End one of the actor's own addresses. Raises NotFound, AuditFailed."""
+
+    async def write(conn: AsyncConnection) -> None:
+        await roster.revoke_feed(conn, actor.id, feed_id, now)
+        await audit.record(conn, actor, "roster.revoke_feed", "feed", feed_id, "allowed", now)
+
+    await db.write(write)
+
+
+async def open_feed(db: Database, token: str, now: float) -> FeedRow:
+    """What a calendar may read with this token, on record as its owner's reading.
+
+    The owner must still have the right that it was made with. Raises NoSuchRecord, AuditFailed.
+    """
+
+    async def write(conn: AsyncConnection) -> FeedRow | None:
+        feed = await roster.feed_by_token(conn, token)
+        owner = (await directory.read(conn)).people.get(feed.owner_id) if feed else None
+        if feed is None or owner is None or not owner.active:
+            return None
+        actor = _as_actor(owner)
+        action = Action.ROSTER_SWAP if feed.person_id is not None else Action.ROSTER_MANAGE
+        allowed = await may(conn, actor, action, feed.provider_id)
+        outcome: audit.Outcome = "allowed" if allowed else "refused"
+        await audit.record(conn, actor, "roster.feed", "feed", feed.id, outcome, now)
+        return feed if allowed else None
+
+    feed = await db.write(write)
+    if feed is None:
+        raise NoSuchRecord
+    return feed
+
+
+def _as_actor(person: Person) -> Actor:
+    return Actor(
+        kind="person",
+        id=person.id,
+        name=person.name,
+        short_name=person.short_name,
+        roles=person.roles,
+        agency_id=person.agency_id,
+        provider_id=person.provider_id,
+        program_id=person.program_id,
+    )
 
 
 async def _known(conn: AsyncConnection, provider_id: str) -> str | None:

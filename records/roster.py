@@ -164,6 +164,14 @@ async def end_entry(conn: AsyncConnection, provider_id: str, entry_id: str, now:
     await changed(conn)
 
 
+async def emails(conn: AsyncConnection, provider_id: str) -> dict[str, str]:
+    """The provider's people by their e-mail address in lower case."""
+    found = await conn.execute(
+        select(person.c.email, person.c.id).where(person.c.provider_id == provider_id)
+    )
+    return {row.email.lower(): row.id for row in found}
+
+
 # --- exceptions -----------------------------------------------------------------------------------
 
 

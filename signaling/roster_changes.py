@@ -160,11 +160,13 @@ class Changes:
                     there.add(entry)
                     added += 1
             who = await directory.read(conn)
-            for exception, override in overrides:
+            # who is off first: somebody who is moved within a day comes after they went
+            overrides.sort(key=lambda one: one[0].comes is not None)
+            for number, (exception, override) in enumerate(overrides):
                 if _said(override) not in spans:
                     if exception.comes is not None:
                         self._licensed(who, exception.comes, self.now, None)
-                    await self._insert_override(conn, exception)
+                    await self._insert_override(conn, exception, number)
                     spans.add(_said(override))
                     added += 1
             return added
@@ -186,6 +188,8 @@ class Changes:
             mine = _turn(plan, self.actor.id, starts_at, self.now)
             who = await directory.read(conn)
             back = None
+            if to == self.actor.id:
+                raise NotAClinician
             if to is not None:
                 self._licensed(who, to, mine.ends_at, who.people.get(self.actor.id))
             if back_starts_at is not None:
@@ -290,7 +294,9 @@ class Changes:
             self.db, self.actor, action, recorded_as, self.provider_id, self.now, held
         )
 
-    async def _insert_override(self, conn: AsyncConnection, wanted: Special) -> str:
+    async def _insert_override(
+        self, conn: AsyncConnection, wanted: Special, number: int = 0
+    ) -> str:
         return await roster.add_override(
             conn,
             provider_id=self.provider_id,
@@ -299,7 +305,7 @@ class Changes:
             starts_at=wanted.starts_at,
             ends_at=wanted.ends_at,
             tier=wanted.tier,
-            made_at=self.now,
+            made_at=self.now + number * 1e-6,  # in the order in which they were written
             made_by=self.actor.id,
         )
 

@@ -16,6 +16,7 @@ from web import (
     manager,
     patterns,
     planner,
+    roster_routes,
     sign_in,
     tablets,
 )
@@ -86,6 +87,7 @@ def routes(services: Services, assets: Assets) -> list[Route]:
             Who.PERSON,
             (Action.TABLET_MANAGE,),
         ),
+        *roster_routes.routes(),
         Route("GET", "/api/v1/board", api.board, Who.PERSON, (Action.BOARD_READ,)),
         Route("GET", "/ws", _socket(services), Who.ANYBODY, machine=True),
         Route("GET", "/healthz", health.alive, Who.ANYBODY, machine=True),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from oncall.coverage import Covered, Roster, Shift
 from oncall.gaps import AHEAD_SECONDS, Gap, GapKind, apart, gaps
+from oncall.ical import WeeklyEvent
 from oncall.roster import moment
 from records.roster import RosterRow
 from web import present
@@ -150,7 +151,7 @@ def days_words(days: int, texts: Texts) -> str:
     return ", ".join(texts.t(f"roster.day.{number}") for number in chosen)
 
 
-def minutes_words(row: RosterRow, texts: Texts) -> str:
+def minutes_words(row: RosterRow | WeeklyEvent, texts: Texts) -> str:
     """From when to when on the wall: 22:00 – 06:00, or around the clock."""
     if row.starts_minute % DAY_MINUTES == row.ends_minute % DAY_MINUTES == 0:
         return texts.t("roster.whole_day")

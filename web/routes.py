@@ -44,6 +44,7 @@ class Route:
     needs: tuple[Action, ...] = ()
     limit: str | None = None
     machine: bool = False  # for probes and sockets: no forms, no language
+    largest: int | None = None  # bytes; for forms with a file, which are larger than all others
 
 
 def may_anywhere(actor: Actor, *actions: Action) -> bool:
@@ -63,12 +64,14 @@ def guarded(route: Route) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         if route.limit is not None:
             request.app[LIMITS].take(route.limit, place_of(request), now_of(request))
+        if route.largest is not None:
+            request = request.clone(client_max_size=route.largest)
         changing = request.method not in SAFE
         if changing and not origin_allowed(request):
             raise CrossSite
         await _identify(request, route.who)
         if changing:
-            await _check_form(request)
+            await _check_form(request, with_file=route.largest is not None)
         actor = request[ASKED].actor
         if route.needs and (actor is None or not may_anywhere(actor, *route.needs)):
             raise Forbidden
@@ -101,9 +104,10 @@ async def _identify(request: web.Request, who: Who) -> None:
     asked.texts = request.app[TEXTS][locale]
 
 
-async def _check_form(request: web.Request) -> None:
+async def _check_form(request: web.Request, *, with_file: bool) -> None:
+    kinds = {"application/x-www-form-urlencoded", *(("multipart/form-data",) if with_file else ())}
     token = request.headers.get("X-CSRF-Token")
-    if token is None and request.content_type == "application/x-www-form-urlencoded":
+    if token is None and request.content_type in kinds:
         token = str((await request.post()).get("csrf", ""))
     csrf.require(settings_of(request).secret.reveal(), request[ASKED].holder, token)
 

@@ -2,6 +2,7 @@
 
 OnCallError
 ├── BadDemand
+├── BadCalendar
 ├── BadOverride
 ├── BadRosterEntry
 ├── BadRules
@@ -41,6 +42,19 @@ class BadRosterEntry(OnCallError):
     def __init__(self, field: str) -> None:
         self.field = field
         super().__init__(f"This shift cannot be understood: check its {field.replace('_', ' ')}.")
+
+
+class BadCalendar(OnCallError):
+    """Correct the named line of the calendar file; nothing of it was taken over."""
+
+    code: ClassVar[str] = "bad-calendar"
+    status: ClassVar[int] = 422
+
+    def __init__(self, problem: str, line: int | None = None) -> None:
+        self.problem = problem
+        self.line = line
+        where = "The calendar file" if line is None else f"Line {line} of the calendar file"
+        super().__init__(f"{where} cannot be used: check its {problem.replace('-', ' ')}.")
 
 
 class BadOverride(OnCallError):

@@ -55,6 +55,7 @@ class QuietDesk:
         self.draining = False
         self.dismissed: list[tuple[str, str]] = []
         self.changed: list[Actor] = []
+        self.roster_changes = 0
         self.screens = self
         self.rules = Rules()
         self.line = SimpleNamespace(wake=lambda: None)
@@ -69,6 +70,9 @@ class QuietDesk:
     @property
     def db(self) -> Database:
         return self._db
+
+    def roster_changed(self) -> None:
+        self.roster_changes += 1
 
     def tablet_changed(self, actor: Actor) -> None:
         self.changed.append(actor)

@@ -60,6 +60,7 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
         "/enrol",
         "/api/v1/enrol",
         "/alert",
+        "/calendar/{name}",  # the secret in the address is the right
         "/api/v1/alert",  # the secret of a page's link is the right
         "/service-worker.js",
         "/manifest.webmanifest",
