@@ -9,13 +9,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import FilePayload, Page, async_playwright, expect
 
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, until
+from web.dev import cast
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1024, 768), (1366, 768), (390, 844))
@@ -27,6 +30,7 @@ SCREENS = {
     "tablet-ready": "Tablet: ready",
     "tablet-ready-light": "Tablet: ready, light",
     "tablet-ready-spanish": "Tablet: ready, in Spanish",
+    "tablet-closed": "Tablet: nobody is on call",
     "tablet-test": "Tablet: the test call",
     "tablet-connecting": "Tablet: it rings",
     "tablet-late": "Tablet: nobody has answered for a while",
@@ -47,6 +51,9 @@ SCREENS = {
     "console-call-spanish": "Console: in the call, in Spanish",
     "console-call-lost": "Console: the line is lost in the call",
     "console-wrapup": "Console: wrap-up",
+    "shifts": "Clinician: my shifts",
+    "shifts-offer": "Clinician: offering a shift",
+    "roster-feed": "Clinician: a private calendar address",
     "alerts": "Clinician: how to be reached when the console is closed",
     "alert": "Clinician: where a page's link leads",
     "manager-log": "Manager: the session log",
@@ -56,11 +63,35 @@ SCREENS = {
     "manager-code": "Manager: a tablet's set-up code",
     "manager-planner": "Manager: how many clinicians each hour needs",
     "manager-reach": "Manager: who can be reached",
+    "manager-roster": "Manager: the roster's week and its gaps",
+    "manager-roster-shifts": "Manager: shifts and exceptions",
+    "manager-roster-shift": "Manager: one weekly shift",
+    "manager-roster-calendar": "Manager: the roster as calendar files",
+    "manager-roster-import": "Manager: a calendar file, before it is taken over",
     "landing": "The first page",
     "sign-in": "Sign-in",
     "error": "An address that does not exist",
     "patterns": "The design system's parts",
 }
+CALENDAR = b"""BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Example//Calendar//EN
+BEGIN:VEVENT
+UID:nights
+SUMMARY:Priya Nair (tier 1)
+DTSTART;TZID=America/Chicago:20300107T220000
+DTEND;TZID=America/Chicago:20300108T060000
+RRULE:FREQ=WEEKLY;BYDAY=MO,TU,FR
+EXDATE;TZID=America/Chicago:20300111T220000
+END:VEVENT
+BEGIN:VEVENT
+UID:fair
+SUMMARY:Dana Whitefeather (tier 2)
+DTSTART:20300914T150000Z
+DTEND:20300915T030000Z
+END:VEVENT
+END:VCALENDAR
+"""
 LATE_SECONDS = 110  # the last words come at 90 s
 
 
@@ -258,6 +289,63 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await camera.take(office, "manager-code")
 
 
+async def off(office: Page, name: str, starts: datetime, ends: datetime) -> None:
+    """An exception to the roster: somebody is off."""
+    form = office.locator('form[action="/manager/roster/overrides"]')
+    await form.locator("[name=kind][value=remove]").check()
+    await form.locator("[name=goes]").select_option(label=name)
+    await form.locator("[name=starts]").fill(starts.strftime("%Y-%m-%dT%H:%M"))
+    await form.locator("[name=ends]").fill(ends.strftime("%Y-%m-%dT%H:%M"))
+    await form.locator("[type=submit]").click()
+    await office.locator("[role=status]").wait_for()
+
+
+async def the_roster(
+    demo: Demo, officer: Officer, office: Page, console: Page, camera: Camera
+) -> None:
+    """The roster with gaps, a clinician's shifts, calendar files, a tablet with nobody there."""
+    roster, now = f"{demo.base_url}/manager/roster", datetime.now(ZoneInfo(cast.TIMEZONE))
+    night = (now + timedelta(days=1)).replace(hour=2, minute=0)
+    await office.goto(f"{roster}/shifts")
+    names = [one.name for one in cast.CLINICIANS]
+    for name in names:
+        await off(office, name, night, night + timedelta(hours=3))
+    for name in names[:2]:
+        await off(office, name, night + timedelta(days=2), night + timedelta(days=2, hours=6))
+    await console.goto(f"{demo.base_url}/shifts")
+    await console.locator('a[href^="/shifts/offer"]').nth(2).click()
+    await console.locator("#to").wait_for()
+    await camera.take(console, "shifts-offer")
+    await console.click("main form [type=submit]")
+    await console.locator("#own").wait_for()
+    await camera.take(console, "shifts")
+    await console.click('form[action="/shifts/feeds"] button')
+    await console.locator("#address").wait_for()
+    await console.locator("#address").evaluate(  # a secret is in no picture
+        "(one) => { one.value = 'https://bridge.example.org/calendar/….ics'; }"
+    )
+    await camera.take(console, "roster-feed")
+    await office.goto(roster)
+    await camera.take(office, "manager-roster")
+    await office.goto(f"{roster}/shifts")
+    await camera.take(office, "manager-roster-shifts")
+    await office.locator("#weekly tbody a").first.click()
+    await office.locator("#shift-person").wait_for()
+    await camera.take(office, "manager-roster-shift")
+    await office.goto(f"{roster}/calendar")
+    await camera.take(office, "manager-roster-calendar")
+    file = FilePayload(name="shifts.ics", mimeType="text/calendar", buffer=CALENDAR)
+    await office.set_input_files("#file", files=file)
+    await office.click('form[action="/manager/roster/import"] [type=submit]')
+    await office.locator("tbody").wait_for()
+    await camera.take(office, "manager-roster-import")
+    await office.goto(f"{roster}/shifts")
+    for name in names:
+        await off(office, name, now - timedelta(minutes=1), night)
+    await officer.page.locator("#closed").wait_for()
+    await camera.take(officer.page, "tablet-closed")
+
+
 async def pictures(demo: Demo, people: People, camera: Camera) -> None:
     """One session, screen by screen."""
     card = demo.card
@@ -289,6 +377,7 @@ async def pictures(demo: Demo, people: People, camera: Camera) -> None:
     await the_call(demo, officer, dana, camera)
     await afterwards(demo, officer, dana, camera)
     await the_office(demo, office, camera)
+    await the_roster(demo, officer, office, console, camera)
 
 
 async def main() -> None:

@@ -159,6 +159,7 @@ class _One:
             starts.date(), until,
         )  # fmt: skip
         out: list[WeeklyEvent | SingleEvent] = []
+        line = self.lines.get("EXDATE", line)
         for day in self.left_out(zone):
             start = moment(day, minute, ZoneInfo(zone))
             end = moment(day, minute + length, ZoneInfo(zone))

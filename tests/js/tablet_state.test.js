@@ -1,7 +1,7 @@
 // Which screen the tablet shows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FRESH, connectingWords, differs, openSession, peerWords, screenOf, toggleTile } from "../../web/static/js/tablet/state.js";
+import { FRESH, closedWords, connectingWords, differs, openSession, peerWords, screenOf, toggleTile } from "../../web/static/js/tablet/state.js";
 
 /** @typedef {import("../../web/static/js/lib/wire.js").TabletSession} TabletSession */
 /** @typedef {import("../../web/static/js/lib/wire.js").TabletView} TabletView */
@@ -167,4 +167,15 @@ test("tiles toggle, never more than allowed", () => {
   assert.deepEqual(toggleTile([], "adult", 3), ["adult"]);
   assert.deepEqual(toggleTile(["adult"], "adult", 3), []);
   assert.deepEqual(toggleTile(["a", "b", "c"], "d", 3), ["a", "b", "c"]);
+});
+
+test("while somebody is on call nothing stands above the button, and with nobody it says who comes when", () => {
+  const monday = Date.UTC(2026, 5, 1, 20) / 1000; // 15:00 in Chicago
+  assert.equal(closedWords(view(), monday, "en-US"), null);
+  const closed = (/** @type {number | null} */ comes_on) => closedWords(view({ on_call: false, comes_on }), monday, "en-US");
+  assert.deepEqual(closed(null), { key: "tablet.closed.unknown", values: {} });
+  const when = (/** @type {number} */ hours) => closed(monday + hours * 3600)?.values["when"]?.replaceAll("\u202f", " ");
+  assert.equal(when(3), "6:00 PM");
+  assert.equal(when(10), "Tuesday 1:00 AM"); // tomorrow there, though the same day in UTC would be another
+  assert.equal(when(8 * 24), "Tuesday, June 9 at 3:00 PM");
 });

@@ -22,6 +22,25 @@ export function timeOfDay(at, locale) {
 }
 
 /**
+ * A moment in UTC seconds in a place's time: the time of day, with the weekday when it is not today, and the date when it is
+ * not within the next days.
+ * @param {number} at
+ * @param {number} now
+ * @param {string} locale
+ * @param {string} timeZone
+ */
+export function momentOf(at, now, locale, timeZone) {
+  /** @param {number} when @param {Intl.DateTimeFormatOptions} shown */
+  const say = (when, shown) => new Intl.DateTimeFormat(locale, { ...shown, timeZone }).format(when * 1000);
+  const time = /** @type {const} */ ({ hour: "numeric", minute: "2-digit" });
+  /** @param {number} when */
+  const day = (when) => say(when, { year: "numeric", month: "numeric", day: "numeric" });
+  if (day(at) === day(now)) return say(at, time);
+  if (at - now < 6 * 86400) return say(at, { ...time, weekday: "long" });
+  return say(at, { ...time, weekday: "long", month: "long", day: "numeric" });
+}
+
+/**
  * Call now and each second, aligned loosely; returns a stop.
  * @param {() => void} tick
  * @returns {() => void}

@@ -8,7 +8,7 @@ import { has, list, locale, plural, t } from "../lib/i18n.js";
 import { duration, timeOfDay } from "../lib/clock.js";
 import { polite } from "../lib/announce.js";
 import { DISPOSITIONS, MAX_TILES, PHRASES, REASONS } from "./vocabulary.js";
-import { cardToShow, connectingWords, differs, openSession, outcomeFor, peerWords, screenOf } from "./state.js";
+import { cardToShow, closedWords, connectingWords, differs, openSession, outcomeFor, peerWords, screenOf } from "./state.js";
 
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
@@ -39,7 +39,8 @@ const at = {
   tryNow: find("#try-now", html), soundBlocked: find("#sound-blocked", html), device: find("#device", html),
   deviceText: find("#device-text", html), problem: find("#problem", html), problemText: find("#problem-text", html),
   officers: find("#officers", html), readiness: find("#readiness", html), readinessText: find("#readiness-text", html),
-  owed: find("#owed", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
+  owed: find("#owed", html), closed: find("#closed", html), closedNext: find("#closed-next", html), closedNumber: find("#closed-number", html),
+  closedRegional: find("#closed-regional", HTMLAnchorElement), connect: find("#connect", html), connectHint: find("#connect-hint", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
   statusNext: find("#status-next", html), statusNumber: find("#status-number", html), checks: find("#test-checks", html),
   intake: find("#intake", html), tiles: find("#tiles", html), actions: find("#connecting-actions", html),
   voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
@@ -86,7 +87,12 @@ export function render(model) {
  */
 function phoneLink(link, number) {
   setText(link, number);
-  link.href = `tel:${number.replaceAll(/[^0-9+]/g, "")}`;
+  link.href = telephone(number);
+}
+
+/** @param {string} number */
+function telephone(number) {
+  return `tel:${number.replaceAll(/[^0-9+]/g, "")}`;
 }
 
 /** @param {Model} model @param {string} screen */
@@ -134,7 +140,7 @@ function renderCheckout({ given: { officers } }) {
 }
 
 /** @param {Model} model */
-function renderReady({ view, line, local, devices }) {
+function renderReady({ view, line, local, devices, now }) {
   if (!view) return;
   const count = view.ready_clinicians;
   const online = line === "open";
@@ -148,6 +154,13 @@ function renderReady({ view, line, local, devices }) {
     : count > 0 ? plural("tablet.readiness", count)
     : t(view.on_call ? "tablet.readiness.busy" : "tablet.readiness.nobody");
   setText(at.readinessText, words);
+  const closed = closedWords(view, now, locale());
+  at.closed.hidden = closed === null;
+  at.connectHint.hidden = closed === null;
+  at.connect.dataset["closed"] = String(closed !== null);
+  if (closed) setText(at.closedNext, t(closed.key, closed.values));
+  setText(at.closedNumber, view.regional_line);
+  at.closedRegional.href = telephone(view.regional_line);
   at.owed.hidden = view.owed === null || local.recorded.includes(view.owed);
 }
 

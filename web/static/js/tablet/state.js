@@ -3,6 +3,8 @@
  * Pure: no document, no clock. The server's snapshot always wins over what the page believes.
  */
 
+import { momentOf } from "../lib/clock.js";
+
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
 /** @typedef {"loading" | "checkout" | "ready" | "connecting" | "call" | "handed-over" | "give-back" | "card" | "outcome" | "reason"} Screen */
@@ -139,6 +141,19 @@ export function connectingWords({ view, local, online, names, number: fallback }
     default:
       return say(words, view && !view.on_call ? "nobody_on_call" : "alerting");
   }
+}
+
+/**
+ * What stands above the button while the roster has nobody: when the next clinician comes on. Null while somebody is on call.
+ * @param {TabletView} view
+ * @param {number} now  the server's clock
+ * @param {string} locale
+ * @returns {{ key: string, values: Record<string, string> } | null}
+ */
+export function closedWords(view, now, locale) {
+  if (view.on_call) return null;
+  if (view.comes_on === null) return { key: "tablet.closed.unknown", values: {} };
+  return { key: "tablet.closed.next", values: { when: momentOf(view.comes_on, now, locale, view.timezone) } };
 }
 
 /**
