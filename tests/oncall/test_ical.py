@@ -81,7 +81,7 @@ def test_a_day_on_which_it_does_not_take_place_takes_the_person_off() -> None:
         "EXDATE;TZID=America/Chicago:20260112T220000,20251229T220000",
     )  # fmt: skip
     assert parsed.single == (
-        SingleEvent(9, "per_dana", True, at("2026-01-12 22:00"), at("2026-01-13 06:00"), None),
+        SingleEvent(10, "per_dana", True, at("2026-01-12 22:00"), at("2026-01-13 06:00"), None),
     )
 
 
