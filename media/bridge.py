@@ -13,7 +13,7 @@ import logging
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -168,8 +168,8 @@ class Bridge:
         for fragment in leg.retired():
             self._by_fragment.pop(fragment, None)
         self._by_fragment[leg.newest.fragment] = leg
-        for kind, track in place.down.items():
-            track.shape(offered.sections.get(kind))
+        for slot, track in place.down.items():
+            track.shape(offered.sections.get(slot))
         self._calls[call].sources_changed()
         if leg.connected:
             self._calls[call].connected(place)
@@ -189,7 +189,7 @@ class Bridge:
             password=leg.newest.password,
             fingerprint=self._identity.fingerprint,
             candidates=self._candidates(),
-            ssrcs={k: (t.ssrc, t.repair_ssrc) for k, t in leg.seat.down.items()},
+            ssrcs={slot: (t.ssrc, t.repair_ssrc) for slot, t in leg.seat.down.items()},
             version=self._versions,
         )
 
@@ -199,9 +199,28 @@ class Bridge:
         ordered = sorted(addresses, key=lambda a: ipaddress.ip_address(a).is_loopback)
         return [(address, self.port) for address in ordered]
 
-    def plan(self, call: str, hears: Mapping[str, Collection[str]]) -> None:
-        """Who hears and sees whom: sink seat to source seats. Raises TooManyCalls."""
-        self._call(call).plan(hears)
+    def plan(
+        self,
+        call: str,
+        hears: Mapping[str, Sequence[str | None]],
+        sees: Mapping[str, Sequence[str | None]] | None = None,
+    ) -> None:
+        """Who hears and who sees whom: each sink's source seats by slot, None for an empty one.
+
+        Without `sees`, whoever is heard is seen. Raises TooManyCalls.
+        """
+        self._call(call).plan(hears, sees)
+
+    def move(self, call: str, seat: str, to: str) -> None:
+        """A leg goes on in another seat, without a new description; who sat there is put out.
+
+        Nothing happens when there is no such seat.
+        """
+        known = self._calls.get(call)
+        if known is None or seat not in known.seats or seat == to:
+            return
+        self.leave(call, to)
+        known.move(seat, to)
 
     def leave(self, call: str, seat: str, generation: str | None = None) -> None:
         """Put a leg out; with `generation`, only if that is the current one. Idempotent."""

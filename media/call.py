@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from media import rtp
 from media.congestion import Cap
 from media.downstream import DownTrack
 from media.rtcp import ReportBlock
+from media.sdp import SLOTS
 from media.upstream import UpTrack
 
 if TYPE_CHECKING:
     from media.leg import Leg
+
+
+Plan = Mapping[str, Sequence[str | None]]
 
 
 class Seat:
@@ -21,7 +25,8 @@ class Seat:
     def __init__(self, name: str) -> None:
         self.name = name
         self.leg: Leg | None = None
-        self.down = {"audio": DownTrack("audio"), "video": DownTrack("video")}
+        # by slot: the first of each kind is the main one, the others carry further parties
+        self.down = {slot: DownTrack(kind) for slot, (kind, _) in SLOTS.items()}
 
     @property
     def ssrc(self) -> int:
@@ -49,7 +54,7 @@ class Call:
     def __init__(self, name: str) -> None:
         self.name = name
         self.seats: dict[str, Seat] = {}
-        self._plan: dict[str, tuple[str, ...]] | None = None
+        self._plan: dict[str, dict[str, tuple[str | None, ...]]] | None = None  # by kind
         # (source seat, kind) -> where its packets go; made anew when anything changes
         self._routes: dict[tuple[str, str], list[tuple[Seat, DownTrack]]] = {}
 
@@ -58,36 +63,56 @@ class Call:
             self.seats[name] = Seat(name)
         return self.seats[name]
 
-    def plan(self, hears: Mapping[str, Collection[str]] | None) -> None:
-        """Who hears and sees whom, by sink; None: everybody everybody else."""
-        self._plan = None if hears is None else {k: tuple(v) for k, v in hears.items()}
+    def plan(self, hears: Plan | None, sees: Plan | None = None) -> None:
+        """Who hears and who sees whom, by sink; None: everybody everybody else."""
+        if hears is None:
+            self._plan = None
+        else:
+            by_kind = {"audio": hears, "video": hears if sees is None else sees}
+            self._plan = {
+                kind: {sink: tuple(sources) for sink, sources in plan.items()}
+                for kind, plan in by_kind.items()
+            }
         self.sources_changed()
 
-    def sources_of(self, sink: str) -> tuple[str, ...]:
-        if self._plan is not None:
-            return self._plan.get(sink, ())
-        return tuple(name for name in self.seats if name != sink)
+    def move(self, name: str, to: str) -> None:
+        """Seat and leg go on under another name; whoever sat there must have been put out."""
+        seat = self.seats.pop(name)
+        self.seats.pop(to, None)
+        seat.name = to
+        self.seats[to] = seat
+        self.sources_changed()
 
     def sources_changed(self) -> None:
-        """Find each sink's source of each kind anew, and ask new ones for a key frame."""
+        """Find each sink's source of each slot anew, and ask new ones for a key frame."""
         self._routes = {}
         for sink in self.seats.values():
-            for kind, down in sink.down.items():
-                source = self._source(sink.name, kind)
+            for slot, down in sink.down.items():
+                source = self._source(sink.name, *SLOTS[slot])
                 changed = down.source is not (source[1] if source else None)
                 down.follow(source[1] if source else None)
                 if source is not None and sink.leg is not None and down.wanted:
-                    self._routes.setdefault((source[0], kind), []).append((sink, down))
+                    self._routes.setdefault((source[0], down.kind), []).append((sink, down))
                     if changed:
                         source[1].want_key_frame()
 
-    def _source(self, sink: str, kind: str) -> tuple[str, UpTrack] | None:
-        for name in self.sources_of(sink):
-            seat = self.seats.get(name)
-            leg = seat.leg if seat is not None else None
-            if leg is not None and kind in leg.up:
-                return name, leg.up[kind]
-        return None
+    def _source(self, sink: str, kind: str, number: int) -> tuple[str, UpTrack] | None:
+        """What a sink's slot carries: the plan names a seat for each, without one all line up."""
+        if self._plan is not None:
+            planned = self._plan[kind].get(sink, ())
+            name = planned[number] if number < len(planned) else None
+            track = self._up(name, kind) if name is not None else None
+            return None if name is None or track is None else (name, track)
+        found = [
+            (name, track)
+            for name in self.seats
+            if name != sink and (track := self._up(name, kind)) is not None
+        ]
+        return found[number] if number < len(found) else None
+
+    def _up(self, name: str, kind: str) -> UpTrack | None:
+        seat = self.seats.get(name)
+        return seat.leg.up.get(kind) if seat is not None and seat.leg is not None else None
 
     def forward(
         self,
@@ -111,9 +136,9 @@ class Call:
 
     def key_frame_for(self, sink: Seat, ssrc: int) -> None:
         """A browser asks for a key frame of what it receives."""
-        track = sink.down["video"]
-        if track.ssrc == ssrc and track.source is not None:
-            track.source.want_key_frame()
+        for track in sink.down.values():
+            if track.ssrc == ssrc and track.source is not None:
+                track.source.want_key_frame()
 
     def connected(self, seat: Seat) -> None:
         """A leg has its keys: what it sees should begin with a key frame."""

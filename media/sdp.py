@@ -25,6 +25,15 @@ MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 TRANSPORT_SEQ = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+# What one side can receive: the main sound and picture, and three further parties of each kind.
+# Slot -> (kind, its number). They are offered from the start, so that nobody who comes later makes
+# anybody negotiate again.
+MORE = 3
+SLOTS = {
+    f"{kind}{number or ''}": (kind, number)
+    for number in range(MORE + 1)
+    for kind in ("audio", "video")
+}
 EXTENSIONS = {
     "audio": (MID, SEND_TIME, TRANSPORT_SEQ, AUDIO_LEVEL),
     "video": (MID, SEND_TIME, TRANSPORT_SEQ),
@@ -47,6 +56,7 @@ MIRROR = {
 class Section:
     """One accepted audio or video section of an offer."""
 
+    slot: str  # audio, video; audio1 … for further parties, which are only received
     kind: str
     mid: str
     direction: str
@@ -76,7 +86,7 @@ class Offered:
 
     fragment: str  # the browser's ICE name: a new one means an ICE restart
     fingerprints: tuple[tuple[str, str], ...]
-    sections: Mapping[str, Section]  # by kind
+    sections: Mapping[str, Section]  # by slot
     layout: tuple[tuple[str, str, str], ...] = field(default=())  # (kind, mid, formats), in order
 
 
@@ -103,10 +113,10 @@ def read(text: str) -> Offered:
     for media in session.media:
         # Firefox offers bundled sections with port 0 ("bundle-only", RFC 9143 section 6)
         alive = media.port != 0 or media.rtp.muxId in bundle
-        if alive and media.kind in CODECS and media.kind not in sections:
-            section = _section(media)
-            if section is not None:
-                sections[media.kind] = section
+        slot = _slot(media, sections) if alive else None
+        section = _section(media, slot) if slot is not None else None
+        if section is not None:
+            sections[section.slot] = section
     if not fingerprints or not sections:
         raise BadDescription("No sound or picture that this bridge can carry is in it.")
     layout = tuple(
@@ -130,7 +140,19 @@ def _refuse_endless(text: str) -> None:
         raise BadDescription
 
 
-def _section(media: MediaDescription) -> Section | None:
+def _slot(media: MediaDescription, taken: Mapping[str, Section]) -> str | None:
+    """The slot of the next section: the first of its kind, or one more that only receives."""
+    if media.kind not in CODECS:
+        return None
+    if media.kind not in taken:
+        return str(media.kind)
+    if media.direction != "recvonly":
+        return None
+    free = (f"{media.kind}{number}" for number in range(1, MORE + 1))
+    return next((slot for slot in free if slot not in taken), None)
+
+
+def _section(media: MediaDescription, slot: str) -> Section | None:
     if not _NAME.fullmatch(str(media.rtp.muxId)):
         return None
     wanted = CODECS[media.kind]
@@ -149,6 +171,7 @@ def _section(media: MediaDescription) -> Section | None:
     repairs = {int(pair[1]) for pair in pairs}
     ssrcs = [description.ssrc for description in media.ssrc]
     return Section(
+        slot=slot,
         kind=media.kind,
         mid=str(media.rtp.muxId),
         direction=media.direction or "sendrecv",
@@ -178,14 +201,14 @@ class Ours:
     password: str
     fingerprint: str  # sha-256
     candidates: Sequence[tuple[str, int]]  # address, port; the best first
-    ssrcs: Mapping[str, tuple[int, int]]  # kind -> (media, retransmission)
+    ssrcs: Mapping[str, tuple[int, int]]  # slot -> (media, retransmission)
     version: int
 
 
 def answer(offered: Offered, ours: Ours) -> str:
     """The bridge's answer: the offer's sections in its order, others refused."""
-    taken = [offered.sections[k].mid for k in offered.sections]
-    mids = [mid for kind, mid, _ in offered.layout if mid in taken]
+    taken = {section.mid: section for section in offered.sections.values()}
+    mids = [mid for _kind, mid, _ in offered.layout if mid in taken]
     lines = [
         "v=0",
         f"o=- 1 {ours.version} IN IP4 127.0.0.1",
@@ -196,8 +219,8 @@ def answer(offered: Offered, ours: Ours) -> str:
         "a=msid-semantic: WMS *",
     ]
     for kind, mid, formats in offered.layout:
-        section = offered.sections.get(kind)
-        if section is not None and section.mid == mid:
+        section = taken.get(mid)
+        if section is not None and section.kind == kind:
             lines += _accepted(section, ours)
         else:
             protocol = "UDP/DTLS/SCTP" if kind == "application" else "UDP/TLS/RTP/SAVPF"
@@ -215,7 +238,7 @@ def _accepted(section: Section, ours: Ours) -> list[str]:
     formats = f"{payload} {repair}" if repair is not None else f"{payload}"
     name = "opus" if section.kind == "audio" else "VP8"
     channels = f"/{section.channels}" if section.kind == "audio" else ""
-    media_ssrc, repair_ssrc = ours.ssrcs[section.kind]
+    media_ssrc, repair_ssrc = ours.ssrcs[section.slot]
     lines = [
         f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {formats}",
         "c=IN IP4 0.0.0.0",
@@ -237,7 +260,9 @@ def _accepted(section: Section, ours: Ours) -> list[str]:
     if repair is not None:
         lines += [f"a=rtpmap:{repair} rtx/{section.clock_rate}", f"a=fmtp:{repair} apt={payload}"]
     if section.receives:
-        lines.append(f"a=msid:bridge {section.kind}")
+        # a stream for each party: browsers keep sound and picture of one stream in step
+        number = SLOTS[section.slot][1] or ""
+        lines.append(f"a=msid:bridge{number} {section.slot}")
         if repair is not None:
             lines.append(f"a=ssrc-group:FID {media_ssrc} {repair_ssrc}")
         lines.append(f"a=ssrc:{media_ssrc} cname:bridge")

@@ -39,6 +39,7 @@ class OfferRow:
     expires_at: float
     ended_at: float | None
     reason: str | None
+    purpose: str = "answer"  # or transfer: the session runs already, and is handed on
 
 
 def _row(row: Row[Any]) -> OfferRow:
@@ -56,6 +57,7 @@ async def add(
     sent_at: float,
     deliver_by: float,
     expires_at: float,
+    purpose: str = "answer",
 ) -> OfferRow:
     """Hold a session out to a clinician.
 
@@ -76,6 +78,7 @@ async def add(
         expires_at=expires_at,
         ended_at=None,
         reason=None,
+        purpose=purpose,
     )
     try:
         await conn.execute(insert(offer).values(asdict(made)))

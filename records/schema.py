@@ -388,6 +388,8 @@ offer = Table(
     Column("expires_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("reason", String(32)),
+    Column("purpose", String(8), nullable=False, server_default="answer"),  # answer | transfer
+    CheckConstraint("purpose IN ('answer','transfer')", name="known_purpose"),
     CheckConstraint(
         "state IN ('pending','delivered','accepted','declined','expired','undelivered',"
         "'withdrawn')",
@@ -593,3 +595,6 @@ audit = Table(
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
 )
+
+# the rest of the schema, which hangs on the tables above
+from records import schema_parties as _parties  # noqa: E402, F401

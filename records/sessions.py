@@ -15,6 +15,7 @@ from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records import parties
 from records.errors import BadInput, Busy, OpenSessionExists, StaleSession
 from records.ids import new_id
 from records.refusals import already_there, by_index
@@ -302,7 +303,10 @@ async def apply(
     if after is None:
         raise StaleSession
     await _add_events(conn, before.id, before.version, events, now)
-    return row_of(after)
+    row = row_of(after)
+    if {"lead_id", "state"} & changes.keys():
+        await parties.follow(conn, before, row, now)
+    return row
 
 
 def _refuse_the_impossible(

@@ -18,7 +18,7 @@ import records.errors
 import signaling.errors
 from auth.policy import matrix_markdown
 from signaling import wire
-from signaling.session import diagram
+from signaling.diagram import diagram
 from signaling.settings import describe
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

@@ -184,3 +184,51 @@ class TurnGone(SessionError):
     code = "turn-gone"
     status = 409
     sentence = "This shift is not theirs any more: the roster has changed. Nothing was changed."
+
+
+class NotFree(SessionError):
+    """This colleague cannot take the session now; the sentence says why."""
+
+    code = "not-free"
+    status = 409
+    sentence = "Nobody is free to take this session. Choose a colleague, or hand it to the line."
+
+
+class TransferOpen(SessionError):
+    """The session is being handed on already."""
+
+    code = "transfer-open"
+    status = 409
+    sentence = "This session is being handed on already. Call that off first."
+
+
+class NoTransfer(SessionError):
+    """Nobody has accepted a transfer of this session, or it was called off."""
+
+    code = "no-transfer"
+    status = 409
+    sentence = "This session is not being handed on any more. Nothing was changed."
+
+
+class NotJoined(SessionError):
+    """The receiver does not hear the call yet."""
+
+    code = "not-joined"
+    status = 409
+    sentence = "The receiver has to join with sound first. Nothing was changed."
+
+
+class NotYours(SessionError):
+    """Only those who hand the session on may do this, and only at this point."""
+
+    code = "not-yours"
+    status = 403
+    sentence = "You cannot do that in this session now. Nothing was changed."
+
+
+class CallFull(SessionError):
+    """All three seats at the side of this call are taken."""
+
+    code = "call-full"
+    status = 409
+    sentence = "Three people sit in on this call already. One of them has to leave first."

@@ -101,6 +101,13 @@ class Legs:
             quality=state.quality,
         )
 
+    def move(self, session_id: str, seat: str, to: str) -> None:
+        """The leg of one seat sits in another from now on; what was there is forgotten."""
+        state = self._seats.pop((session_id, seat), None)
+        self._seats.pop((session_id, to), None)
+        if state is not None:
+            self._seats[session_id, to] = state
+
     def vacate(self, session_id: str, seat: str) -> None:
         """Forget one side, after it was put out of the call."""
         self._seats.pop((session_id, seat), None)

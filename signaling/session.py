@@ -119,6 +119,29 @@ class ClinicianGone:
 
 
 @dataclass(frozen=True, slots=True)
+class LeadChanged:
+    """Another clinician, whose media already flows, leads from now on; `how`: a code."""
+
+    to: str
+    how: str  # handed_on | sender_lost | taken_over
+
+
+@dataclass(frozen=True, slots=True)
+class LeadTaken:
+    """Another clinician leads from now on; their media is still to come."""
+
+    to: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandedBack:
+    """The clinician gives the session back to the line."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandedOver:
     pass
 
@@ -184,6 +207,9 @@ Input = (
     | ClinicianLost
     | ClinicianBack
     | ClinicianGone
+    | LeadChanged
+    | LeadTaken
+    | HandedBack
     | HandedOver
     | TakenBack
     | IntakeTold
@@ -216,12 +242,17 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         VoiceChosen: S.ANSWERING,
         Cancelled: S.CLOSED,
         Ended: S.WRAP_UP,
+        LeadTaken: S.ANSWERING,
+        HandedBack: S.WAITING,
         CardSent: S.ANSWERING,
         CardAcknowledged: S.ANSWERING,
         TakenBack: S.ANSWERING,
     },
     S.CONNECTED: {
         ClinicianLost: S.RECOVERING,
+        LeadChanged: S.CONNECTED,
+        LeadTaken: S.RECOVERING,
+        HandedBack: S.WAITING,
         HandedOver: S.CONNECTED,
         TakenBack: S.CONNECTED,
         VoiceChosen: S.CONNECTED,
@@ -233,6 +264,9 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         MediaFlowing: S.CONNECTED,
         ClinicianBack: S.CONNECTED,
         ClinicianGone: S.WAITING,
+        LeadChanged: S.CONNECTED,
+        LeadTaken: S.RECOVERING,
+        HandedBack: S.WAITING,
         HandedOver: S.RECOVERING,
         TakenBack: S.RECOVERING,
         VoiceChosen: S.RECOVERING,
@@ -310,6 +344,10 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
             return _requeued(s, reason, now)
         case ClinicianGone():
             return _requeued(s, "clinician_lost", now)
+        case HandedBack(reason):
+            return _requeued(s, reason, now)
+        case LeadChanged(to, how) | LeadTaken(to, how):
+            return _lead_changed(s, to, how, now if isinstance(item, LeadTaken) else None)
         case ClinicianLost(since):
             gone = replace(s, deadline_at=since + LOST_SECONDS)
             return gone, [TimelineEvent("clinician.lost"), TimelineEvent("session.recovering")]
@@ -363,6 +401,18 @@ def _flowing(s: Session, now: float) -> tuple[Session, list[TimelineEvent]]:
 def _requeued(s: Session, reason: str, now: float) -> tuple[Session, list[TimelineEvent]]:
     after = replace(s, lead_id=None, epoch=s.epoch + 1, deadline_at=None, requeued_at=now)
     return after, [TimelineEvent("session.requeued", {"reason": reason, "clinician": s.lead_id})]
+
+
+def _lead_changed(
+    s: Session, to: str, how: str, silent_at: float | None
+) -> tuple[Session, list[TimelineEvent]]:
+    """One step from one clinician to another; `silent_at`: since when media is awaited."""
+    if to == s.lead_id:
+        raise IllegalTransition(s.state, "LeadChanged")
+    deadline = None if silent_at is None else silent_at + LOST_SECONDS
+    after = replace(s, lead_id=to, epoch=s.epoch + 1, deadline_at=deadline)
+    data = {"from": s.lead_id, "to": to, "how": how, "epoch": after.epoch}
+    return after, [TimelineEvent("session.lead_changed", data)]
 
 
 def _phase(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineEvent]]:
@@ -445,15 +495,3 @@ def _record(s: Session, item: Input, now: float) -> tuple[Session, list[Timeline
                 data["reason"] = reason
             return after, [TimelineEvent("disposition.recorded", data)]
     raise AssertionError(item)
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram, for the documentation."""
-    lines = ["stateDiagram-v2", "    [*] --> waiting"]
-    for before, row in TRANSITIONS.items():
-        by_target: dict[State, list[str]] = {}
-        for item, after in row.items():
-            if after is not before:
-                by_target.setdefault(after, []).append(item.__name__)
-        lines += [f"    {before} --> {after}: {', '.join(n)}" for after, n in by_target.items()]
-    return "\n".join([*lines, "    closed --> [*]"])

@@ -12,6 +12,7 @@ from typing import cast
 import av
 from aiortc import (
     MediaStreamTrack,
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCPeerConnection,
     RTCRtpSender,
@@ -63,10 +64,14 @@ class Peer:
 
     def __init__(self, bridge: Bridge, call: str, seat: str, generation: str = "g1") -> None:
         self.bridge, self.call, self.seat, self.generation = bridge, call, seat, generation
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.pc = RTCPeerConnection(
+            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
         self.frames = 0
         self.shades: list[int] = []
         self.loudest = 0.0
+        self.heard: dict[str, float] = {}  # loudest sample by mid
+        self.seen: dict[str, int] = {}  # frames by mid
         self._tasks: list[asyncio.Task[None]] = []
         self.pc.on("track", self._on_track)
 
@@ -78,13 +83,27 @@ class Peer:
             frame = await track.recv()
             if isinstance(frame, av.VideoFrame):
                 self.frames += 1
+                mid = self._mid(track)
+                self.seen[mid] = self.seen.get(mid, 0) + 1
                 plane = frame.planes[0]
                 self.shades.append(bytes(plane)[60 * plane.line_size + 80])
             elif isinstance(frame, av.AudioFrame):
                 samples = array.array("h", bytes(frame.planes[0]))
-                self.loudest = max(self.loudest, float(max(map(abs, samples))))
+                loudest = float(max(map(abs, samples)))
+                self.loudest = max(self.loudest, loudest)
+                mid = self._mid(track)
+                self.heard[mid] = max(self.heard.get(mid, 0.0), loudest)
 
-    async def join(self, *, video: bool = True) -> str:
+    def _mid(self, track: MediaStreamTrack) -> str:
+        return str(next(t.mid for t in self.pc.getTransceivers() if t.receiver.track is track))
+
+    def hears(self, mid: str) -> bool:
+        return self.heard.get(mid, 0.0) > 5000
+
+    def sees(self, mid: str) -> bool:
+        return self.seen.get(mid, 0) > 5
+
+    async def join(self, *, video: bool = True, more: int = 0) -> str:
         """Describe this peer to the bridge; gives the bridge's answer."""
         self.pc.addTrack(Tone())
         if video:
@@ -92,6 +111,11 @@ class Peer:
             codecs = RTCRtpSender.getCapabilities("video").codecs
             vp8 = [c for c in codecs if c.mimeType.lower() in {"video/vp8", "video/rtx"}]
             self.pc.getTransceivers()[1].setCodecPreferences(vp8)
+        for kind in ("audio", "video"):
+            for _ in range(more):
+                extra = self.pc.addTransceiver(kind, direction="recvonly")
+                if kind == "video":
+                    extra.setCodecPreferences(vp8)
         await self.pc.setLocalDescription(await self.pc.createOffer())
         answer = self.bridge.describe(
             self.call, self.seat, self.generation, self.pc.localDescription.sdp

@@ -33,10 +33,12 @@ class House:
         )
         self.peers: list[Peer] = []
 
-    async def peer(self, seat: str, generation: str = "g1", *, video: bool = True) -> Peer:
+    async def peer(
+        self, seat: str, generation: str = "g1", *, video: bool = True, more: int = 0
+    ) -> Peer:
         peer = Peer(self.bridge, "call", seat, generation)
         self.peers.append(peer)
-        await peer.join(video=video)
+        await peer.join(video=video, more=more)
         return peer
 
     def told(self, kind: LegEventKind, seat: str) -> list[LegEvent]:
@@ -108,6 +110,52 @@ async def test_the_plan_decides_who_hears_whom(house: House) -> None:
     tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
     await clinician.until(lambda: clinician.frames > 20)
     assert tablet.frames == 0
+
+
+async def test_a_third_party_is_heard_and_seen_in_slots_that_were_there_from_the_start(
+    house: House,
+) -> None:
+    """Sections 0 and 1 are the main sound and picture; 2 to 4 further sound, 5 to 7 pictures."""
+    tablet, clinician = [await house.peer(seat, more=3) for seat in ("tablet", "clinician")]
+    await tablet.until(lambda: tablet.sees("1") and tablet.hears("0"))
+    both: dict[str, list[str | None]] = {
+        "tablet": ["clinician", "side1"],
+        "clinician": ["tablet", "side1"],
+        "side1": ["tablet", "clinician"],
+    }
+    sees = both | {"tablet": ["clinician", None]}
+    house.bridge.plan("call", both, sees)
+    third = await house.peer("side1", more=3)
+    for peer in (tablet, clinician, third):
+        await peer.until(lambda peer=peer: peer.hears("0") and peer.hears("2"))  # type: ignore[misc]
+    for peer in (clinician, third):
+        await peer.until(lambda peer=peer: peer.sees("1") and peer.sees("5"))  # type: ignore[misc]
+    assert not tablet.sees("5"), "the plan gives the tablet the sound alone"
+    assert not tablet.hears("3")
+
+
+async def test_a_leg_moves_to_another_seat_and_nobody_negotiates(house: House) -> None:
+    tablet, first = [await house.peer(seat, more=3) for seat in ("tablet", "clinician")]
+    both: dict[str, list[str | None]] = {
+        "tablet": ["clinician", "side1"],
+        "clinician": ["tablet", "side1"],
+        "side1": ["tablet", "clinician"],
+    }
+    house.bridge.plan("call", both)
+    second = await house.peer("side1", more=3)
+    await tablet.until(lambda: tablet.hears("2") and tablet.sees("1"))
+    house.bridge.move("call", "side1", "clinician")
+    await first.close()
+    tablet.heard.clear()
+    tablet.seen.clear()
+    second.seen.clear()
+    await tablet.until(lambda: tablet.hears("0") and tablet.sees("1"))
+    await second.until(lambda: second.sees("1"))
+    assert not tablet.hears("2"), "the seat at the side is empty"
+    assert [one.seat for one in house.bridge.stats("call")] == ["tablet", "clinician"]
+    assert not house.told(LegEventKind.CLOSED, "clinician")
+    house.bridge.move("call", "side2", "clinician")  # nobody sits there: nothing happens
+    assert len(house.bridge.stats("call")) == 2
 
 
 async def test_a_test_call_hears_and_sees_itself(house: House) -> None:

@@ -23,6 +23,7 @@ STAMP = st.integers(0, 0xFFFFFFFF)
 
 def section(kind: str = "video", *, repair: int | None = 97) -> sdp.Section:
     return sdp.Section(
+        slot=kind,
         kind=kind,
         mid="1",
         direction="sendrecv",

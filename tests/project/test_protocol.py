@@ -13,7 +13,7 @@ from msgspec import inspect
 from scripts import write_docs
 from signaling import wire
 from signaling.commands import HANDLERS
-from signaling.session import diagram
+from signaling.diagram import diagram
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "protocol.md").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signaling.diagram import diagram
 from signaling.errors import IllegalTransition
 from signaling.session import (
     LOST_SECONDS,
@@ -35,7 +36,6 @@ from signaling.session import (
     TakenBack,
     VoiceChosen,
     WrapupFinished,
-    diagram,
     handle,
 )
 
