@@ -30,6 +30,8 @@ class Action(StrEnum):
     SESSION_ANSWER = "session.answer"
     SESSION_LEAD = "session.lead"
     SESSION_CLOSE = "session.close"
+    SESSION_TAKE_OVER = "session.take_over"
+    SESSION_LISTEN = "session.listen"
     QUEUE_READ = "queue.read"
     SHIFT_CHANGE = "shift.change"
     CARD_READ = "card.read"
@@ -67,6 +69,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.SESSION_ANSWER: "be rung for a session and take it",
         Action.SESSION_LEAD: "lead a session: hand over, hold, finish the wrap-up",
         Action.SESSION_CLOSE: "close somebody else's session",
+        Action.SESSION_TAKE_OVER: "lead a running session in somebody else's place",
+        Action.SESSION_LISTEN: "sit in on a running session, or speak to its lead alone",
         Action.QUEUE_READ: "see who is waiting",
         Action.SHIFT_CHANGE: "check a tablet out and in",
         Action.CARD_READ: "read the recommendation card",
@@ -129,6 +133,8 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         },
         Action.SESSION_LEAD: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_LEAD},
         Action.SESSION_CLOSE: {"supervisor": Scope.OWN_PROVIDER},
+        Action.SESSION_TAKE_OVER: {"supervisor": Scope.OWN_PROVIDER},
+        Action.SESSION_LISTEN: {"supervisor": Scope.OWN_PROVIDER},
         Action.QUEUE_READ: {"clinician": Scope.OWN_PROVIDER, "supervisor": Scope.OWN_PROVIDER},
         Action.SHIFT_CHANGE: {TABLET: Scope.OWN_TABLET},
         Action.CARD_READ: {

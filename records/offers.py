@@ -148,17 +148,55 @@ async def end(
 
 
 async def withdraw_all(
-    conn: AsyncConnection, session_id: str, reason: str, now: float
+    conn: AsyncConnection, session_id: str, reason: str, now: float, purpose: str | None = None
 ) -> list[OfferRow]:
-    """Stop everything that rings for a session; the offers that did, as they were."""
+    """Stop everything that rings for a session, or what rings for one purpose.
+
+    Gives the offers that did ring, as they were.
+    """
     await sessions.lock(conn, session_id)
     rung = [
-        _row(row)
+        one
         for row in await conn.execute(
             select(offer).where(offer.c.session_id == session_id, offer.c.state.in_(RINGING))
         )
+        if (one := _row(row)).purpose == (purpose or one.purpose)
     ]
     return [o for o in rung if await _end(conn, o.id, "withdrawn", reason, now, RINGING)]
+
+
+async def last_of_transfer(conn: AsyncConnection, session_id: str, epoch: int) -> OfferRow | None:
+    """The ring of this assignment's transfers that ended last, with its reason."""
+    row = (
+        await conn.execute(
+            select(offer)
+            .where(
+                offer.c.session_id == session_id,
+                offer.c.epoch == epoch,
+                offer.c.purpose == "transfer",
+                offer.c.ended_at.is_not(None),
+            )
+            .order_by(offer.c.ended_at.desc(), offer.c.id)
+            .limit(1)
+        )
+    ).first()
+    return _row(row) if row is not None else None
+
+
+async def undo_accepted_transfer(
+    conn: AsyncConnection, session_id: str, epoch: int, reason: str, now: float
+) -> None:
+    """A transfer that was accepted came to nothing: the next one may be accepted."""
+    await conn.execute(
+        update(offer)
+        .where(
+            offer.c.session_id == session_id,
+            offer.c.epoch == epoch,
+            offer.c.purpose == "transfer",
+            offer.c.state == "accepted",
+        )
+        .values(state="withdrawn", reason=reason, ended_at=now)
+    )
 
 
 async def _hold(conn: AsyncConnection, offer_id: str) -> None:

@@ -60,6 +60,14 @@ async def present(conn: AsyncConnection, session_ids: Sequence[str]) -> list[Par
     return [_row(row) for row in rows]
 
 
+async def everybody(conn: AsyncConnection) -> list[PartyRow]:
+    """Everybody who sits in any call now, by their coming."""
+    rows = await conn.execute(
+        select(participant).where(_HERE).order_by(participant.c.joined_at, participant.c.id)
+    )
+    return [_row(row) for row in rows]
+
+
 async def of_session(conn: AsyncConnection, session_id: str) -> list[PartyRow]:
     """Everybody who sat in a call at some time, by their coming."""
     rows = await conn.execute(
@@ -163,6 +171,14 @@ async def set_mode(conn: AsyncConnection, party_id: str, mode: str) -> bool:
 async def leave(conn: AsyncConnection, party_id: str, reason: str, now: float) -> bool:
     """End a place; False when it has ended already."""
     return await _leave(conn, [participant.c.id == party_id], reason, now) == 1
+
+
+async def leave_as_receiver(
+    conn: AsyncConnection, session_id: str, reason: str, now: float
+) -> None:
+    """Whoever waits to take this session over gives the seat back."""
+    mine = participant.c.session_id == session_id
+    await _leave(conn, [mine, participant.c.role == "receiver"], reason, now)
 
 
 async def _leave(

@@ -333,6 +333,19 @@ async def timeline_of(conn: AsyncConnection, session_id: str) -> list[TimelineRo
     ]
 
 
+async def requeued_for(conn: AsyncConnection, session_id: str) -> str | None:
+    """Why a session came back to the line the last time."""
+    data = (
+        await conn.execute(
+            select(timeline.c.data)
+            .where(timeline.c.session_id == session_id, timeline.c.kind == "session.requeued")
+            .order_by(timeline.c.no.desc())
+            .limit(1)
+        )
+    ).scalar()
+    return None if data is None else str(json.loads(data).get("reason"))
+
+
 async def _add_events(
     conn: AsyncConnection, session_id: str, last: int, events: Sequence[Event], now: float
 ) -> None:

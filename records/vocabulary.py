@@ -67,6 +67,7 @@ CLOSE_REASONS: Final = (
 )
 
 DECLINE_REASONS: Final = ("busy", "not_my_state", "unwell", "technical", "other")
+GIVEN_BACK_REASONS: Final = ("end_of_shift", "needs_another", "technical", "unwell", "other")
 PAUSE_REASONS: Final = ("break", "paperwork", "meeting", "other")
 
 TIMELINE_KINDS: Final = (
@@ -111,4 +112,13 @@ TIMELINE_KINDS: Final = (
     "tablet.back",
     "clinician.lost",
     "clinician.back",
+    "transfer.asked",
+    "transfer.accepted",
+    "transfer.ready",
+    "transfer.not_ready",
+    "transfer.ended",
+    "session.lead_changed",
+    "party.joined",
+    "party.mode",
+    "party.left",
 )

@@ -10,13 +10,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.audit import record
 from oncall.policy import Activity
-from records import assessments, directory, followups, offers, recommendations, wrapups
+from records import (
+    assessments,
+    directory,
+    followups,
+    offers,
+    parties,
+    recommendations,
+    wrapups,
+)
+from records.errors import Busy
 from records.followups import NewFollowup
 from records.offers import OfferRow
 from records.sessions import SessionRow
 from records.vocabulary import CARD_ACTIONS, DISPOSITIONS, FOLLOWUP_KINDS
 from signaling import metrics, wire
 from signaling.errors import IllegalTransition, NoSuchSession, OfferGone, StaleToken, UnknownCode
+from signaling.party_commands import sit_in
 from signaling.scope import by, leads
 from signaling.session import (
     LIVE,
@@ -83,12 +93,16 @@ async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> d
         offer = await _own_offer(conn, actor, m.offer)
     if not hmac.compare_digest(offer.token, m.token):
         raise StaleToken
+    if offer.purpose == "transfer":
+        return await sit_in(desk, actor, offer)
     losers: list[OfferRow] = []
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
         losers.clear()
         if row.state != State.WAITING or row.epoch != offer.epoch:
             raise OfferGone
+        if actor.id in await parties.receivers(conn):
+            raise Busy
         if not await offers.end(conn, offer.id, to_state="accepted", reason=None, now=now):
             raise OfferGone
         losers.extend(await offers.withdraw_all(conn, row.id, "taken", now))
@@ -126,6 +140,8 @@ async def decline(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferDecline) ->
     await desk.change(offer.session_id, decide, by(actor))
     desk.line.tell_gone(offer, "declined", None)
     metrics.OFFERS.labels(outcome="declined").inc()
+    if offer.purpose == "transfer":
+        await desk.company.settle(offer.session_id)
     desk.line.wake()
     return {}
 

@@ -27,6 +27,7 @@ from records.errors import RecordError, StaleSession
 from records.sessions import Event, SessionRow
 from signaling import metrics, wire
 from signaling.commands import dispatch
+from signaling.company import Company
 from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
 from signaling.gapwatch import GapWatch
 from signaling.hub import Hub, Stream
@@ -34,7 +35,9 @@ from signaling.legs import Legs
 from signaling.linekeeper import Linekeeper
 from signaling.pager import Pager
 from signaling.paging import console_open
+from signaling.parties import Hearing
 from signaling.rosters import RosterReader
+from signaling.rows import machine
 from signaling.screens import Screens
 from signaling.session import (
     LIVE,
@@ -43,7 +46,6 @@ from signaling.session import (
     ClinicianLost,
     Input,
     MediaFlowing,
-    Phase,
     Session,
     SetupFailed,
     State,
@@ -94,6 +96,7 @@ class Desk:
         self.rosters = RosterReader()
         self.screens = Screens(self)
         self.line = Linekeeper(self)
+        self.company = Company(self)
         self.pager = Pager(self)
         self.gaps = GapWatch(self)
         self._clock = clock
@@ -336,6 +339,7 @@ class Desk:
                 rows = await sessions.open_sessions(conn)
             for row in rows:
                 await self._look_after(row, now)
+            await self.company.tick(rows, now)
             await self._look_for_tablets(rows, now)
             self.hub.expire(now)
             if now - checked >= CHECK_LOGINS_SECONDS:
@@ -383,7 +387,7 @@ class Desk:
     async def _recovering(self, row: SessionRow, *, missing: bool, overdue: bool) -> None:
         if self.legs.both_up(row.id):
             await self._try(row, MediaFlowing())
-        elif overdue and missing:
+        elif overdue and missing and not await self.company.goes_on(row):
             await self._put_back(row, ClinicianGone())
 
     async def _put_back(self, row: SessionRow, item: Input) -> None:
@@ -392,6 +396,7 @@ class Desk:
         if not await self._try(row, item):
             return
         self.empty_seat(row.id, "clinician")
+        await self.company.arrange(row)
         self.line.exclude(row.id, row.lead_id or "", self.now())
         self.line.wake()
 
@@ -409,6 +414,14 @@ class Desk:
     def empty_seat(self, session_id: str, seat: str) -> None:
         self.bridge.leave(session_id, seat)
         self.legs.vacate(session_id, seat)
+
+    def move_seat(self, session_id: str, seat: str, to: str) -> None:
+        """A leg goes on in another seat; its browser notices nothing."""
+        self.bridge.move(session_id, seat, to)
+        self.legs.move(session_id, seat, to)
+
+    def plan_media(self, session_id: str, hears: Hearing, sees: Hearing) -> None:
+        self.bridge.plan(session_id, hears, sees)
 
     def end_media(self, session_id: str) -> None:
         self.bridge.close_call(session_id)
@@ -465,38 +478,3 @@ class Desk:
         picture = await self.screens.picture()
         agency = picture.directory.agencies[agency_id]
         return picture.ready_clinicians(agency.provider_id)
-
-
-def machine(row: SessionRow) -> Session:
-    """The durable row as the state machine sees it."""
-    return Session(
-        id=row.id,
-        state=State(row.state),
-        phase=Phase(row.phase),
-        pressed_at=row.pressed_at,
-        epoch=row.epoch,
-        level=row.level,
-        lead_id=row.lead_id,
-        voice_only=row.voice_only,
-        intake=row.intake,
-        deadline_at=row.deadline_at,
-        close_reason=row.close_reason,
-        alerted_at=row.alerted_at,
-        accepted_at=row.accepted_at,
-        media_at=row.media_at,
-        handed_over_at=row.handed_over_at,
-        handed_back_at=row.handed_back_at,
-        recommended_at=row.recommended_at,
-        acknowledged_at=row.acknowledged_at,
-        ended_at=row.ended_at,
-        closed_at=row.closed_at,
-        disposition_at=row.disposition_at,
-        requeued_at=row.requeued_at,
-        brief_seconds=row.brief_seconds,
-        handed_over_seconds=row.handed_over_seconds,
-        debrief_seconds=row.debrief_seconds,
-        phase_since=row.phase_since,
-        recommended_disposition=row.recommended_disposition,
-        actual_disposition=row.actual_disposition,
-        difference_reason=row.difference_reason,
-    )

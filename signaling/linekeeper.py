@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
 from oncall.presence import PresenceState
-from records import directory, escalations, offers, sessions
+from records import directory, escalations, offers, parties, sessions
 from records.errors import RecordError, StaleSession
 from records.ids import new_id
 from records.offers import OfferRow
@@ -61,7 +62,7 @@ class Linekeeper:
         async with self._desk.db.read() as conn:
             rung = await offers.open_offers(conn)
         for offer in rung:
-            await self._end(offer.id, "withdrawn", "server_restarted")
+            await self.end_ring(offer.id, "withdrawn", "server_restarted")
         self.wake()
 
     async def run(self) -> None:
@@ -98,9 +99,9 @@ class Linekeeper:
                     return await self._offer(action)
                 case policy.ExpireOffer():
                     state = "undelivered" if action.undelivered else "expired"
-                    return await self._end(action.offer_id, state, state)
+                    return await self.end_ring(action.offer_id, state, state)
                 case policy.WithdrawOffer():
-                    return await self._end(action.offer_id, "withdrawn", action.reason)
+                    return await self.end_ring(action.offer_id, "withdrawn", action.reason)
                 case policy.Escalate():
                     return await self._escalate(action)
                 case policy.Explain():
@@ -159,7 +160,7 @@ class Linekeeper:
         metrics.ESCALATIONS.labels(step=action.step).inc()
         return True
 
-    async def _end(self, offer_id: str, state: str, reason: str) -> bool:
+    async def end_ring(self, offer_id: str, state: str, reason: str) -> bool:
         """End an offer that still rings, and write it on the timeline in the same transaction."""
         # a page that says at the last moment that it rings is not a page that did not answer
         states = ("pending",) if state == "undelivered" else offers.RINGING
@@ -233,8 +234,16 @@ class Linekeeper:
         self._excluded = {pair: until for pair, until in self._excluded.items() if until > now}
         async with desk.db.read() as conn:
             rows = await sessions.open_sessions(conn)
-            rung = await offers.open_offers(conn)
-            ended = await offers.recent(conn, now - LOOK_BACK_SECONDS)
+            rings = await offers.open_offers(conn)
+            rung = [o for o in rings if o.purpose == "answer"]
+            ended = [
+                o
+                for o in await offers.recent(conn, now - LOOK_BACK_SECONDS)
+                if o.purpose == "answer"
+            ]
+            # rung for a transfer, or sitting in to take a session over: not free for the line
+            elsewhere = {o.clinician_id for o in rings if o.purpose == "transfer"}
+            elsewhere |= await parties.receivers(conn)
             who = await directory.read(conn)
             tiers = await desk.rosters.on_call(conn, now)
             own_steps = await escalations.steps(conn)
@@ -246,7 +255,7 @@ class Linekeeper:
             waiting=tuple(self._waiting(r, ended, who, now) for r in waiting),
             offers=tuple(_open_offer(o) for o in rung),
             clinicians=tuple(
-                self._clinician(person, states, rows, ended, now)
+                self._clinician(person, states, rows, ended, elsewhere, now)
                 for provider_id in who.providers
                 for person in who.clinicians(provider_id)
                 if "clinician" in person.roles
@@ -284,6 +293,7 @@ class Linekeeper:
         states: dict[str, ClinicianState],
         rows: list[SessionRow],
         ended: list[OfferRow],
+        elsewhere: Collection[str],
         now: float,
     ) -> policy.ClinicianNow:
         state = states.get(person.id)
@@ -294,8 +304,8 @@ class Linekeeper:
             tier=state.tier if state else None,
             activity=policy.Activity(state.activity) if state else policy.Activity.OFFLINE,
             presence=state.presence if state else PresenceState.LOST,
-            busy=bool(led),
-            wrapping_up=led == {"wrap_up"},
+            busy=bool(led) or person.id in elsewhere,
+            wrapping_up=led == {"wrap_up"} and person.id not in elsewhere,
             cooldown_until=self._after_offers(person.id, ended, ("expired",), now),
             resting_until=self._after_offers(person.id, ended, ("declined", "undelivered"), now),
             licence_states=frozenset({person.licence_state} if person.licence_state else ()),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from auth.actors import Actor
 from auth.policy import Action, Target, allows
+from records import parties
 from records.sessions import SessionRow
 from signaling.errors import NoSuchSession, StaleEpoch
 
@@ -44,6 +47,20 @@ def takes_part(actor: Actor, row: SessionRow, epoch: int | None = None) -> str:
         return "tablet"
     leads(actor, row, row.epoch if epoch is None else epoch)
     return "clinician"
+
+
+async def seat_of(
+    conn: AsyncConnection, actor: Actor, row: SessionRow, epoch: int | None = None
+) -> str:
+    """The seat of this actor, also at the side of the call; asked anew at every join.
+
+    Raises as `takes_part` for everybody who has none, or has lost it.
+    """
+    if actor.kind == "person" and row.lead_id != actor.id:
+        for one in await parties.sitting(conn, actor.id):
+            if one.session_id == row.id and row.provider_id == actor.provider_id:
+                return one.seat
+    return takes_part(actor, row, epoch)
 
 
 def by(actor: Actor) -> tuple[str, str | None]:

@@ -19,8 +19,10 @@ from records import (
     directory,
     offers,
     pages,
+    parties,
     recommendations,
     sessions,
+    transfers,
     wrapups,
 )
 from records.sessions import SessionRow
@@ -142,6 +144,7 @@ class Screens:
             ),
             legs=desk.legs,
             pages=await pages.of_waiting(conn),
+            parties=await parties.everybody(conn),
         )
 
     async def _view(
@@ -174,6 +177,9 @@ class Screens:
         return Details(
             chat=await chat.of_session(conn, vault, row.id),
             recommendation=await recommendations.get(conn, vault, row.id),
+            requeued_for=(
+                await sessions.requeued_for(conn, row.id) if row.state == "waiting" else None
+            ),
         )
 
     async def _console(
@@ -181,9 +187,10 @@ class Screens:
     ) -> wire.ConsoleView | None:
         if person_id not in picture.directory.people:
             return None
-        row = picture.led_by(person_id)
+        row = await self._session_of(conn, picture, person_id)
         if row is not None:
             details = await self._tablet_details(conn, row)
+            handing = await transfers.newest(conn, row.id, row.epoch)
             picture = _with(
                 picture,
                 row.id,
@@ -192,9 +199,29 @@ class Screens:
                     recommendation=details.recommendation,
                     assessments=await assessments.of_session(conn, self._desk.vault, row.id),
                     wrapup=await wrapups.get(conn, self._desk.vault, row.id),
+                    transfer=handing,
+                    note=await transfers.note(conn, self._desk.vault, handing) if handing else "",
+                    declined=await _declined(conn, row) if handing else None,
                 ),
             )
         return console_view(picture, person_id, row)
+
+    async def _session_of(
+        self, conn: AsyncConnection, picture: Picture, person_id: str
+    ) -> SessionRow | None:
+        """The session that a console shows: led, sat in, or whose wrap-up is owed."""
+        led = picture.led_by(person_id)
+        if led is not None and led.state != "wrap_up":
+            return led
+        for one in picture.sides_of(person_id):
+            return await sessions.get(conn, one.session_id)
+        return led
+
+
+async def _declined(conn: AsyncConnection, row: SessionRow) -> str | None:
+    """Why the colleague who was rung last did not take the session."""
+    last = await offers.last_of_transfer(conn, row.id, row.epoch)
+    return last.reason if last is not None and last.state == "declined" else None
 
 
 def _with(picture: Picture, session_id: str, details: Details) -> Picture:

@@ -411,7 +411,7 @@ def _lead_changed(
         raise IllegalTransition(s.state, "LeadChanged")
     deadline = None if silent_at is None else silent_at + LOST_SECONDS
     after = replace(s, lead_id=to, epoch=s.epoch + 1, deadline_at=deadline)
-    data = {"from": s.lead_id, "to": to, "how": how, "epoch": after.epoch}
+    data = {"clinician": to, "former": s.lead_id, "reason": how, "epoch": after.epoch}
     return after, [TimelineEvent("session.lead_changed", data)]
 
 

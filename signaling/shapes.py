@@ -62,6 +62,17 @@ class Alerted(Struct, frozen=True):
     state: Literal["alerted", "ringing", "opening", "coming"]
 
 
+class PartyView(Struct, frozen=True):
+    """Somebody at the side of a call: shown to everybody who is in it."""
+
+    party: str
+    seat: str  # side1 … side3: which slot of the media carries them
+    role: Literal["receiver", "interpreter", "supervisor"]
+    mode: Literal["speak", "listen", "whisper"]
+    name: str
+    connected: bool
+
+
 class TabletSession(Struct, frozen=True):
     id: str
     code: str
@@ -79,9 +90,11 @@ class TabletSession(Struct, frozen=True):
     alerted: list[Alerted]  # who is rung or paged now, those nearest to coming first
     step: str  # alerting | still-trying | more-people | call-instead
     requeued: bool
+    handed_back: bool  # by a clinician who could not stay, and was not lost
     clinician: str | None  # short name
     licence: str | None
     peer: PeerView | None
+    company: list[PartyView]  # who else is in the call
     chat: list[ChatLine]  # empty while handed over: the person must not see it
     card: CardView | None
     close_reason: str | None
@@ -126,6 +139,8 @@ class OfferView(Struct, frozen=True):
     pressed_at: float
     requeued: bool
     voice_only: bool
+    purpose: Literal["answer", "transfer"]
+    by: str | None  # short name of who hands the session on
 
 
 class AssessmentView(Struct, frozen=True):
@@ -169,6 +184,39 @@ class WrapupView(Struct, frozen=True):
     updated_at: float | None
 
 
+class TransferView(Struct, frozen=True):
+    """How far the handing on of a session has come; `ended`: the last one came to nothing."""
+
+    stage: Literal["ringing", "sitting", "ended"]
+    to: str | None  # the colleague who was chosen; None: whoever is free
+    receiver: str | None  # who has accepted
+    ringing: list[str]  # whose consoles ring
+    expires_at: float | None  # of the last ring
+    joined: bool  # the receiver hears the call
+    lead_ready: bool
+    receiver_ready: bool
+    note: str
+    outcome: str | None  # declined | nobody | called_off | receiver_left | receiver_lost
+    reason: str | None  # why it was declined
+
+
+class LiveRow(Struct, frozen=True):
+    """One session that runs, for supervisors."""
+
+    session: str
+    code: str
+    agency: str
+    county: str
+    unit: str
+    state: str
+    phase: str
+    epoch: int
+    lead: str
+    pressed_at: float
+    media_at: float | None
+    company: list[PartyView]
+
+
 class ConsoleSession(Struct, frozen=True):
     id: str
     code: str
@@ -190,6 +238,11 @@ class ConsoleSession(Struct, frozen=True):
     brief_seconds: float
     handed_over_seconds: float
     debrief_seconds: float
+    role: Literal["lead", "receiver", "supervisor"]  # mine; only the lead writes and ends
+    party: str | None  # my place at the side, if I do not lead
+    lead: str  # short name of who leads
+    company: list[PartyView]
+    transfer: TransferView | None
     tablet_online: bool
     peer: PeerView
     chat: list[ChatLine]

@@ -10,7 +10,7 @@ from records import chat, sessions
 from records.sessions import SessionRow
 from signaling import wire
 from signaling.errors import IllegalTransition, NoSuchSession
-from signaling.scope import by, takes_part
+from signaling.scope import by, seat_of, takes_part
 from signaling.session import LIVE, OPEN, Cancelled, Ended, State, Step, TimelineEvent, handle
 
 if TYPE_CHECKING:
@@ -73,13 +73,15 @@ async def describe_media(
     """Answer a browser's description. The tablet's leg may be up long before anybody answers."""
     async with desk.db.read() as conn:
         row = await sessions.get(conn, m.session)
-    if row is None:
-        raise NoSuchSession
-    seat = takes_part(actor, row, m.epoch if actor.kind == "person" else None)
+        if row is None:
+            raise NoSuchSession
+        seat = await seat_of(conn, actor, row, m.epoch if actor.kind == "person" else None)
     if row.state not in (OPEN if seat == "tablet" else LIVE):
         raise IllegalTransition(row.state, "MediaDescribe")
     if row.test:
         desk.bridge.plan(row.id, {"tablet": ["tablet"]})  # a test call sees and hears itself
+    else:
+        await desk.company.arrange(row)
     answer = desk.bridge.describe(row.id, seat, m.generation, m.description)
     desk.legs.described(row.id, seat, m.generation)
     return {"description": answer}
@@ -91,9 +93,9 @@ async def state_media(
     """Muted, camera, quality: told to the other side in words."""
     async with desk.db.read() as conn:
         row = await sessions.get(conn, m.session)
-    if row is None:
-        raise NoSuchSession
-    seat = takes_part(actor, row)
+        if row is None:
+            raise NoSuchSession
+        seat = await seat_of(conn, actor, row)
     if row.state in OPEN:
         desk.legs.stated(row.id, seat, muted=m.muted, camera=m.camera, quality=m.quality)
         await desk.check_media(row.id)

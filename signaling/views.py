@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
@@ -19,11 +19,14 @@ from records.chat import ChatRow
 from records.directory import Directory
 from records.offers import OfferRow
 from records.pages import PageRow
+from records.parties import PartyRow
 from records.recommendations import RecommendationRow
 from records.schema import LED_STATES
 from records.sessions import SessionRow
+from records.transfers import TransferRow
+from records.vocabulary import GIVEN_BACK_REASONS
 from records.wrapups import WrapupRow
-from signaling import shapes, wire
+from signaling import party_views, shapes, wire
 from signaling.legs import Legs
 
 Nearness = Literal["alerted", "ringing", "opening", "coming"]
@@ -58,6 +61,11 @@ class Details:
     recommendation: RecommendationRow | None = None
     assessments: Sequence[AssessmentRow] = ()
     wrapup: WrapupRow | None = None
+    transfer: TransferRow | None = None  # the newest of this assignment
+    note: str = ""  # of the sender to the receiver
+    declined: str | None = None  # why the last ring of it was declined
+    requeued_for: str | None = None  # why it came back to the line last
+    guests: Mapping[str, str] = field(default_factory=dict)  # names by link
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,7 @@ class Picture:
     legs: Legs
     details: Mapping[str, Details] = field(default_factory=dict)
     pages: Sequence[PageRow] = ()  # the calls for sessions that wait
+    parties: Sequence[PartyRow] = ()  # everybody who sits in a call
     # worked out once for all the pages of a round: a thousand consoles look at one picture
     _index: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -92,6 +101,16 @@ class Picture:
         rings = self.once("rung", lambda: _grouped(self.offers, lambda one: one.clinician_id))
         return rings.get(person_id, [])
 
+    def sides_of(self, person_id: str) -> list[PartyRow]:
+        """Where a person sits at the side of a call."""
+        sides = self.once(
+            "sides",
+            lambda: _grouped(
+                [one for one in self.parties if one.role != "lead"], lambda one: one.person_id or ""
+            ),
+        )
+        return sides.get(person_id, [])
+
     def _led(self, person_id: str) -> list[SessionRow]:
         led = self.once("led", lambda: _grouped(self.sessions, lambda one: one.lead_id or ""))
         return led.get(person_id, [])
@@ -105,6 +124,8 @@ class Picture:
             if session.state in {"connected", "recovering"}:
                 return "in_call"
             wrapping = wrapping or session.state == "wrap_up"
+        if any(one.role == "receiver" for one in self.sides_of(person_id)):
+            return "in_call"
         if self.offers_to(person_id):
             return "ringing"
         return "wrap_up" if wrapping else "idle"
@@ -186,9 +207,11 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         alerted=alerted(picture, session),
         step=tablet_step(picture.now - _waiting_since(session)).removeprefix("waiting."),
         requeued=session.requeued_at is not None,
+        handed_back=details.requeued_for in GIVEN_BACK_REASONS,
         clinician=lead.short_name if lead else None,
         licence=lead.licence if lead else None,
         peer=picture.legs.peer(session.id, "clinician") if lead else None,
+        company=party_views.company(picture, session, details.guests),
         chat=[] if handed_over else _chat(details),
         card=None if handed_over else card,
         close_reason=session.close_reason,
@@ -276,10 +299,19 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
             for offer in picture.offers_to(person_id)
             if offer.session_id in shared.sessions
         ],
-        session=_console_session(picture, session) if session is not None else None,
+        session=_console_session(picture, session, person_id) if session is not None else None,
         colleagues=[one for one in shared.staff.values() if one.id != person_id],
+        live=_live(picture, provider_id) if _supervises(picture, person_id) else [],
         owners=shared.owners,
     )
+
+
+def _supervises(picture: Picture, person_id: str) -> bool:
+    return "supervisor" in picture.directory.people[person_id].roles
+
+
+def _live(picture: Picture, provider_id: str) -> list[shapes.LiveRow]:
+    return picture.once(f"live {provider_id}", lambda: party_views.live_rows(picture, provider_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,11 +400,16 @@ def offer_view(who: Directory, offer: OfferRow, session: SessionRow) -> shapes.O
         pressed_at=session.pressed_at,
         requeued=session.requeued_at is not None,
         voice_only=session.voice_only,
+        purpose="transfer" if offer.purpose == "transfer" else "answer",
+        by=who.short_name(session.lead_id),
     )
 
 
-def _console_session(picture: Picture, session: SessionRow) -> shapes.ConsoleSession:
+def _console_session(
+    picture: Picture, session: SessionRow, person_id: str
+) -> shapes.ConsoleSession:
     details = picture.details.get(session.id, Details())
+    role, party = party_views.place(picture, session, person_id)
     agency = picture.directory.agencies[session.agency_id]
     return shapes.ConsoleSession(
         id=session.id,
@@ -395,6 +432,11 @@ def _console_session(picture: Picture, session: SessionRow) -> shapes.ConsoleSes
         brief_seconds=session.brief_seconds,
         handed_over_seconds=session.handed_over_seconds,
         debrief_seconds=session.debrief_seconds,
+        role=cast('Literal["lead", "receiver", "supervisor"]', role),
+        party=party,
+        lead=picture.directory.short_name(session.lead_id) or "",
+        company=party_views.company(picture, session, details.guests),
+        transfer=party_views.transfer(picture, session, details),
         tablet_online=session.tablet_id in picture.tablets_online,
         peer=picture.legs.peer(session.id, "tablet"),
         chat=_chat(details),

@@ -22,6 +22,7 @@ from signaling.shapes import (
     Card,
     Code,
     ConsoleSession,
+    LiveRow,
     Me,
     OfferView,
     Option,
@@ -198,6 +199,83 @@ class OfferDecline(ClientMessage, frozen=True, tag="offer.decline"):
     reason: Code = "busy"
 
 
+class TransferAsk(ClientMessage, frozen=True, tag="transfer.ask"):
+    """Hand the session on: ring a colleague, or (`to` null) whoever is free of the nearest tier."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    to: Id | None = None
+    note: Annotated[str, Meta(max_length=500)] = ""  # what the receiver should know first
+
+
+class TransferConfirm(ClientMessage, frozen=True, tag="transfer.confirm"):
+    """Ready: once both sides have said so, the receiver leads. `ready` false takes it back."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    ready: bool = True
+
+
+class TransferCallOff(ClientMessage, frozen=True, tag="transfer.call_off"):
+    """Either side calls the transfer off; the lead goes on leading."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+
+
+class TransferTake(ClientMessage, frozen=True, tag="transfer.take"):
+    """The receiver leads at once, because the sender is lost."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+
+
+class SessionRequeue(ClientMessage, frozen=True, tag="session.requeue"):
+    """The clinician hands the session back to the line: it rings for others, at the head."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    reason: Code
+
+
+class SessionTakeOver(ClientMessage, frozen=True, tag="session.take_over"):
+    """A supervisor of the provider leads a running session from now on."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+
+
+class SessionListen(ClientMessage, frozen=True, tag="session.listen"):
+    """A supervisor sits in, heard by nobody; or speaks to the lead alone (`whisper`)."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    mode: Literal["listen", "whisper"] = "listen"
+
+
+class PartyLeave(ClientMessage, frozen=True, tag="party.leave"):
+    """Leave the side of a call."""
+
+    audience = ("console",)
+    session: Id
+
+
+class PartyRemove(ClientMessage, frozen=True, tag="party.remove"):
+    """The lead puts somebody out."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    party: Id
+
+
 class AssessmentSave(ClientMessage, frozen=True, tag="assessment.save"):
     """Autosave: only the answers that changed, against the revision that the page knows.
 
@@ -272,6 +350,15 @@ Command = (
     | OfferDelivered
     | OfferAccept
     | OfferDecline
+    | TransferAsk
+    | TransferConfirm
+    | TransferCallOff
+    | TransferTake
+    | SessionRequeue
+    | SessionTakeOver
+    | SessionListen
+    | PartyLeave
+    | PartyRemove
     | AssessmentSave
     | CardSave
     | WrapupSave
@@ -327,13 +414,17 @@ class TabletView(ServerMessage, frozen=True, tag="tablet"):
 
 
 class ConsoleView(ServerMessage, frozen=True, tag="console"):
-    """All that the console shows. `session` is the one that I lead, or owe a wrap-up."""
+    """All that the console shows.
+
+    `session` is the one that I lead, sit in, or owe a wrap-up; `live` is empty but for supervisors.
+    """
 
     me: Me
     waiting: list[WaitingRow]
     offers: list[OfferView]
     session: ConsoleSession | None
     colleagues: list[Me]
+    live: list[LiveRow]
     owners: list[Option]
 
 
@@ -355,6 +446,14 @@ class OfferGone(ServerMessage, frozen=True, tag="offer.gone"):
     by: str | None
 
 
+class SessionMoved(ServerMessage, frozen=True, tag="session.moved"):
+    """You led this session; somebody else does now, or the line has it. Never an error."""
+
+    session: str
+    how: str  # handed_on | sender_lost | taken_over
+    by: str | None  # short name of who leads now
+
+
 class MediaRebuild(ServerMessage, frozen=True, tag="media.rebuild"):
     """The bridge lost this side's leg (restart of the server): send a fresh description."""
 
@@ -369,7 +468,16 @@ class Bye(ServerMessage, frozen=True, tag="bye"):
 
 
 Event = (
-    Welcome | Ack | Error | TabletView | ConsoleView | OfferRung | OfferGone | MediaRebuild | Bye
+    Welcome
+    | Ack
+    | Error
+    | TabletView
+    | ConsoleView
+    | OfferRung
+    | OfferGone
+    | SessionMoved
+    | MediaRebuild
+    | Bye
 )
 
 _hello = msgspec.json.Decoder(Hello)

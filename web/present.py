@@ -51,6 +51,8 @@ _LABELS = {
     "reason": "common.reason",
     "step": "common.step",
     "way": "common.way",
+    "role": "common.side",
+    "mode": "common.mode",
 }
 _COLUMNS = {
     "state": "common.state",
@@ -156,7 +158,7 @@ def event(entry: TimelineEntry, texts: Texts) -> str:
     values["tiles"] = tiles(entry.data.get("tiles", ()), texts)
     values["clinician"] = entry.names.get("clinician") or texts.t("common.actor.clinician")
     values["by"] = label(texts, "common.actor", entry.data.get("by", entry.actor_kind))
-    for key in ("disposition", "actual", "reason", "close", "step", "way"):
+    for key in (*_LABELS, "close"):
         values.setdefault(key, texts.t("common.unknown"))
     key = f"common.timeline.{entry.kind}"
     if "voice_only" in entry.data:

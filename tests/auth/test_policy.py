@@ -21,6 +21,8 @@ EXPECTED = {
     "session.answer": "--vv--",
     "session.lead": "--ll--",
     "session.close": "---v--",
+    "session.take_over": "---v--",
+    "session.listen": "---v--",
     "queue.read": "--vv--",
     "shift.change": "t-----",
     "card.read": "t-lvg-",

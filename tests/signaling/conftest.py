@@ -49,6 +49,7 @@ class PlayedBridge:
     left: list[tuple[str, str]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     plans: dict[str, Any] = field(default_factory=dict)
+    moved: list[tuple[str, str, str]] = field(default_factory=list)
 
     async def start(self) -> None: ...
 
@@ -58,8 +59,12 @@ class PlayedBridge:
         self.legs[call, seat] = generation
         return f"answer to {description}"
 
-    def plan(self, call: str, hears: Any) -> None:
+    def plan(self, call: str, hears: Any, sees: Any = None) -> None:
         self.plans[call] = hears
+
+    def move(self, call: str, seat: str, to: str) -> None:
+        self.legs[call, to] = self.legs.pop((call, seat))
+        self.moved.append((call, seat, to))
 
     def leave(self, call: str, seat: str, generation: str | None = None) -> None:
         self.legs.pop((call, seat), None)
@@ -106,6 +111,14 @@ ACTORS = {
         )
         for name in ("dana", "miguel", "priya")
     },
+    "ada": Actor(
+        "person",
+        "per_ada",
+        "Ada",
+        "Ada",
+        frozenset({"supervisor"}),
+        provider_id=PROVIDER_ID,
+    ),
     "stranger": Actor(
         "person",
         "per_stranger",

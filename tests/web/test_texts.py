@@ -139,7 +139,8 @@ def test_a_key_in_the_wrong_file_is_refused(tmp_path: Path) -> None:
 
 def test_every_reason_and_step_of_the_queue_has_words() -> None:
     texts = i18n.load()["en"]
-    for reason in (*eligible.NEARNESS, *vocabulary.DECLINE_REASONS):
+    given_back = vocabulary.GIVEN_BACK_REASONS
+    for reason in (*eligible.NEARNESS, *vocabulary.DECLINE_REASONS, *given_back):
         assert f"common.reason.{reason}" in texts, reason
     for step in steps.Act:
         assert f"common.step.{step}" in texts, step
