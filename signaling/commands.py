@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from signaling import console_commands as console
 from signaling import party_commands as party
+from signaling import party_wire, wire
 from signaling import shared_commands as shared
 from signaling import tablet_commands as tablet
-from signaling import wire
 
 if TYPE_CHECKING:
     from auth.actors import Actor
@@ -42,15 +42,15 @@ HANDLERS: dict[type, Handler] = {
     wire.OfferDelivered: console.offer_delivered,
     wire.OfferAccept: console.accept,
     wire.OfferDecline: console.decline,
-    wire.TransferAsk: party.ask,
-    wire.TransferConfirm: party.confirm,
-    wire.TransferCallOff: party.call_off,
-    wire.TransferTake: party.take,
-    wire.SessionRequeue: party.requeue,
-    wire.SessionTakeOver: party.take_over,
-    wire.SessionListen: party.listen,
-    wire.PartyLeave: party.leave,
-    wire.PartyRemove: party.remove,
+    party_wire.TransferAsk: party.ask,
+    party_wire.TransferConfirm: party.confirm,
+    party_wire.TransferCallOff: party.call_off,
+    party_wire.TransferTake: party.take,
+    party_wire.SessionRequeue: party.requeue,
+    party_wire.SessionTakeOver: party.take_over,
+    party_wire.SessionListen: party.listen,
+    party_wire.PartyLeave: party.leave,
+    party_wire.PartyRemove: party.remove,
     wire.AssessmentSave: console.save_assessment,
     wire.CardSave: console.save_card,
     wire.WrapupSave: console.save_wrapup,

@@ -16,7 +16,7 @@ from records.ids import new_id
 from records.offers import OfferRow
 from records.sessions import SessionRow
 from records.vocabulary import GIVEN_BACK_REASONS
-from signaling import metrics, wire
+from signaling import metrics, party_wire
 from signaling.errors import (
     CallFull,
     IllegalTransition,
@@ -67,7 +67,7 @@ def _live(row: SessionRow) -> None:
 # --- handing on -----------------------------------------------------------------------------------
 
 
-async def ask(desk: Desk, actor: Actor, _s: Stream, m: wire.TransferAsk) -> dict[str, object]:
+async def ask(desk: Desk, actor: Actor, _s: Stream, m: party_wire.TransferAsk) -> dict[str, object]:
     """Ring the colleague who is to take this session, or whoever is free."""
     picture = await desk.screens.picture()
     made: list[str] = []
@@ -227,7 +227,7 @@ async def _handing(
 
 
 async def confirm(
-    desk: Desk, actor: Actor, _s: Stream, m: wire.TransferConfirm
+    desk: Desk, actor: Actor, _s: Stream, m: party_wire.TransferConfirm
 ) -> dict[str, object]:
     """One side is ready. When both are, the receiver leads, in one step."""
     complete: list[str] = []
@@ -265,7 +265,9 @@ async def _hand_on(desk: Desk, actor: Actor, session_id: str, epoch: int, receiv
     await desk.company.lead_changes(session_id, receiver, "handed_on", check, by(actor))
 
 
-async def take(desk: Desk, actor: Actor, _s: Stream, m: wire.TransferTake) -> dict[str, object]:
+async def take(
+    desk: Desk, actor: Actor, _s: Stream, m: party_wire.TransferTake
+) -> dict[str, object]:
     """The receiver goes on alone, because the sender is lost."""
 
     async def check(conn: AsyncConnection, row: SessionRow) -> None:
@@ -278,7 +280,7 @@ async def take(desk: Desk, actor: Actor, _s: Stream, m: wire.TransferTake) -> di
 
 
 async def call_off(
-    desk: Desk, actor: Actor, _s: Stream, m: wire.TransferCallOff
+    desk: Desk, actor: Actor, _s: Stream, m: party_wire.TransferCallOff
 ) -> dict[str, object]:
     """Either side stops it; the lead goes on as before."""
 
@@ -295,7 +297,7 @@ async def call_off(
 
 
 async def requeue(
-    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionRequeue
+    desk: Desk, actor: Actor, _s: Stream, m: party_wire.SessionRequeue
 ) -> dict[str, object]:
     """Back to the head of the line, with a reason; the tablet's leg is kept."""
     if m.reason not in GIVEN_BACK_REASONS:
@@ -319,7 +321,7 @@ async def requeue(
 
 
 async def take_over(
-    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionTakeOver
+    desk: Desk, actor: Actor, _s: Stream, m: party_wire.SessionTakeOver
 ) -> dict[str, object]:
     """A supervisor leads from now on; who led reads who took it."""
 
@@ -334,7 +336,9 @@ async def take_over(
     return {"session": row.id, "epoch": row.epoch}
 
 
-async def listen(desk: Desk, actor: Actor, _s: Stream, m: wire.SessionListen) -> dict[str, object]:
+async def listen(
+    desk: Desk, actor: Actor, _s: Stream, m: party_wire.SessionListen
+) -> dict[str, object]:
     """A supervisor sits in: everybody in the call reads that they listen."""
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
@@ -372,7 +376,9 @@ def _supervises(actor: Actor, row: SessionRow, action: Action) -> None:
 # --- leaving --------------------------------------------------------------------------------------
 
 
-async def leave(desk: Desk, actor: Actor, _s: Stream, m: wire.PartyLeave) -> dict[str, object]:
+async def leave(
+    desk: Desk, actor: Actor, _s: Stream, m: party_wire.PartyLeave
+) -> dict[str, object]:
     """Leave the side of a call; a receiver who leaves ends the transfer."""
     async with desk.db.read() as conn:
         own = await parties.sitting(conn, actor.id)
@@ -384,7 +390,9 @@ async def leave(desk: Desk, actor: Actor, _s: Stream, m: wire.PartyLeave) -> dic
     return {}
 
 
-async def remove(desk: Desk, actor: Actor, _s: Stream, m: wire.PartyRemove) -> dict[str, object]:
+async def remove(
+    desk: Desk, actor: Actor, _s: Stream, m: party_wire.PartyRemove
+) -> dict[str, object]:
     """The lead puts somebody out. Supervisors stay: they are there for the lead's sake."""
     async with desk.db.read() as conn:
         row = await sessions.get(conn, m.session)

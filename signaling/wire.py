@@ -13,11 +13,12 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from signaling.party_wire import PartyCommand
 from signaling.shapes import (
     Card,
     Code,
@@ -31,29 +32,15 @@ from signaling.shapes import (
     WaitingRow,
     WrapupDraft,
 )
+from signaling.wire_base import Audience as Audience
+from signaling.wire_base import ClientMessage as ClientMessage
+from signaling.wire_base import Description, Epoch, Id, Key, Number, ShortText
+from signaling.wire_base import ServerMessage as ServerMessage
 
 PROTOCOL = 1
 MAX_MESSAGE = 128 * 1024  # bytes; a description is at most 64 KiB
 
-Audience = Literal["tablet", "console"]
-
-Id = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[A-Za-z0-9_-]+$")]
-Key = Annotated[str, Meta(min_length=16, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
-ShortText = Annotated[str, Meta(min_length=1, max_length=500)]
-Description = Annotated[str, Meta(min_length=1, max_length=65536)]
-Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Epoch = Number
-
 # --- browser to server ----------------------------------------------------------------------------
-
-
-class ClientMessage(
-    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True
-):
-    """One message from a browser; `id` numbers it within the stream."""
-
-    audience: ClassVar[tuple[Audience, ...]] = ("tablet", "console")
-    id: Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class Hello(Struct, frozen=True, forbid_unknown_fields=True, tag="hello", tag_field="type"):
@@ -199,83 +186,6 @@ class OfferDecline(ClientMessage, frozen=True, tag="offer.decline"):
     reason: Code = "busy"
 
 
-class TransferAsk(ClientMessage, frozen=True, tag="transfer.ask"):
-    """Hand the session on: ring a colleague, or (`to` null) whoever is free of the nearest tier."""
-
-    audience = ("console",)
-    session: Id
-    epoch: Epoch
-    to: Id | None = None
-    note: Annotated[str, Meta(max_length=500)] = ""  # what the receiver should know first
-
-
-class TransferConfirm(ClientMessage, frozen=True, tag="transfer.confirm"):
-    """Ready: once both sides have said so, the receiver leads. `ready` false takes it back."""
-
-    audience = ("console",)
-    session: Id
-    epoch: Epoch
-    ready: bool = True
-
-
-class TransferCallOff(ClientMessage, frozen=True, tag="transfer.call_off"):
-    """Either side calls the transfer off; the lead goes on leading."""
-
-    audience = ("console",)
-    session: Id
-    epoch: Epoch
-
-
-class TransferTake(ClientMessage, frozen=True, tag="transfer.take"):
-    """The receiver leads at once, because the sender is lost."""
-
-    audience = ("console",)
-    session: Id
-    epoch: Epoch
-
-
-class SessionRequeue(ClientMessage, frozen=True, tag="session.requeue"):
-    """The clinician hands the session back to the line: it rings for others, at the head."""
-
-    audience = ("console",)
-    session: Id
-    epoch: Epoch
-    reason: Code
-
-
-class SessionTakeOver(ClientMessage, frozen=True, tag="session.take_over"):
-    """A supervisor of the provider leads a running session from now on."""
-
-    audience = ("console",)
-    session: Id
-    epoch: Epoch
-
-
-class SessionListen(ClientMessage, frozen=True, tag="session.listen"):
-    """A supervisor sits in, heard by nobody; or speaks to the lead alone (`whisper`)."""
-
-    audience = ("console",)
-    session: Id
-    epoch: Epoch
-    mode: Literal["listen", "whisper"] = "listen"
-
-
-class PartyLeave(ClientMessage, frozen=True, tag="party.leave"):
-    """Leave the side of a call."""
-
-    audience = ("console",)
-    session: Id
-
-
-class PartyRemove(ClientMessage, frozen=True, tag="party.remove"):
-    """The lead puts somebody out."""
-
-    audience = ("console",)
-    session: Id
-    epoch: Epoch
-    party: Id
-
-
 class AssessmentSave(ClientMessage, frozen=True, tag="assessment.save"):
     """Autosave: only the answers that changed, against the revision that the page knows.
 
@@ -350,15 +260,7 @@ Command = (
     | OfferDelivered
     | OfferAccept
     | OfferDecline
-    | TransferAsk
-    | TransferConfirm
-    | TransferCallOff
-    | TransferTake
-    | SessionRequeue
-    | SessionTakeOver
-    | SessionListen
-    | PartyLeave
-    | PartyRemove
+    | PartyCommand
     | AssessmentSave
     | CardSave
     | WrapupSave
@@ -366,10 +268,6 @@ Command = (
 )
 
 # --- server to browser ----------------------------------------------------------------------------
-
-
-class ServerMessage(Struct, frozen=True, tag_field="type", kw_only=True):
-    """One message to a browser; `n` is written when it is queued on a stream."""
 
 
 class Welcome(ServerMessage, frozen=True, tag="welcome"):
