@@ -1,7 +1,7 @@
 // Which screen the tablet shows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FRESH, closedWords, connectingWords, differs, openSession, peerWords, screenOf, toggleTile } from "../../web/static/js/tablet/state.js";
+import { FRESH, closedWords, companyWords, connectingWords, differs, openSession, peerWords, screenOf, toggleTile } from "../../web/static/js/tablet/state.js";
 
 /** @typedef {import("../../web/static/js/lib/wire.js").TabletSession} TabletSession */
 /** @typedef {import("../../web/static/js/lib/wire.js").TabletView} TabletView */
@@ -9,8 +9,8 @@ import { FRESH, closedWords, connectingWords, differs, openSession, peerWords, s
 /** @param {Partial<TabletSession>} changes @returns {TabletSession} */
 const session = (changes) => ({
   id: "ses_1", code: "P7K2", state: "waiting", phase: "brief", epoch: 0, pressed_at: 100, accepted_at: null, media_at: null, ended_at: null,
-  phase_since: null, voice_only: false, test: false, intake: [], alerted: [], step: "alerting", requeued: false, clinician: null, licence: null,
-  peer: null, chat: [], card: null, close_reason: null, recommended: null, actual: null, ...changes,
+  phase_since: null, voice_only: false, test: false, intake: [], alerted: [], step: "alerting", requeued: false, handed_back: false, clinician: null, licence: null,
+  peer: null, company: [], chat: [], card: null, close_reason: null, recommended: null, actual: null, ...changes,
 });
 /** @param {Partial<TabletView>} [changes] @returns {TabletView} */
 const view = (changes = {}) => ({
@@ -178,4 +178,26 @@ test("while somebody is on call nothing stands above the button, and with nobody
   assert.equal(when(3), "6:00 PM");
   assert.equal(when(10), "Tuesday 1:00 AM"); // tomorrow there, though the same day in UTC would be another
   assert.equal(when(8 * 24), "Tuesday, June 9 at 3:00 PM");
+});
+
+test("everybody in the call is named to whoever holds the tablet", () => {
+  const interpreter = /** @type {const} */ ({ party: "p1", seat: "side1", role: "interpreter", mode: "speak", name: "Ana", connected: true });
+  const receiver = /** @type {const} */ ({ ...interpreter, party: "p2", seat: "side2", role: "receiver", name: "Miguel" });
+  const listener = /** @type {const} */ ({ ...interpreter, party: "p3", seat: "side3", role: "supervisor", mode: "listen", name: "Ada" });
+  const call = session({ state: "connected", clinician: "Dana", company: [interpreter, receiver, listener] });
+  assert.deepEqual(companyWords(call, null, 100).map((one) => one.key), ["tablet.company.interpreter", "tablet.company.handing", "tablet.company.supervisor"]);
+  assert.deepEqual(companyWords(call, null, 100)[1]?.values, { name: "Miguel", lead: "Dana" });
+  assert.equal(companyWords(session({ company: [{ ...listener, mode: "whisper" }] }), null, 100)[0]?.key, "tablet.company.whisper");
+});
+
+test("who has taken over is said for a while", () => {
+  const call = session({ state: "connected", clinician: "Miguel" });
+  const came = { name: "Miguel", at: 100 };
+  assert.deepEqual(companyWords(call, came, 105).map((one) => one.key), ["tablet.company.now"]);
+  assert.deepEqual(companyWords(call, came, 130), []);
+});
+
+test("a clinician who hands the session back has not lost the connection", () => {
+  const words = connectingWords({ view: view({ session: session({ requeued: true, handed_back: true, clinician: null }) }), local: { ...FRESH, clinician: "Dana" }, online: true, names: (all) => all.join(), number: "1" });
+  assert.equal(words.words, "tablet.status.handed_back");
 });

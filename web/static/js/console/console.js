@@ -15,6 +15,7 @@ import { ConsoleMedia } from "./media.js";
 import * as offers from "./offers.js";
 import { Preview } from "./preview.js";
 import { Records } from "./records.js";
+import { endKey, placeKey, wantsMedia } from "./parties.js";
 import { render } from "./render.js";
 import { Ringing } from "./ringing.js";
 import { advised, liveSession, screenOf } from "./state.js";
@@ -56,6 +57,7 @@ export class Console {
     this.model = {
       view: null, offers: offers.NONE, line: "connecting", dismissed: null, retryAt: null, now: this.line.serverNow(), media: this.media,
       asksEnd: false, asksDecline: false, chatSeen: 0, problem: null, sending: false, finishing: false,
+      asksTransfer: false, asksRequeue: false, asksTakeOver: null, transferSeen: null, joined: null, handingOn: false, moved: null,
     };
   }
 
@@ -71,6 +73,7 @@ export class Console {
     if (session) {
       this.assessment.draw(this.records.result, this.records.why("assessment"));
       this.card.draw(session.card, { why: this.records.why("card"), sending: model.sending, live: after === "call" });
+      readOnly(session.role !== "lead");
     }
     this.#drawWrapup(session);
     if (before !== after) this.#moved(before ?? "", after);
@@ -137,6 +140,8 @@ export class Console {
       case "offer.gone":
         model.offers = offers.gone(model.offers, message, this.line.serverNow());
         return this.draw();
+      case "session.moved":
+        return this.#lostLead(message);
       case "media.rebuild":
         return this.media.rebuild();
       case "error":
@@ -157,9 +162,13 @@ export class Console {
     const after = liveSession(view);
     model.offers = offers.snapshot(model.offers, view.offers, this.line.serverNow());
     this.#deliver();
-    if (before?.id !== after?.id) Object.assign(model, { asksEnd: false, chatSeen: after?.chat.at(-1)?.no ?? 0 });
+    if (before?.id !== after?.id) {
+      Object.assign(model, { asksEnd: false, asksTransfer: false, asksRequeue: false, chatSeen: after?.chat.at(-1)?.no ?? 0 });
+      if (after?.role === "lead") model.moved = null;
+    }
+    if (model.joined !== null && (!after || after.role === "lead" || model.joined !== placeKey(after))) model.joined = null;
     this.records.take(view.session);
-    this.media.follow(after);
+    this.media.follow(wantsMedia(after, model.joined) ? after : null);
     this.#sayChange(before, after);
     this.draw();
   }
@@ -180,6 +189,10 @@ export class Console {
   #sayChange(before, after) {
     if (!before || !after || before.id !== after.id) return;
     if (after.state === "connected" && before.state === "answering") sounds.join();
+    if (before.role !== "lead" && after.role === "lead") {
+      sounds.join();
+      assertive(t("console.handing.yours"));
+    }
     if (before.peer.connected && !after.peer.connected) {
       sounds.drop();
       assertive(t("console.peer.reconnecting"));
@@ -223,7 +236,7 @@ export class Console {
     this.set({ offers: next, problem: null });
     try {
       const sent = this.line.send("offer.accept", { offer: offer.offer, token: offer.token });
-      this.media.capture({ camera: !offer.voice_only });
+      if (offer.purpose === "answer") this.media.capture({ camera: !offer.voice_only });
       await sent;
     } catch (error) {
       this.media.release();
@@ -266,6 +279,95 @@ export class Console {
     } catch (error) {
       this.trouble(error);
       return false;
+    }
+  }
+
+  // --- changing hands ---------------------------------------------------------------------------------
+
+  /** We led this session; somebody else does now. What was typed and not saved is said, not lost in silence. @param {import("../lib/wire.js").SessionMoved} message */
+  #lostLead({ how, by }) {
+    const typed = this.records.unsaved;
+    this.set({ moved: { how, by }, asksTransfer: false, ...(typed ? { problem: t("console.moved.unsaved") } : {}) });
+    assertive(t(`console.moved.${how}`, { name: by ?? "" }));
+  }
+
+  /** @param {string | null} to @param {string} note */
+  async askTransfer(to, note) {
+    if (await this.tell("transfer.ask", { epoch: this.#epoch, to, note })) this.set({ asksTransfer: false, problem: null });
+  }
+
+  /** Ready, or not any more. The lead's words are saved first: afterwards they could not be. */
+  async confirmTransfer() {
+    const session = liveSession(this.model.view);
+    const transfer = session?.transfer;
+    if (!session || !transfer || this.model.handingOn) return;
+    const lead = session.role === "lead";
+    const ready = !(lead ? transfer.lead_ready : transfer.receiver_ready);
+    this.set({ handingOn: true });
+    try {
+      if (lead && ready && !(await this.records.flush())) this.set({ problem: t("console.handing.unsaved") });
+      else await this.tell("transfer.confirm", { epoch: session.epoch, ready });
+    } finally {
+      this.set({ handingOn: false });
+    }
+  }
+
+  async callOff() {
+    await this.tell("transfer.call_off", { epoch: this.#epoch });
+  }
+
+  /** The receiver is heard from now on. */
+  joinSound() {
+    const session = liveSession(this.model.view);
+    if (!session) return;
+    this.unlock();
+    this.set({ joined: placeKey(session) });
+    this.media.follow(session);
+  }
+
+  async takeTransfer() {
+    this.unlock();
+    await this.tell("transfer.take", { epoch: this.#epoch });
+  }
+
+  transferSeen() {
+    const session = liveSession(this.model.view);
+    if (session) this.set({ transferSeen: endKey(session) });
+  }
+
+  /** @param {string} reason */
+  async requeue(reason) {
+    this.set({ asksRequeue: false });
+    if (!(await this.records.flush())) return this.set({ problem: t("console.handing.unsaved") });
+    await this.tell("session.requeue", { epoch: this.#epoch, reason });
+  }
+
+  /** @param {string} session @param {number} epoch @param {"listen" | "whisper"} mode */
+  async listen(session, epoch, mode) {
+    this.unlock();
+    if (mode === "whisper") this.media.speak();
+    else this.media.hush();
+    await this.#send("session.listen", { session, epoch, mode });
+  }
+
+  async takeOver() {
+    const asked = this.model.asksTakeOver;
+    this.set({ asksTakeOver: null });
+    if (!asked) return;
+    this.unlock();
+    await this.#send("session.take_over", asked);
+  }
+
+  get #epoch() {
+    return liveSession(this.model.view)?.epoch ?? 0;
+  }
+
+  /** @param {string} type @param {Readonly<Record<string, unknown>>} fields */
+  async #send(type, fields) {
+    try {
+      await this.line.send(type, fields);
+    } catch (error) {
+      this.trouble(error);
     }
   }
 
@@ -319,5 +421,14 @@ export class Console {
   trouble(error) {
     if (error instanceof WireError && SAID_BY_SNAPSHOT.has(error.code)) return this.draw();
     this.set({ problem: sentence(error) });
+  }
+}
+
+/** The record is read by whoever sits in, and written by the lead alone. @param {boolean} closed */
+function readOnly(closed) {
+  for (const selector of ["#questions", "#card-form"]) {
+    for (const control of find(selector, HTMLFormElement).elements) {
+      if ("disabled" in control && control.disabled !== closed && !(control instanceof HTMLFieldSetElement)) control.disabled = closed;
+    }
   }
 }

@@ -58,7 +58,36 @@ export class ConsoleMedia extends CallMedia {
    * @param {string} id
    */
   async #enter(id) {
-    await this.begin(id, { camera: this.options.session()?.voice_only !== true });
+    const session = this.session();
+    if (session?.role === "supervisor") return this.connect(id); // hears and sees, with nothing of its own open
+    await this.begin(id, { camera: session?.voice_only !== true });
+  }
+
+  /** @returns {import("../lib/wire.js").ConsoleSession | null} */
+  session() {
+    return /** @type {import("../lib/wire.js").ConsoleSession | null} */ (this.options.session());
+  }
+
+  /** @override @param {import("../lib/call_media.js").CallSession | null} session */
+  follow(session) {
+    super.follow(session);
+    // whoever only listened leads now: devices open, and the leg that is up gets their tracks
+    const now = this.session();
+    if (session && now?.role === "lead" && this.peer && !this.capturing) {
+      this.capture({ camera: now.voice_only !== true });
+      this.peer.cameraOn = this.cameraOn;
+    }
+  }
+
+  /** A supervisor speaks to the lead alone: the microphone opens, the camera does not. */
+  speak() {
+    this.setMuted(false);
+    this.capture({ camera: false });
+  }
+
+  /** A supervisor only listens again: nothing of theirs is sent. */
+  hush() {
+    if (this.session()?.role === "supervisor") this.setMuted(true);
   }
 
   /** @override */

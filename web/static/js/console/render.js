@@ -8,6 +8,8 @@ import { has, locale, plural, t } from "../lib/i18n.js";
 import { duration, timeOfDay } from "../lib/clock.js";
 import * as sounds from "../lib/sounds.js";
 import { notice } from "./offers.js";
+import { handing, liveBoard } from "./handing.js";
+import { wantsMedia } from "./parties.js";
 import { liveSession, peerWords, phaseSeconds } from "./state.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleView} ConsoleView */
@@ -25,6 +27,13 @@ import { liveSession, peerWords, phaseSeconds } from "./state.js";
  * @property {import("./media.js").ConsoleMedia} media
  * @property {boolean} asksEnd
  * @property {boolean} asksDecline
+ * @property {boolean} asksTransfer
+ * @property {boolean} asksRequeue
+ * @property {{ session: string, epoch: number } | null} asksTakeOver
+ * @property {string | null} transferSeen  the transfer that came to nothing and was put away
+ * @property {string | null} joined  our place at the side of a call for which Join was pressed
+ * @property {boolean} handingOn  a confirmation is on its way
+ * @property {{ how: string, by: string | null } | null} moved  why a session that we led is not ours any more
  * @property {number} chatSeen  the last line that was read
  * @property {string | null} problem  a sentence to show until it is closed
  * @property {boolean} sending  the card is on its way
@@ -61,7 +70,10 @@ export function render(model, offer, screen) {
   if (view) side(model, view);
   idle(view);
   const session = liveSession(view);
-  if (session) call(model, session);
+  if (session && view) {
+    call(model, session);
+    handing(model, view, session);
+  }
 }
 
 /** @param {Model} model */
@@ -83,6 +95,8 @@ function banners(model) {
     const key = taken ? "console.gone.taken" : `console.gone.${gone.reason}`;
     write("taken-text", t(has(key) ? key : "console.gone.gone", { name: gone.by ?? "" }));
   }
+  show("moved", model.moved !== null);
+  if (model.moved) write("moved-text", t(`console.moved.${model.moved.how}`, { name: model.moved.by ?? "" }));
   show("problem", model.problem !== null);
   if (model.problem !== null) write("problem-text", model.problem);
 }
@@ -109,7 +123,7 @@ function status({ view, line }, screen) {
   if (line !== "open") [state, picture, key] = view ? ["alert", "signal-none", "lost"] : ["wait", "wait", "connecting"];
   else if (view) {
     const { me } = view;
-    if (screen === "call") [state, picture, key] = ["ok", "check", "in_call"];
+    if (screen === "call") [state, picture, key] = ["ok", "check", view.session?.role === "lead" ? "in_call" : "sitting_in"];
     else if (screen === "ringing") [state, picture, key] = ["wait", "bell", "ringing"];
     else if (screen === "wrap_up") [state, picture, key] = ["wait", "wait", "wrap_up"];
     else if (me.activity === "available" && me.on_call) [state, picture, key] = ["ok", "check", "ready"];
@@ -137,6 +151,7 @@ function offerCard(model, offer) {
   const left = Math.max(0, offer.expires_at - model.now);
   write("offer-countdown", String(Math.ceil(left)));
   find("#offer-bar", HTMLProgressElement).value = left;
+  write("offer-heading", offer.purpose === "transfer" ? t("console.offer.transfer", { name: offer.by ?? "" }) : t("console.offer.title"));
   write("offer-agency", offer.agency);
   write("offer-place", t(offer.officer ? "console.offer.place_officer" : "console.offer.place", { county: offer.county, unit: offer.unit, officer: offer.officer ?? "" }));
   const marks = [...(offer.requeued ? ["requeued"] : []), ...(offer.voice_only ? ["voice_only"] : [])];
@@ -169,6 +184,7 @@ function side(model, view) {
   show("rings-hint", me.work === "idle");
   write("rings-hint", t(me.activity === "available" ? (me.on_call ? "console.rings.yes" : "console.rings.not_on_call") : "console.rings.no"));
   waiting(model, view);
+  liveBoard(model, view);
   fill(byId("colleagues"), JSON.stringify(view.colleagues), () => view.colleagues.map((one) => el("li", { class: "colleagues__one" },
     el("span", { text: one.name }),
     el("span", { class: `badge ${tone(one)}`, text: place(one) }))));
@@ -222,18 +238,27 @@ function call(model, session) {
   write("phase-word", t(`console.phase.${session.phase}`));
   write("phase-clock", duration(phaseSeconds(session, now)));
   write("call-clock", duration(now - (session.media_at ?? session.accepted_at ?? session.pressed_at)));
-  const words = media.elsewhere ? "console.elsewhere" : peerWords(session, media.link);
+  const outside = !wantsMedia(session, model.joined);
+  const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link);
   const picture = session.peer.camera && session.peer.connected && media.link === "up" && media.video.videoWidth > 0;
   show("remote-empty", !picture);
   write("remote-words", words ? t(words) : picture ? "" : t("console.peer.joining"));
   show("peer-words", words !== null && picture);
   write("peer-words", words && picture ? t(words) : "");
-  quality(session, media);
+  show("quality", !outside);
+  if (!outside) quality(session, media);
   control("mute", media.muted || !media.hasMicrophone, media.muted ? "console.unmute" : "console.mute", media.muted ? "mic-off" : "mic");
   const dark = !media.cameraOn || !media.hasCamera;
   control("camera", dark, dark ? "console.camera.on" : "console.camera.off", dark ? "camera-off" : "camera");
   write("self-words", t(dark ? "console.self.off" : media.muted ? "console.self.muted" : "console.self.you"));
-  show("controls", !model.asksEnd);
+  const lead = session.role === "lead";
+  show("controls", !model.asksEnd && session.role !== "supervisor" && !outside);
+  for (const id of ["recommend", "end", "chat-toggle"]) show(id, lead);
+  show("transfer", lead && !session.test && session.state !== "answering");
+  byId("transfer").setAttribute("aria-expanded", String(model.asksTransfer));
+  show("requeue-step", model.asksRequeue);
+  show("requeue", !model.asksRequeue);
+  show("self", session.role !== "supervisor" && !outside);
   show("end-step", model.asksEnd);
   chat(model, session);
 }
@@ -270,5 +295,6 @@ function chat(model, session) {
   const unread = session.chat.filter((line) => line.sender === "officer" && line.no > model.chatSeen).length;
   byId("chat-toggle").dataset["unread"] = String(unread);
   setText(find(".word", HTMLElement, byId("chat-toggle")), unread > 0 ? t("console.chat.unread", { count: unread }) : t("console.chat.open"));
+  show("chat-form", session.role === "lead");
   write("chat-private", t(session.phase === "handed_over" ? "console.chat.handed_over" : "console.chat.private"));
 }

@@ -4,6 +4,7 @@
  */
 
 import { find } from "./dom.js";
+import { More } from "./more.js";
 import { Peer } from "./peer.js";
 import * as devices from "./devices.js";
 
@@ -34,6 +35,7 @@ export class CallMedia {
     this.audio = find("#remote-audio", HTMLAudioElement);
     this.video = find("#remote-video", HTMLVideoElement);
     this.selfView = find("#self-view", HTMLVideoElement);
+    this.more = new More();
     /** @type {Peer | null} */
     this.peer = null;
     /** @type {MediaStream | null} */
@@ -138,6 +140,14 @@ export class CallMedia {
   async begin(id, how) {
     this.capture(how);
     await Promise.race([this.capturing, new Promise((resolve) => setTimeout(resolve, CAPTURE_PATIENCE_MS))]);
+    await this.connect(id);
+  }
+
+  /**
+   * The leg alone, with whatever devices are open.
+   * @protected @param {string} id  of the session
+   */
+  async connect(id) {
     if (this.sessionId !== id || this.peer) return;
     const peer = new Peer({
       line: this.options.line,
@@ -145,6 +155,7 @@ export class CallMedia {
       epoch: () => this.options.session()?.epoch ?? 0,
       iceServers: this.options.iceServers,
       onRemote: (stream) => this.#showRemote(stream),
+      onMore: (slot, track) => this.more.take(slot, track),
       onState: () => this.options.changed(),
       onQuality: (word) => {
         this.quality = word;
@@ -170,6 +181,7 @@ export class CallMedia {
     this.selfView.srcObject = null;
     this.video.srcObject = null;
     this.audio.srcObject = null;
+    this.more.clear();
     delete this.video.dataset["frames"];
   }
 
@@ -243,7 +255,7 @@ export class CallMedia {
   /** A press, after the browser refused to play. */
   async playSound() {
     try {
-      await this.audio.play();
+      await Promise.all([this.audio.play(), this.more.play()]);
       this.soundBlocked = false;
     } catch {
       this.soundBlocked = true;

@@ -1,7 +1,7 @@
 /**
  * One side's media connection to the bridge. The page always describes itself first and the bridge answers; one
  * audio and one video section, both ways, for the life of the connection: mute, camera and flip only swap
- * tracks and never negotiate. When the path breaks: a word after 2.5 s, one ICE restart after 2 s of
+ * tracks and never negotiate. Further parties arrive in sections that only receive, there from the start. When the path breaks: a word after 2.5 s, one ICE restart after 2 s of
  * 'disconnected', a new connection (a new generation of the same seat) when that has not helped in 8 s. Restarts never overlap:
  * each one resets the checks of the one before, and makes the gap longer.
  */
@@ -23,7 +23,9 @@ import { judge, read } from "./quality.js";
  * @property {() => string | null} session
  * @property {() => number} epoch
  * @property {RTCIceServer[]} iceServers
+ * @property {number} [maxBitrate]  of our picture, bit/s
  * @property {(stream: MediaStream) => void} onRemote  whenever a track of the other side comes; always the same stream
+ * @property {(slot: number, track: MediaStreamTrack) => void} onMore  a track for a further party: slots 1 to 3
  * @property {(word: PeerWord) => void} onState
  * @property {(word: Quality, reading: import("./quality.js").Reading) => void} onQuality  every 5 s
  */
@@ -33,6 +35,7 @@ const DISCONNECTED_MS = 2000;
 const VERDICT_MS = 8000;
 const QUALITY_MS = 5000;
 const MAX_BITRATE = 1_200_000;
+export const MORE = 3; // further parties, as many as the bridge carries
 
 export class Peer {
   /** @param {PeerOptions} options */
@@ -213,11 +216,25 @@ export class Peer {
     const sound = pc.addTransceiver(this.microphone ?? "audio", { direction: "sendrecv" });
     const picture = pc.addTransceiver((this.cameraOn ? this.camera : null) ?? "video", {
       direction: "sendrecv",
-      sendEncodings: [{ maxBitrate: MAX_BITRATE, maxFramerate: 30 }],
+      sendEncodings: [{ maxBitrate: this.options.maxBitrate ?? MAX_BITRATE, maxFramerate: 30 }],
     });
     prefer(sound, "audio", ["audio/opus"]);
     prefer(picture, "video", ["video/vp8", "video/rtx"]);
-    pc.addEventListener("track", (event) => { if (pc === this.pc) this.#arrived(event.track); });
+    /** @type {Map<RTCRtpTransceiver, number>} */
+    const slots = new Map();
+    for (const [kind, types] of /** @type {const} */ ([["audio", ["audio/opus"]], ["video", ["video/vp8", "video/rtx"]]])) {
+      for (let slot = 1; slot <= MORE; slot += 1) {
+        const more = pc.addTransceiver(kind, { direction: "recvonly" });
+        prefer(more, kind, types);
+        slots.set(more, slot);
+      }
+    }
+    pc.addEventListener("track", (event) => {
+      if (pc !== this.pc) return;
+      const slot = slots.get(event.transceiver);
+      if (slot === undefined) this.#arrived(event.track);
+      else this.options.onMore(slot, event.track);
+    });
     pc.addEventListener("connectionstatechange", () => { if (pc === this.pc) this.#changed(pc); });
     await this.#describe();
   }

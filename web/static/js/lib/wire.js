@@ -12,12 +12,13 @@
  * @typedef {"waiting" | "answering" | "connected" | "recovering" | "wrap_up" | "closed"} SessionState
  * @typedef {"brief" | "handed_over" | "debrief"} Phase
  * @typedef {{ name: string, state: "alerted" | "ringing" | "opening" | "coming" }} Alerted  nearest to coming first
+ * @typedef {{ party: string, seat: string, role: "receiver" | "interpreter" | "supervisor", mode: "speak" | "listen" | "whisper", name: string, connected: boolean }} PartyView
  * @typedef {"alerting" | "still-trying" | "more-people" | "call-instead"} Step
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   voice_only: boolean, test: boolean, intake: string[], alerted: Alerted[], step: Step, requeued: boolean,
- *   clinician: string | null, licence: string | null, peer: PeerView | null, chat: ChatLine[],
+ *   handed_back: boolean, clinician: string | null, licence: string | null, peer: PeerView | null, company: PartyView[], chat: ChatLine[],
  *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
  * }} TabletSession
  * @typedef {{
@@ -31,7 +32,16 @@
  * @typedef {{
  *   offer: string, token: string, session: string, epoch: number, expires_at: number, agency: string, county: string,
  *   unit: string, officer: string | null, intake: string[], pressed_at: number, requeued: boolean, voice_only: boolean,
+ *   purpose: "answer" | "transfer", by: string | null,
  * }} OfferView
+ * @typedef {{
+ *   stage: "ringing" | "sitting" | "ended", to: string | null, receiver: string | null, ringing: string[], expires_at: number | null,
+ *   joined: boolean, lead_ready: boolean, receiver_ready: boolean, note: string, outcome: string | null, reason: string | null,
+ * }} TransferView
+ * @typedef {{
+ *   session: string, code: string, agency: string, county: string, unit: string, state: SessionState, phase: Phase, epoch: number,
+ *   lead: string, pressed_at: number, media_at: number | null, company: PartyView[],
+ * }} LiveRow
  * @typedef {{ instrument: string, version: string, rev: number, answers: Record<string, unknown>, result: Record<string, unknown>, updated_at: number }} AssessmentView
  * @typedef {{ rev: number, card: Card | null, sent_rev: number | null, sent_at: number | null, acknowledged_rev: number | null, acknowledged_at: number | null }} CardDraft
  * @typedef {{ key: string, kind: string, owner: string, due_at: number | null, note: string }} FollowupSketch
@@ -40,14 +50,15 @@
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, unit: string,
  *   officer: string | null, intake: string[], voice_only: boolean, test: boolean, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
- *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number, tablet_online: boolean, peer: PeerView,
+ *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number,
+ *   role: "lead" | "receiver" | "supervisor", party: string | null, lead: string, company: PartyView[], transfer: TransferView | null, tablet_online: boolean, peer: PeerView,
  *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[],
  *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, recommended: string | null, actual: string | null,
  * }} ConsoleSession
  * @typedef {{ id: string, name: string }} Option
  * @typedef {{
  *   type: "console", n?: number, me: Me, waiting: WaitingRow[], offers: OfferView[], session: ConsoleSession | null,
- *   colleagues: Me[], owners: Option[],
+ *   colleagues: Me[], live: LiveRow[], owners: Option[],
  * }} ConsoleView
  *
  * @typedef {{ type: "welcome", n?: number, protocol: number, now: number, resumed: boolean, expect: number, beat_seconds: number }} Welcome
@@ -55,10 +66,11 @@
  * @typedef {{ type: "error", n?: number, re: number | null, code: string, message: string, data: Record<string, unknown> }} ErrorMessage
  * @typedef {{ type: "offer", n?: number, offer: OfferView }} OfferRung
  * @typedef {{ type: "offer.gone", n?: number, offer: string, session: string, reason: string, by: string | null }} OfferGone
+ * @typedef {{ type: "session.moved", n?: number, session: string, how: string, by: string | null }} SessionMoved
  * @typedef {{ type: "media.rebuild", n?: number, session: string }} MediaRebuild
  * @typedef {{ type: "bye", n?: number, reason: string, retry: boolean }} Bye
- * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | OfferRung | OfferGone | MediaRebuild | Bye} ServerMessage
- * @typedef {TabletView | ConsoleView | OfferRung | OfferGone | MediaRebuild | ErrorMessage} PageMessage  what a page gets from its Line
+ * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Bye} ServerMessage
+ * @typedef {TabletView | ConsoleView | OfferRung | OfferGone | SessionMoved | MediaRebuild | ErrorMessage} PageMessage  what a page gets from its Line
  */
 
 export const PROTOCOL = 1;

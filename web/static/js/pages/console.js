@@ -23,7 +23,7 @@ function on(selector, act) {
 function onEach(selector, name, act) {
   find(selector, HTMLElement).addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest(`[data-${name}]`) : null;
-    if (button instanceof HTMLElement) act(button.dataset[name] ?? "");
+    if (button instanceof HTMLElement) act(button.getAttribute(`data-${name}`) ?? "");
   });
 }
 
@@ -69,6 +69,49 @@ on("#recommend", () => {
 on("#end", () => { page.set({ asksEnd: true }); focus("#end-keep"); });
 on("#end-keep", () => { page.set({ asksEnd: false }); focus("#end"); });
 on("#end-confirm", () => { void page.end(); });
+// Changing hands
+const note = find("#handing-note", HTMLTextAreaElement);
+on("#transfer", () => {
+  page.set({ asksTransfer: !model.asksTransfer, asksRequeue: false });
+  focus(model.asksTransfer ? "#handing-title" : "#transfer");
+});
+on("#handing-close", () => { page.set({ asksTransfer: false }); focus("#transfer"); });
+on("#handing-anybody", () => { void page.askTransfer(null, note.value.trim()).then(() => { note.value = ""; focus("#handing-title"); }); });
+onEach("#handing-colleagues", "to", (to) => { void page.askTransfer(to, note.value.trim()).then(() => { note.value = ""; focus("#handing-title"); }); });
+onEach("#handing", "call-off", () => { void page.callOff(); });
+on("#handing-ready", () => { void page.confirmTransfer(); });
+on("#handing-accept", () => { void page.confirmTransfer(); });
+on("#handing-join", () => page.joinSound());
+on("#handing-take", () => { void page.takeTransfer(); });
+on("#handing-again", () => { page.transferSeen(); page.set({ asksTransfer: true }); focus("#handing-title"); });
+on("#handing-seen", () => { page.transferSeen(); focus("#transfer"); });
+on("#requeue", () => { page.set({ asksRequeue: true }); focus("#requeue-keep"); });
+on("#requeue-keep", () => { page.set({ asksRequeue: false }); focus("#requeue"); });
+on("#requeue-confirm", () => { void page.requeue(find("#requeue-reason", HTMLSelectElement).value); });
+on("#moved-close", () => { page.set({ moved: null }); focus("#main"); });
+onEach("#company", "party", (party) => { void page.tell("party.remove", { epoch: model.view?.session?.epoch ?? 0, party }); });
+
+// Supervisors
+find("#live-list", HTMLElement).addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("button") : null;
+  if (!(button instanceof HTMLElement)) return;
+  const { listen, takeover, epoch } = button.dataset;
+  if (listen) void page.listen(listen, Number(epoch), "listen");
+  if (takeover) { page.set({ asksTakeOver: { session: takeover, epoch: Number(epoch) } }); focus("#take-over-keep"); }
+});
+on("#take-over-keep", () => { page.set({ asksTakeOver: null }); focus("#main"); });
+on("#take-over-confirm", () => { void page.takeOver(); });
+on("#listen-whisper", () => {
+  const session = model.view?.session;
+  const mine = session?.company.find((one) => one.party === session.party);
+  if (session) void page.listen(session.id, session.epoch, mine?.mode === "whisper" ? "listen" : "whisper");
+});
+on("#listen-take-over", () => {
+  const session = model.view?.session;
+  if (session) { page.set({ asksTakeOver: { session: session.id, epoch: session.epoch } }); focus("#take-over-keep"); }
+});
+on("#listen-leave", () => { void page.tell("party.leave"); });
+
 find("#chat-form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   const input = find("#chat-text", HTMLInputElement);
@@ -90,7 +133,10 @@ for (const press of ["pointerdown", "keydown"]) {
 addEventListener("beforeunload", (event) => { if (page.unsaved) event.preventDefault(); });
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  if (model.asksEnd) { page.set({ asksEnd: false }); focus("#end"); }
+  if (model.asksRequeue) { page.set({ asksRequeue: false }); focus("#requeue"); }
+  else if (model.asksTakeOver) { page.set({ asksTakeOver: null }); focus("#main"); }
+  else if (model.asksTransfer) { page.set({ asksTransfer: false }); focus("#transfer"); }
+  else if (model.asksEnd) { page.set({ asksEnd: false }); focus("#end"); }
   else if (model.asksDecline) { page.set({ asksDecline: false }); focus("#decline"); }
 });
 

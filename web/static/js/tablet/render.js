@@ -7,8 +7,9 @@ import { el, fill, find, findAll, icon, setText } from "../lib/dom.js";
 import { has, list, locale, plural, t } from "../lib/i18n.js";
 import { duration, timeOfDay } from "../lib/clock.js";
 import { polite } from "../lib/announce.js";
+import { slotOf } from "../lib/more.js";
 import { DISPOSITIONS, MAX_TILES, PHRASES, REASONS } from "./vocabulary.js";
-import { cardToShow, closedWords, connectingWords, differs, openSession, outcomeFor, peerWords, screenOf } from "./state.js";
+import { cardToShow, companyWords, closedWords, connectingWords, differs, openSession, outcomeFor, peerWords, screenOf } from "./state.js";
 
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
@@ -28,6 +29,7 @@ import { cardToShow, closedWords, connectingWords, differs, openSession, outcome
  * @property {boolean} chatOpen
  * @property {number} chatSeen  the last line's number that was on screen
  * @property {{ camera: boolean, microphone: boolean }} devices  what this tablet seems to have, seen without opening it
+ * @property {{ name: string, at: number } | null} came  who took over within a running call, and when
  * @property {string | null} problem  a sentence for the problem banner
  */
 
@@ -46,7 +48,7 @@ const at = {
   voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
   faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
-  peerWords: find("#peer-words", html), quality: find("#quality", html), qualityIcon: find("#quality-icon", html),
+  peerWords: find("#peer-words", html), companyWords: find("#company-words", html), quality: find("#quality", html), qualityIcon: find("#quality-icon", html),
   qualityWord: find("#quality-word", html), clock: find("#call-clock", html),
   chat: find("#chat", html), chatLines: find("#chat-lines", html), chatQuick: find("#chat-quick", html),
   controls: find("#controls", html), mute: find("#mute", HTMLButtonElement), camera: find("#camera", HTMLButtonElement),
@@ -229,6 +231,7 @@ function renderCall(model, screen) {
   setText(at.clinician, name);
   setText(at.licence, person ? "" : (session.licence ?? ""));
   renderPeer(session, media, name);
+  renderCompany(model, session);
   setText(at.clock, duration(model.now - (session.media_at ?? session.accepted_at ?? model.now)));
   for (const element of [at.quality, at.clock]) element.hidden = person;
   if (!person) renderQuality(media.quality);
@@ -255,6 +258,17 @@ function renderPeer(session, media, name) {
   setText(at.faceWords, gone ? words : "");
   setText(at.peerWords, gone ? "" : words);
   at.peerWords.hidden = gone || words === "";
+}
+
+/** Who else is here, in words, and interpreters in a small picture. @param {Model} model @param {TabletSession} session */
+function renderCompany({ media, came, now }, session) {
+  const words = companyWords(session, came, now).map(({ key, values }) => t(key, values)).join(" · ");
+  at.companyWords.hidden = words === "";
+  setText(at.companyWords, words);
+  for (const [index, { video }] of media.more.slots.entries()) {
+    const shown = session.company.some((one) => one.role === "interpreter" && one.connected && slotOf("tablet", one.seat) === index + 1);
+    if (video) video.hidden = !shown || video.videoWidth === 0;
+  }
 }
 
 /** @param {import("../lib/wire.js").Quality} quality */

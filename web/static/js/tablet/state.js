@@ -128,6 +128,7 @@ export function connectingWords({ view, local, online, names, number: fallback }
   if (open.requeued) {
     // The step counts from the press, so after a call it is always the last one: the number is shown, the words stay.
     const number = late ? (values["number"] ?? null) : null;
+    if (open.handed_back) return say(values["name"] ? "handed_back" : "handed_back_unnamed", alerted.length > 0 ? "requeued_alerting" : "handed_back", "wait", number);
     return say(values["name"] ? "requeued" : "requeued_unnamed", alerted.length > 0 ? "requeued_alerting" : "requeued", "wait", number);
   }
   if (late) return say("call_instead", nearest ? "call_instead_coming" : "call_instead", "wait", values["number"] ?? null);
@@ -174,6 +175,25 @@ export function peerWords(session, link) {
   if (!peer.camera) return "tablet.peer.no_camera";
   if (peer.quality === "poor" || peer.quality === "none") return "tablet.peer.weak";
   return null;
+}
+
+/** How long the tablet says who has just taken over. */
+export const NEW_FACE_SECONDS = 12;
+
+/**
+ * Who else is in the call, as keys and values for `t`: nobody listens unseen, whoever holds the tablet.
+ * @param {TabletSession} session
+ * @param {{ name: string, at: number } | null} came  the clinician who took over last, seen by this page
+ * @param {number} now
+ * @returns {{ key: string, values: Record<string, string> }[]}
+ */
+export function companyWords(session, came, now) {
+  const words = session.company.map((one) => ({
+    key: `tablet.company.${one.role === "receiver" ? "handing" : one.role === "supervisor" && one.mode === "whisper" ? "whisper" : one.role}`,
+    values: { name: one.name, lead: session.clinician ?? "" },
+  }));
+  if (came && now - came.at < NEW_FACE_SECONDS) words.unshift({ key: "tablet.company.now", values: { name: came.name, lead: "" } });
+  return words;
 }
 
 /**

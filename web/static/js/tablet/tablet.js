@@ -52,7 +52,7 @@ export class Tablet {
     this.model = {
       view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER), chosen: kept()?.chosen ?? null }, line: "connecting", dismissed: null, given, media: this.media,
       now: this.line.serverNow(), tiles: [], asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0,
-      devices: { camera: true, microphone: true }, problem: null,
+      devices: { camera: true, microphone: true }, came: null, problem: null,
     };
     /** @type {(() => void) | null} */
     this.stopRingback = null;
@@ -135,7 +135,7 @@ export class Tablet {
   #another(after) {
     const model = this.model;
     const pressed = model.local.press !== null;
-    Object.assign(model, { asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0, tiles: after?.intake ?? [] });
+    Object.assign(model, { asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0, came: null, tiles: after?.intake ?? [] });
     model.local = { ...model.local, clinician: after?.clinician ?? null, chosen: null, recordOwed: false };
     if (after) model.problem = null;
     // "Voice only" was tapped before the session was known.
@@ -147,9 +147,13 @@ export class Tablet {
     if (!before || !after || before.id !== after.id) return;
     const name = after.clinician ?? this.model.local.clinician ?? t("tablet.clinician");
     if (after.state === "connected" && before.state !== "connected") sounds.join();
-    if (before.state === "connected" && (after.state === "recovering" || after.state === "waiting")) {
+    const another = before.clinician !== null && after.clinician !== null && before.clinician !== after.clinician;
+    if (another && before.state !== "waiting") {
+      this.model.came = { name, at: this.line.serverNow() };
+      sounds.join();
+    } else if (before.state === "connected" && (after.state === "recovering" || after.state === "waiting")) {
       sounds.drop();
-      assertive(t("tablet.status.requeued", { name }));
+      assertive(t(after.handed_back ? "tablet.status.handed_back" : "tablet.status.requeued", { name }));
     }
     const last = after.chat.at(-1);
     const texted = last?.sender === "clinician" && last.no > (before.chat.at(-1)?.no ?? 0);
