@@ -7,7 +7,10 @@ OnCallError
 ├── BadRosterEntry
 ├── BadRules
 ├── BadSteps
-└── LiveStoreFull
+├── LiveStoreAway
+├── LiveStoreFull
+├── LiveStoreUnfit
+└── NodeSilent
 """
 
 from __future__ import annotations
@@ -101,3 +104,36 @@ class LiveStoreFull(OnCallError):
 
     def __init__(self) -> None:
         super().__init__("Too many people are signed in at once.")
+
+
+class LiveStoreUnfit(OnCallError):
+    """The shared live store is set up in a way that would lose people silently."""
+
+    code: ClassVar[str] = "live-store-unfit"
+    status: ClassVar[int] = 500
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Redis may throw live state away when its memory is full. "
+            "Set its maxmemory-policy to noeviction."
+        )
+
+
+class LiveStoreAway(OnCallError):
+    """The shared live store cannot be reached now; nothing has changed."""
+
+    code: ClassVar[str] = "live-store-away"
+    status: ClassVar[int] = 503
+
+    def __init__(self) -> None:
+        super().__init__("The servers cannot reach each other now. Trying again by itself.")
+
+
+class NodeSilent(OnCallError):
+    """Another server did not answer in time; it may have done what was asked."""
+
+    code: ClassVar[str] = "node-silent"
+    status: ClassVar[int] = 503
+
+    def __init__(self) -> None:
+        super().__init__("The server that carries this call does not answer. Trying again.")

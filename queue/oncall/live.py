@@ -29,11 +29,24 @@ class LiveClinician:
 
 
 class LiveStore(Protocol):
-    """What the desk needs; the embedded store here, a shared one later.
+    """What the desk needs: the embedded store here, the shared one in `oncall.live_redis`.
 
     Times are UTC seconds and come from the caller. Cancelling any of these is safe: a step has
-    either happened as a whole or not at all.
+    either happened as a whole or not at all. None of them waits for another machine.
     """
+
+    @property
+    def partial(self) -> bool:
+        """Whether only this process's own pages are known: who is missing may be elsewhere.
+
+        Such people are in grace, never lost: a ring of theirs is left alone.
+        """
+
+    async def start(self) -> None:
+        """Before use. Raises LiveStoreUnfit when the shared store must not be used as it is."""
+
+    async def close(self) -> None:
+        """Tell the others that this process's pages are gone, if they can be told."""
 
     async def beat(self, person_id: str, connection_id: str, now: float) -> None:
         """This connection is alive; who comes or comes back wakes the line."""
@@ -47,7 +60,19 @@ class LiveStore(Protocol):
         """What the clinician chose; a reason only goes with a pause. A change wakes the line."""
 
     async def snapshot(self, now: float) -> Mapping[str, LiveClinician]:
-        """Everybody who is, or not long ago was, here."""
+        """Every clinician who is, or not long ago was, here."""
+
+    async def beat_tablet(self, tablet_id: str, connection_id: str, now: float) -> None:
+        """This page of a tablet is alive."""
+
+    async def drop_tablet(self, tablet_id: str, connection_id: str, now: float) -> None:
+        """This page of a tablet closed."""
+
+    async def tablets(self, now: float) -> Mapping[str, PresenceState]:
+        """Every tablet that is, or not long ago was, here."""
+
+    async def node_lost(self, node_id: str, now: float) -> None:
+        """A server died: its pages are lost together, without grace. Wakes the line."""
 
     async def next_deadline(self, now: float) -> float | None:
         """When the next lease runs out, if nobody beats."""
@@ -67,9 +92,20 @@ class EmbeddedLiveStore:
 
     def __init__(self, lost_after: float = LOST_SECONDS, most_people: int = MOST_PEOPLE) -> None:
         self._presence = PresenceBoard(lost_after)
+        self._tablets = PresenceBoard(lost_after)
         self._chosen: dict[str, tuple[Activity, str | None]] = {}
         self._most_people = most_people
         self._woken = asyncio.Event()
+
+    @property
+    def partial(self) -> bool:
+        return False
+
+    async def start(self) -> None:
+        """Nothing to do."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
 
     async def beat(self, person_id: str, connection_id: str, now: float) -> None:
         """Who is here and has chosen nothing is available."""
@@ -93,6 +129,22 @@ class EmbeddedLiveStore:
 
     async def snapshot(self, now: float) -> Mapping[str, LiveClinician]:
         return {person_id: self._one(person_id, now) for person_id in self._presence.known()}
+
+    async def beat_tablet(self, tablet_id: str, connection_id: str, now: float) -> None:
+        if tablet_id not in self._tablets.known():
+            self._tablets.forget_lost(now)
+            if len(self._tablets.known()) >= self._most_people:
+                raise LiveStoreFull
+        self._tablets.beat(tablet_id, connection_id, now)
+
+    async def drop_tablet(self, tablet_id: str, connection_id: str, now: float) -> None:
+        self._tablets.drop(tablet_id, connection_id, now)
+
+    async def tablets(self, now: float) -> Mapping[str, PresenceState]:
+        return {one: self._tablets.state(one, now) for one in self._tablets.known()}
+
+    async def node_lost(self, node_id: str, now: float) -> None:
+        """There is no other."""
 
     async def next_deadline(self, now: float) -> float | None:
         return self._presence.next_deadline(now)

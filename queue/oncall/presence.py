@@ -64,6 +64,14 @@ class PresenceBoard:
         if known is not None and known.closed is None and not self._is_old(now, known.beat):
             known.closed = now
 
+    def lose(self, person_id: str, connection_id: str, now: float) -> None:
+        """This connection is gone with its server: no grace. Other connections keep the person."""
+        person = self._people.get(person_id)
+        if person is None or person.connections.pop(connection_id, None) is None:
+            return
+        left = (c.beat for c in person.connections.values())
+        person.last = min(person.last, max(left, default=now - self.lost_after))
+
     def state(self, person_id: str, now: float) -> PresenceState:
         """Connected, in grace or lost; who was never here is lost."""
         person = self._people.get(person_id)
