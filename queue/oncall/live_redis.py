@@ -1,13 +1,13 @@
 """Live state that several processes share through Redis.
 
-Each process answers from its own copy, so that nobody ever waits for Redis: what its own pages do is
-true at once, what others' pages do arrives by the stream, and every few seconds the copy is compared
-with the whole. Without Redis each process goes on with its own pages (`partial`); when Redis is back,
-also when it is empty, every process writes down again what it knows.
+Each process answers from its own copy, so that nobody ever waits for Redis: what its own pages do
+is true at once, what others' pages do arrives by the stream, and every few seconds the copy is
+compared with the whole. Without Redis each process goes on with its own pages (`partial`); when
+Redis is back, also when it is empty, every process writes down again what it knows.
 
 Rules of this file:
-1. Only the process that holds a page's socket writes its lease. A page that moved to another process
-   is not taken back by a late word of the old one (the script compares).
+1. Only the process that holds a page's socket writes its lease. A page that moved to another
+   process is not taken back by a late word of the old one (the script compares).
 2. A dead process's pages are lost together (`node_lost`), which whoever notices may say.
 3. Nothing but ids, codes and times is written.
 """
@@ -23,7 +23,7 @@ from oncall.errors import LiveStoreAway
 from oncall.facts import Activity
 from oncall.live import MOST_PEOPLE, EmbeddedLiveStore, LiveClinician
 from oncall.presence import FORGET_SECONDS, LOST_SECONDS, PresenceBoard, PresenceState
-from oncall.redis_link import KEPT_ENTRIES, Entry, RedisLink
+from oncall.redis_link import KEPT_ENTRIES, Entry, RedisLink, ended
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ return #news / 2
 
 
 class RedisLiveStore(EmbeddedLiveStore):
-    """This process's copy, and what keeps it and Redis the same. `node` is this process's own id."""
+    """This process's copy, and what keeps it and Redis the same. `node`: this process's own id."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class RedisLiveStore(EmbeddedLiveStore):
     # --- life ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Raises LiveStoreUnfit. The link is started here; a Redis that is away is waited for later."""
+        """Start the link too; a Redis that is away is waited for later. Raises LiveStoreUnfit."""
         await self._link.start()
         if self._link.up:
             await self._compare()
@@ -132,8 +132,7 @@ class RedisLiveStore(EmbeddedLiveStore):
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
             for place in list(self._mine):
                 self._close_page(place, self._now)
@@ -344,9 +343,9 @@ def _field(place: Place) -> str:
 
 def _place(raw: bytes) -> Place | None:
     kind, who, connection = (*raw.decode().split("|", 2), "", "")[:3]
-    if kind == "p" or kind == "t":  # noqa: PLR1714 - narrows the type
-        return Place(kind, who, connection)
-    return None
+    if kind not in ("p", "t"):
+        return None
+    return Place("p" if kind == "p" else "t", who, connection)
 
 
 def _value(lease: Lease) -> str:

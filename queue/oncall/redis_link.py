@@ -6,7 +6,8 @@ Rules of this file:
    what it says, so that whoever failed may simply say it again later.
 3. Nobody waits for a Redis that is away: while the link is down every call fails at once.
 4. News come by one stream. Each process reads it from its own last entry, so that a broken
-   connection misses nothing; when entries were cut off, or Redis came back empty, `on_fresh` says so.
+   connection misses nothing; when entries were cut off, or Redis came back empty, `on_fresh` says
+   so.
 """
 
 from __future__ import annotations
@@ -37,6 +38,15 @@ BROKEN = (RedisError, OSError, TimeoutError)
 Entry = Mapping[bytes, bytes]
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel until it is over: the library may swallow one cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CALL_SECONDS)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("task.failed name=%s error=%s", task.get_name(), type(error).__name__)
+
+
 class RedisLink:
     """One process's link. `start` before use; `close` ends its task."""
 
@@ -58,14 +68,16 @@ class RedisLink:
         self.on_down: list[Callable[[], None]] = []
 
     def _client(self, timeout: float | None) -> redis.Redis:
+        # a socket of this machine needs no keep-alive, and the library knows none for it
+        tcp: dict[str, Any] = {} if self._url.startswith("unix") else {"socket_keepalive": True}
         return redis.Redis.from_url(
             self._url,
             protocol=2,  # the same shapes from every version, and from Valkey
             retry=Retry(NoBackoff(), 0),
             socket_timeout=timeout,
             socket_connect_timeout=CALL_SECONDS,
-            socket_keepalive=not self._url.startswith("unix"),
             health_check_interval=0,
+            **tcp,
         )
 
     def key(self, name: str) -> str:
@@ -76,7 +88,11 @@ class RedisLink:
     async def start(self) -> None:
         """Try to reach it, once. Away is fine: it is tried again. Raises LiveStoreUnfit."""
         self._task = asyncio.create_task(self._run(), name="redis-link")
-        await self._tried.wait()
+        tried = asyncio.create_task(self._tried.wait(), name="redis-tried")
+        await asyncio.wait({tried, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        tried.cancel()
+        if self._task.done():  # a fault of ours, not of the network's: it must not pass in silence
+            self._task.result()
         if self._unfit:
             await self.close()
             raise LiveStoreUnfit
@@ -84,8 +100,7 @@ class RedisLink:
     async def close(self) -> None:
         """End the task and the connections. Safe to call twice."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
         self.up = False
         await self._let_go()
@@ -157,22 +172,24 @@ class RedisLink:
 
     async def _listen(self) -> None:
         broke = asyncio.create_task(self._broke.wait(), name="redis-broke")
+        reading: asyncio.Task[list[tuple[bytes, Entry]]] | None = None
         try:
             while not self._broke.is_set():
                 reading = asyncio.create_task(self._read(), name="redis-read")
                 await asyncio.wait({broke, reading}, return_when=asyncio.FIRST_COMPLETED)
                 if not reading.done():
-                    reading.cancel()
-                    await asyncio.gather(reading, return_exceptions=True)
                     break
                 self._take(reading.result())
         finally:
-            broke.cancel()
+            ending = {task for task in (broke, reading) if task is not None}
+            for task in ending:
+                task.cancel()
+            await asyncio.wait(ending, timeout=CALL_SECONDS)
         raise ConnectionError("a write failed")
 
     async def _read(self) -> list[tuple[bytes, Entry]]:
         async with asyncio.timeout(BLOCK_SECONDS + 3 * CALL_SECONDS):
-            found = await self._reader.xread(
+            found: Any = await self._reader.xread(
                 {self._stream: self._last}, count=MOST_AT_ONCE, block=round(BLOCK_SECONDS * 1000)
             )
         return cast("list[tuple[bytes, Entry]]", found[0][1]) if found else []
@@ -187,9 +204,9 @@ class RedisLink:
                     log.exception("redis.bad_entry")
 
     async def check(self) -> None:
-        """See whether it was emptied, or news were cut off before we read them. Raises LiveStoreAway.
+        """See whether it was emptied, or news were cut off before we read them.
 
-        Call it every few seconds.
+        Call it every few seconds. Raises LiveStoreAway.
         """
 
         async def look() -> None:
@@ -208,9 +225,7 @@ class RedisLink:
 
     async def run(self, script: str, keys: Sequence[str], args: Sequence[str | float]) -> Any:
         """Run a script that may be run again. Raises LiveStoreAway; then it may have run or not."""
-        return await self._guarded(
-            cast("Awaitable[Any]", self._writer.eval(script, len(keys), *keys, *args))
-        )
+        return await self._guarded(self._writer.eval(script, len(keys), *keys, *args))
 
     async def hashes(self, *keys: str) -> list[dict[bytes, bytes]]:
         """The whole of some hashes, read at one moment. Raises LiveStoreAway."""
@@ -236,13 +251,25 @@ class RedisLink:
             if asyncio.iscoroutine(call):
                 call.close()
             raise LiveStoreAway
+        cancelled = _cancelled()
         try:
             async with asyncio.timeout(2 * CALL_SECONDS):
-                return await call
+                found = await call
         except BROKEN as error:
+            if _cancelled() > cancelled:
+                raise asyncio.CancelledError from error
             self._broke.set()
             self._fell(error)
             raise LiveStoreAway from error
+        if _cancelled() > cancelled:
+            raise asyncio.CancelledError  # the library swallowed it, and the caller would never end
+        return found
+
+
+def _cancelled() -> int:
+    """How often this task was told to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 def _order(number: bytes) -> tuple[int, int]:

@@ -34,8 +34,10 @@ class RedisServer:
         socket.unlink(missing_ok=True)
         with (self.folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [found, "--port", "0", "--unixsocket", str(socket), "--save", ""]
-                + ["--appendonly", "no", "--dir", str(self.folder), *arguments],
+                [
+                    *(found, "--port", "0", "--unixsocket", str(socket), "--save", ""),
+                    *("--appendonly", "no", "--dir", str(self.folder), *arguments),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
