@@ -29,7 +29,7 @@ from auth.tablets import make_enrolment
 from auth.tokens import Tokens
 from media import Bridge, BridgeSettings, LegEvent, MediaError
 from oncall.policy import Rules
-from records import schema
+from records import guest_links, schema
 from records.crypto import Vault
 from records.engine import Database, upgrade
 from records.errors import RecordError
@@ -160,6 +160,9 @@ async def still_welcome(conn: AsyncConnection, actor: Actor) -> bool:
             select(tablet.c.id).where(tablet.c.id == actor.id, tablet.c.revoked_at.is_(None))
         )
         return rows.first() is not None
+    if actor.kind == "guest":
+        link = await guest_links.get(conn, actor.id)
+        return link is not None and link.revoked_at is None
     login, person = schema.login, schema.person
     rows = await conn.execute(
         select(login.c.id)

@@ -1,4 +1,6 @@
-"""Who is asking: one value for people and tablets, made only by a checked sign-in or enrolment."""
+"""Who is asking: one value for people, tablets and guests, made only by a checked sign-in,
+enrolment or link.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,14 @@ from typing import Literal
 
 ROLES = ("officer", "clinician", "supervisor", "manager", "admin")
 TABLET = "tablet"  # the one role of an enrolled device; never granted to a person
+GUEST = "guest"  # the one role of somebody who came by a link; never granted to a person
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person who signed in, or an enrolled tablet. Times are UTC epoch seconds."""
+    """A person who signed in, an enrolled tablet, or a guest. Times are UTC epoch seconds."""
 
-    kind: Literal["person", "tablet"]
+    kind: Literal["person", "tablet", "guest"]
     id: str
     name: str
     short_name: str
@@ -25,5 +28,7 @@ class Actor:
     expires_at: float | None = None
     officer_id: str | None = None  # a tablet's officer on shift
     shift_id: str | None = None
+    session_id: str | None = None  # a guest's one call
+    guest_role: str | None = None  # interpreter | supervisor
     locale: str = "en"
     demo: bool = False

@@ -183,3 +183,22 @@ class AuditFailed(AuthError):
     sentence = (
         "The record cannot be shown, because reading it could not be logged. Calls still work."
     )
+
+
+# --- guests ---------------------------------------------------------------------------------------
+
+
+class BadLink(AuthError):
+    """Not a link of ours, or used, run out or taken back; ask who sent it for a new one."""
+
+    code = "bad-link"
+    status = 410
+    sentence = "This link does not work any more. Ask the clinician for a new one."
+
+
+class LinkEnded(AuthError):
+    """The guest was put out, or the call is over."""
+
+    code = "link-ended"
+    status = 410
+    sentence = "This call is over for you. Thank you for your help."

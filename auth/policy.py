@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from auth.actors import ROLES, TABLET, Actor
+from auth.actors import GUEST, ROLES, TABLET, Actor
 from auth.errors import Forbidden
 
-SUBJECTS = (TABLET, *ROLES)
+SUBJECTS = (TABLET, *ROLES, GUEST)
 
 
 class Action(StrEnum):
@@ -32,6 +32,8 @@ class Action(StrEnum):
     SESSION_CLOSE = "session.close"
     SESSION_TAKE_OVER = "session.take_over"
     SESSION_LISTEN = "session.listen"
+    SESSION_INVITE = "session.invite"
+    SESSION_VISIT = "session.visit"
     QUEUE_READ = "queue.read"
     SHIFT_CHANGE = "shift.change"
     CARD_READ = "card.read"
@@ -71,6 +73,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.SESSION_CLOSE: "close somebody else's session",
         Action.SESSION_TAKE_OVER: "lead a running session in somebody else's place",
         Action.SESSION_LISTEN: "sit in on a running session, or speak to its lead alone",
+        Action.SESSION_INVITE: "make a link that lets a guest into a call, and take it back",
+        Action.SESSION_VISIT: "sit at the side of the one call that a link let them into",
         Action.QUEUE_READ: "see who is waiting",
         Action.SHIFT_CHANGE: "check a tablet out and in",
         Action.CARD_READ: "read the recommendation card",
@@ -103,6 +107,7 @@ class Scope(StrEnum):
 
     OWN_TABLET = "this tablet"
     OWN_LEAD = "sessions they lead"
+    OWN_CALL = "the call of their link"
     OWN_PROVIDER = "their provider"
     OWN_PROGRAM = "their program"
     OWN_ORGANISATION = "their agency, provider or program"
@@ -117,6 +122,7 @@ class Target:
     program_id: str | None = None
     lead_id: str | None = None
     tablet_id: str | None = None
+    session_id: str | None = None
 
 
 RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
@@ -135,6 +141,8 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.SESSION_CLOSE: {"supervisor": Scope.OWN_PROVIDER},
         Action.SESSION_TAKE_OVER: {"supervisor": Scope.OWN_PROVIDER},
         Action.SESSION_LISTEN: {"supervisor": Scope.OWN_PROVIDER},
+        Action.SESSION_INVITE: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_LEAD},
+        Action.SESSION_VISIT: {GUEST: Scope.OWN_CALL},
         Action.QUEUE_READ: {"clinician": Scope.OWN_PROVIDER, "supervisor": Scope.OWN_PROVIDER},
         Action.SHIFT_CHANGE: {TABLET: Scope.OWN_TABLET},
         Action.CARD_READ: {
@@ -230,10 +238,12 @@ def reach(actor: Actor, action: Action) -> tuple[frozenset[str], frozenset[str]]
 
 
 def roles_of(actor: Actor) -> frozenset[str]:
-    """A tablet is a tablet and a person is never one, whatever the value claims."""
+    """A tablet is a tablet, a guest a guest, a person neither, whatever the value claims."""
     if actor.kind == "tablet":
         return frozenset({TABLET})
-    return actor.roles - {TABLET}
+    if actor.kind == "guest":
+        return frozenset({GUEST})
+    return actor.roles - {TABLET, GUEST}
 
 
 def matrix_markdown() -> str:
@@ -253,6 +263,10 @@ def _within(actor: Actor, scope: Scope, target: Target) -> bool:
             return _same(actor.id, target.tablet_id) and _same(actor.agency_id, target.agency_id)
         case Scope.OWN_LEAD:
             return _same(actor.id, target.lead_id) and _same(actor.provider_id, target.provider_id)
+        case Scope.OWN_CALL:
+            return _same(actor.session_id, target.session_id) and _same(
+                actor.provider_id, target.provider_id
+            )
         case Scope.OWN_PROVIDER:
             return _same(actor.provider_id, target.provider_id)
         case Scope.OWN_PROGRAM:

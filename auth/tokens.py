@@ -1,7 +1,7 @@
 """Signed tokens in cookies: small, typed, checked strictly, and worth nothing without their row.
 
-A token only names a row (`login` or `tablet`); the row decides on each use, so that a revoked
-sign-in ends at once. Each kind has a key of its own, derived from the server's secret: a token of
+A token only names a row (`login`, `tablet` or `guest_link`); the row decides on each use, so that
+a revoked sign-in ends at once. Each kind has a key of its own, derived from the server's secret: a token of
 one kind cannot even be verified as another.
 """
 
@@ -15,7 +15,7 @@ from typing import Literal
 
 import jwt
 
-Kind = Literal["login", "tablet"]
+Kind = Literal["login", "tablet", "guest"]
 ISSUER = "crisisbridge"
 ALGORITHM = "HS256"
 SHORTEST_SECRET = 32
@@ -41,7 +41,7 @@ class Tokens:
             raise ValueError("The signing secret must have at least 32 characters.")
         self._keys: dict[str, bytes] = {
             kind: hmac.digest(material, f"crisisbridge token {kind}".encode(), hashlib.sha256)
-            for kind in ("login", "tablet")
+            for kind in ("login", "tablet", "guest")
         }
 
     def issue(self, kind: Kind, subject: str, token_id: str, now: float, expires_at: float) -> str:

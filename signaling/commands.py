@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from signaling import console_commands as console
+from signaling import guest_commands as guest
+from signaling import guest_wire, party_wire, wire
 from signaling import party_commands as party
-from signaling import party_wire, wire
 from signaling import shared_commands as shared
 from signaling import tablet_commands as tablet
 
@@ -51,6 +52,10 @@ HANDLERS: dict[type, Handler] = {
     party_wire.SessionListen: party.listen,
     party_wire.PartyLeave: party.leave,
     party_wire.PartyRemove: party.remove,
+    guest_wire.GuestInvite: guest.invite,
+    guest_wire.GuestRevoke: guest.revoke,
+    guest_wire.GuestJoin: guest.join,
+    guest_wire.GuestLeave: guest.leave,
     wire.AssessmentSave: console.save_assessment,
     wire.CardSave: console.save_card,
     wire.WrapupSave: console.save_wrapup,

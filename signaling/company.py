@@ -190,8 +190,12 @@ class Company:
 
     async def _look_after(self, row: SessionRow, one: PartyRow, now: float) -> None:
         """Somebody at the side whose page and packets are both gone has left."""
-        person = one.person_id
-        there = person is not None and self._desk.hub.attached("console", person)
+        hub, person = self._desk.hub, one.person_id
+        there = (
+            hub.attached("console", person)
+            if person is not None
+            else hub.attached("guest", one.guest_link_id or "")
+        )
         if there or self.up(row.id, one.seat):
             self._missing.pop(one.id, None)
             return

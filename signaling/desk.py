@@ -184,7 +184,8 @@ class Desk:
             await console_open(self, actor.id)
         else:
             self._replace_other_pages(stream)
-            await self._tablet_seen(actor.id, now)
+            if stream.audience == "tablet":
+                await self._tablet_seen(actor.id, now)
         self.screens.greet(stream, fresh=not resumed)
 
     async def left(self, stream: Stream) -> None:
@@ -196,7 +197,7 @@ class Desk:
         if stream.audience == "console":
             await self.live.drop(stream.actor.id, stream.id, now)
             self.line.wake()
-        elif not self.hub.attached("tablet", stream.actor.id):
+        elif stream.audience == "tablet" and not self.hub.attached("tablet", stream.actor.id):
             self._tablet_missing.setdefault(stream.actor.id, now)
         self.screens.touch_consoles()
 
@@ -222,8 +223,8 @@ class Desk:
         self.screens.touch_tablet(actor.id)
 
     def _replace_other_pages(self, stream: Stream) -> None:
-        """One tablet is one page: a second one takes over from the first."""
-        for other in self.hub.of("tablet", stream.actor.id):
+        """A tablet, or a guest, is one page: a second one takes over from the first."""
+        for other in self.hub.of(stream.audience, stream.actor.id):
             if other is not stream:
                 self.hub.dismiss(other, "replaced", retry=False)
 

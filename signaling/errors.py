@@ -226,6 +226,14 @@ class NotYours(SessionError):
     sentence = "You cannot do that in this session now. Nothing was changed."
 
 
+class TooManyLinks(SessionError):
+    """Links for guests lie about unused; take one back before making another."""
+
+    code = "too-many-links"
+    status = 409
+    sentence = "There are links already that nobody has used. Take one back first."
+
+
 class CallFull(SessionError):
     """All three seats at the side of this call are taken."""
 

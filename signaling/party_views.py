@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
+from records.guest_links import GuestLinkRow
 from records.sessions import SessionRow
 from signaling import shapes
+from signaling.guest_wire import GuestSession, GuestView
 
 if TYPE_CHECKING:
+    from auth.actors import Actor
     from signaling.views import Details, Picture
 
 Side = Literal["receiver", "interpreter", "supervisor"]
@@ -22,6 +25,7 @@ def company(
     return [
         shapes.PartyView(
             party=one.id,
+            link=one.guest_link_id,
             seat=one.seat,
             role=cast("Side", one.role),
             mode=cast('Literal["speak", "listen", "whisper"]', one.mode),
@@ -36,6 +40,48 @@ def company(
         for one in picture.parties
         if one.session_id == session.id and one.role != "lead"
     ]
+
+
+def links(
+    session: SessionRow, person_id: str, unused: Sequence[GuestLinkRow]
+) -> list[shapes.LinkView]:
+    """The links that wait for their guests; for the lead alone."""
+    if session.lead_id != person_id:
+        return []
+    return [
+        shapes.LinkView(
+            link=one.id,
+            role=cast('Literal["interpreter", "supervisor"]', one.role),
+            expires_at=one.expires_at,
+        )
+        for one in unused
+    ]
+
+
+def guest_view(
+    picture: Picture, session: SessionRow, guest: Actor, names: Mapping[str, str]
+) -> GuestView:
+    """What a guest sees of their call."""
+    mine = next((p for p in picture.parties if p.guest_link_id == guest.id), None)
+    return GuestView(
+        role=cast('Literal["interpreter", "supervisor"]', guest.guest_role),
+        name=names.get(guest.id, ""),
+        session=GuestSession(
+            id=session.id,
+            epoch=session.epoch,
+            state=session.state,
+            phase=session.phase,
+            agency=picture.directory.agencies[session.agency_id].name,
+            unit=picture.directory.tablets[session.tablet_id].label,
+            lead=picture.directory.short_name(session.lead_id) or "",
+            voice_only=session.voice_only,
+            seat=mine.seat if mine is not None else None,
+            party=mine.id if mine is not None else None,
+            mode=mine.mode if mine is not None else None,
+            peer=picture.legs.peer(session.id, "tablet"),
+            company=company(picture, session, names),
+        ),
+    )
 
 
 def place(picture: Picture, session: SessionRow, person_id: str) -> tuple[str, str | None]:

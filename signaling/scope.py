@@ -19,6 +19,7 @@ def target(row: SessionRow) -> Target:
         program_id=row.program_id,
         lead_id=row.lead_id,
         tablet_id=row.tablet_id,
+        session_id=row.id,
     )
 
 
@@ -49,6 +50,12 @@ def takes_part(actor: Actor, row: SessionRow, epoch: int | None = None) -> str:
     return "clinician"
 
 
+def visits(actor: Actor, row: SessionRow) -> None:
+    """Raises NoSuchSession unless this guest's link is for this call."""
+    if not allows(actor, Action.SESSION_VISIT, target(row)):
+        raise NoSuchSession
+
+
 async def seat_of(
     conn: AsyncConnection, actor: Actor, row: SessionRow, epoch: int | None = None
 ) -> str:
@@ -56,6 +63,12 @@ async def seat_of(
 
     Raises as `takes_part` for everybody who has none, or has lost it.
     """
+    if actor.kind == "guest":
+        visits(actor, row)
+        place = await parties.by_link(conn, actor.id)
+        if place is None or place.session_id != row.id:
+            raise NoSuchSession
+        return place.seat
     if actor.kind == "person" and row.lead_id != actor.id:
         for one in await parties.sitting(conn, actor.id):
             if one.session_id == row.id and row.provider_id == actor.provider_id:
@@ -67,4 +80,6 @@ def by(actor: Actor) -> tuple[str, str | None]:
     """The actor as the timeline names them: a tablet's deeds are its officer's."""
     if actor.kind == "tablet":
         return ("officer", actor.officer_id)
+    if actor.kind == "guest":
+        return ("guest", None)
     return ("clinician", actor.id)

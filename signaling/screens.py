@@ -17,6 +17,7 @@ from records import (
     assessments,
     chat,
     directory,
+    guest_links,
     offers,
     pages,
     parties,
@@ -26,10 +27,11 @@ from records import (
     wrapups,
 )
 from records.sessions import SessionRow
-from signaling import wire
+from signaling import guest_wire, party_views, wire
 from signaling.views import ClinicianState, Details, Picture, console_view, tablet_view
 
 if TYPE_CHECKING:
+    from auth.actors import Actor
     from signaling.desk import Desk
     from signaling.hub import Stream
 
@@ -72,7 +74,7 @@ class Screens:
         if fresh:
             self._last.pop(stream.id, None)
         self._greet.add(stream.id)
-        if stream.audience == "console":
+        if stream.audience == "console" or stream.audience == "guest":
             self.touch_consoles()
         else:
             self.touch_tablet(stream.actor.id)
@@ -102,7 +104,7 @@ class Screens:
             and (
                 everything
                 or stream.id in greet
-                or (stream.audience == "console" and consoles)
+                or (stream.audience in {"console", "guest"} and consoles)
                 or (stream.audience == "tablet" and stream.actor.id in tablets)
             )
         ]
@@ -152,6 +154,8 @@ class Screens:
     ) -> wire.ServerMessage | None:
         if stream.audience == "tablet":
             return await self._tablet(conn, picture, stream.actor.id)
+        if stream.audience == "guest":
+            return await self._guest(conn, picture, stream.actor)
         return await self._console(conn, picture, stream.actor.id)
 
     async def _tablet(
@@ -180,7 +184,12 @@ class Screens:
             requeued_for=(
                 await sessions.requeued_for(conn, row.id) if row.state == "waiting" else None
             ),
+            guests=await self._guests(conn, row),
         )
+
+    async def _guests(self, conn: AsyncConnection, row: SessionRow) -> Mapping[str, str]:
+        """The names of a call's guests; most calls have none."""
+        return await guest_links.names(conn, self._desk.vault, row.id)
 
     async def _console(
         self, conn: AsyncConnection, picture: Picture, person_id: str
@@ -202,9 +211,21 @@ class Screens:
                     transfer=handing,
                     note=await transfers.note(conn, self._desk.vault, handing) if handing else "",
                     declined=await _declined(conn, row) if handing else None,
+                    guests=details.guests,
+                    links=await guest_links.unused(conn, row.id, picture.now),
                 ),
             )
         return console_view(picture, person_id, row)
+
+    async def _guest(
+        self, conn: AsyncConnection, picture: Picture, guest: Actor
+    ) -> guest_wire.GuestView | None:
+        """A guest's call, while it lasts: nothing that is written about it."""
+        row = next((one for one in picture.sessions if one.id == guest.session_id), None)
+        if row is None:
+            return None
+        names = await guest_links.names(conn, self._desk.vault, row.id)
+        return party_views.guest_view(picture, row, guest, names)
 
     async def _session_of(
         self, conn: AsyncConnection, picture: Picture, person_id: str

@@ -66,11 +66,20 @@ class PartyView(Struct, frozen=True):
     """Somebody at the side of a call: shown to everybody who is in it."""
 
     party: str
+    link: str | None  # of a guest
     seat: str  # side1 … side3: which slot of the media carries them
     role: Literal["receiver", "interpreter", "supervisor"]
     mode: Literal["speak", "listen", "whisper"]
     name: str
     connected: bool
+
+
+class LinkView(Struct, frozen=True):
+    """A guest's link that nobody has come by yet; its secret was told once, when it was made."""
+
+    link: str
+    role: Literal["interpreter", "supervisor"]
+    expires_at: float
 
 
 class TabletSession(Struct, frozen=True):
@@ -242,6 +251,7 @@ class ConsoleSession(Struct, frozen=True):
     party: str | None  # my place at the side, if I do not lead
     lead: str  # short name of who leads
     company: list[PartyView]
+    links: list[LinkView]
     transfer: TransferView | None
     tablet_online: bool
     peer: PeerView

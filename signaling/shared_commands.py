@@ -75,7 +75,7 @@ async def describe_media(
         row = await sessions.get(conn, m.session)
         if row is None:
             raise NoSuchSession
-        seat = await seat_of(conn, actor, row, m.epoch if actor.kind == "person" else None)
+        seat = await seat_of(conn, actor, row, None if actor.kind == "tablet" else m.epoch)
     if row.state not in (OPEN if seat == "tablet" else LIVE):
         raise IllegalTransition(row.state, "MediaDescribe")
     if row.test:

@@ -149,6 +149,8 @@ class _Conversation:
         actor = await self._authenticate(self._request, hello.page)
         if hello.page == "tablet" and actor.kind != "tablet":
             raise WrongPage
+        if (hello.page == "guest") != (actor.kind == "guest"):
+            raise WrongPage
         if hello.page == "console" and not ({"clinician", "supervisor"} & actor.roles):
             raise WrongPage
         stream, known = self._desk.hub.open(hello.stream, actor, hello.page)

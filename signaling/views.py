@@ -17,6 +17,7 @@ from oncall.presence import PresenceState
 from records.assessments import AssessmentRow
 from records.chat import ChatRow
 from records.directory import Directory
+from records.guest_links import GuestLinkRow
 from records.offers import OfferRow
 from records.pages import PageRow
 from records.parties import PartyRow
@@ -66,6 +67,7 @@ class Details:
     declined: str | None = None  # why the last ring of it was declined
     requeued_for: str | None = None  # why it came back to the line last
     guests: Mapping[str, str] = field(default_factory=dict)  # names by link
+    links: Sequence[GuestLinkRow] = ()  # that would still let somebody in
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,6 +438,7 @@ def _console_session(
         party=party,
         lead=picture.directory.short_name(session.lead_id) or "",
         company=party_views.company(picture, session, details.guests),
+        links=party_views.links(session, person_id, details.links),
         transfer=party_views.transfer(picture, session, details),
         tablet_online=session.tablet_id in picture.tablets_online,
         peer=picture.legs.peer(session.id, "tablet"),

@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from signaling.guest_wire import GuestCommand, GuestView
 from signaling.party_wire import PartyCommand
 from signaling.shapes import (
     Card,
@@ -54,6 +55,8 @@ class Hello(Struct, frozen=True, forbid_unknown_fields=True, tag="hello", tag_fi
 
 class Beat(ClientMessage, frozen=True, tag="beat"):
     """The page is alive; a console's beat renews its presence lease. Every 5 s."""
+
+    audience = ("tablet", "console", "guest")
 
 
 class SessionOpen(ClientMessage, frozen=True, tag="session.open"):
@@ -123,6 +126,7 @@ class ChatSend(ClientMessage, frozen=True, tag="chat.send"):
 class MediaDescribe(ClientMessage, frozen=True, tag="media.describe"):
     """The browser's description; the `ack` carries the bridge's answer in `data.description`."""
 
+    audience = ("tablet", "console", "guest")
     session: Id
     epoch: Epoch  # console: the epoch of its assignment; tablet: any, its leg outlives epochs
     generation: Id  # one per RTCPeerConnection; the same again is a renegotiation
@@ -132,6 +136,7 @@ class MediaDescribe(ClientMessage, frozen=True, tag="media.describe"):
 class MediaState(ClientMessage, frozen=True, tag="media.state"):
     """What this side sends and how well it receives, told to the other side in words."""
 
+    audience = ("tablet", "console", "guest")
     session: Id
     muted: bool
     camera: bool
@@ -261,6 +266,7 @@ Command = (
     | OfferAccept
     | OfferDecline
     | PartyCommand
+    | GuestCommand
     | AssessmentSave
     | CardSave
     | WrapupSave
@@ -371,6 +377,7 @@ Event = (
     | Error
     | TabletView
     | ConsoleView
+    | GuestView
     | OfferRung
     | OfferGone
     | SessionMoved

@@ -9,6 +9,7 @@ from signaling.socket import socket_handler
 from web import (
     alerts,
     api,
+    guests,
     headers,
     health,
     i18n,
@@ -60,6 +61,9 @@ def routes(services: Services, assets: Assets) -> list[Route]:
         Route("GET", "/api/v1/alerts/tests", alerts.tests, Who.PERSON, _OWN),
         Route("GET", "/alert", alerts.door, Who.ANYBODY),
         Route("POST", "/api/v1/alert", alerts.answer, Who.ANYBODY, machine=True),
+        Route("GET", "/join", guests.door, Who.ANYBODY),
+        Route("POST", "/api/v1/join", guests.enter, Who.ANYBODY, limit="enrol"),
+        Route("GET", "/guest", guests.call, Who.GUEST, (Action.SESSION_VISIT,)),
         Route("GET", "/service-worker.js", alerts.service_worker, Who.ANYBODY, machine=True),
         Route("GET", "/manifest.webmanifest", alerts.manifest, Who.ANYBODY, machine=True),
         Route("GET", "/manager/planner", planner.show, Who.PERSON, (Action.PLAN_READ,)),

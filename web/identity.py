@@ -8,16 +8,23 @@ from typing import Literal
 from aiohttp import web
 
 from auth.actors import Actor
-from auth.errors import NotEnrolled, NotSignedIn
+from auth.errors import BadLink, NotEnrolled, NotSignedIn
+from auth.guests import actor_for_guest
 from auth.signin import actor_for_login
 from auth.tablets import actor_for_tablet
 from signaling.settings import Settings
 from signaling.wire import Audience
 from web.keys import now_of, services_of, settings_of
 
-Cookie = Literal["cb_login", "cb_tablet", "cb_form", "cb_lang", "cb_theme"]
+Cookie = Literal["cb_login", "cb_tablet", "cb_guest", "cb_form", "cb_lang", "cb_theme"]
 YEAR = 365 * 86400
-_SAME_SITE = {"cb_login": "Lax", "cb_tablet": "Strict", "cb_form": "Strict", "cb_lang": "Lax"}
+_SAME_SITE = {
+    "cb_login": "Lax",
+    "cb_tablet": "Strict",
+    "cb_guest": "Strict",
+    "cb_form": "Strict",
+    "cb_lang": "Lax",
+}
 
 
 def cookie_name(settings: Settings, cookie: Cookie) -> str:
@@ -77,9 +84,20 @@ async def tablet_of(request: web.Request) -> Actor:
         return await actor_for_tablet(conn, services.tokens, token, now_of(request))
 
 
+async def guest_of(request: web.Request) -> Actor:
+    """The guest of a call. Raises BadLink, LinkEnded."""
+    token = read_cookie(request, "cb_guest")
+    if token is None:
+        raise BadLink
+    services = services_of(request)
+    async with services.db.read() as conn:
+        return await actor_for_guest(conn, services.tokens, token, now_of(request))
+
+
 async def for_socket(request: web.Request, audience: Audience) -> Actor:
-    """Who opens a WebSocket for this page: a tablet by its enrolment, a console by its sign-in."""
-    return await (tablet_of if audience == "tablet" else person_of)(request)
+    """Who opens a WebSocket for this page: by enrolment, by sign-in, or by a spent link."""
+    finders = {"tablet": tablet_of, "console": person_of, "guest": guest_of}
+    return await finders[audience](request)
 
 
 def place_of(request: web.Request) -> str:

@@ -67,7 +67,7 @@ async def console(request: web.Request) -> web.Response:
     return answers.page(
         request,
         "console",
-        strings=("common.", "console."),
+        strings=("common.", "console.", "guest.link."),
         boot={
             "instruments": [instruments.definition(code, locale) for code in instruments.codes()],
             "dispositions": list(vocabulary.DISPOSITIONS),

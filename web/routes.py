@@ -13,12 +13,12 @@ from enum import Enum
 from aiohttp import web
 
 from auth import csrf
-from auth.actors import TABLET, Actor
+from auth.actors import Actor
 from auth.errors import CrossSite, Forbidden
-from auth.policy import RULES, Action
+from auth.policy import RULES, Action, roles_of
 from web import i18n
 from web.errors import BadRequest
-from web.identity import form_holder, person_of, place_of, read_cookie, tablet_of
+from web.identity import form_holder, guest_of, person_of, place_of, read_cookie, tablet_of
 from web.keys import ASKED, LIMITS, TEXTS, now_of, settings_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,6 +31,10 @@ class Who(Enum):
     ANYBODY = "anybody"
     PERSON = "person"
     TABLET = "tablet"
+    GUEST = "guest"
+
+
+_FINDERS = {Who.PERSON: person_of, Who.TABLET: tablet_of, Who.GUEST: guest_of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,7 @@ class Route:
 
 def may_anywhere(actor: Actor, *actions: Action) -> bool:
     """Whether any of the actions is open to this actor on any target at all."""
-    roles = {TABLET} if actor.kind == "tablet" else actor.roles - {TABLET}
-    return any(roles & RULES[action].keys() for action in actions)
+    return any(roles_of(actor) & RULES[action].keys() for action in actions)
 
 
 def origin_allowed(request: web.Request) -> bool:
@@ -94,7 +97,7 @@ async def _identify(request: web.Request, who: Who) -> None:
     if who is Who.ANYBODY:
         asked.holder, asked.fresh_holder = form_holder(request)
         return
-    asked.actor = await (person_of if who is Who.PERSON else tablet_of)(request)
+    asked.actor = await _FINDERS[who](request)
     asked.holder = asked.actor.login_id or asked.actor.id
     locale = i18n.choose(
         read_cookie(request, "cb_lang"),

@@ -4,57 +4,64 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
 from auth import policy
-from auth.actors import ROLES, TABLET, Actor
+from auth.actors import GUEST, ROLES, TABLET, Actor
 from auth.errors import Forbidden
 from auth.policy import Action, Scope, Target
 
-# action: (tablet, officer, clinician, supervisor, manager, admin); t own tablet, l sessions they
-# lead, v their provider, g their program, o their organisation, - never. Changing a cell changes
+# action: (tablet, officer, clinician, supervisor, manager, admin, guest); t own tablet, l sessions
+# they lead, v their provider, g their program, o their organisation, c the call of their link,
+# - never. Changing a cell changes
 # what real people can see: do it on purpose, here and in auth/policy.py.
 EXPECTED = {
-    "session.open": "t-----",
-    "session.take_part": "t-ll--",
-    "session.answer": "--vv--",
-    "session.lead": "--ll--",
-    "session.close": "---v--",
-    "session.take_over": "---v--",
-    "session.listen": "---v--",
-    "queue.read": "--vv--",
-    "shift.change": "t-----",
-    "card.read": "t-lvg-",
-    "card.acknowledge": "t-----",
-    "disposition.record": "t-----",
-    "record.read": "--lvg-",
-    "record.read_summary": "--lvg-",
-    "record.read_clinical": "--lv--",
-    "record.write_clinical": "--ll--",
-    "board.read": "---vg-",
-    "log.read": "---vg-",
-    "log.export": "---vg-",
-    "log.export_names": "----g-",
-    "alert.own": "--vvg-",
-    "plan.read": "---vg-",
-    "reach.read": "---vg-",
-    "escalation.set": "---vg-",
-    "roster.read": "--vvgo",
-    "roster.manage": "---vgo",
-    "roster.swap": "--v---",
-    "tablet.read": "---vgo",
-    "tablet.manage": "----go",
-    "person.manage": "-----o",
+    "session.open": "t------",
+    "session.take_part": "t-ll---",
+    "session.answer": "--vv---",
+    "session.lead": "--ll---",
+    "session.close": "---v---",
+    "session.take_over": "---v---",
+    "session.listen": "---v---",
+    "session.invite": "--ll---",
+    "session.visit": "------c",
+    "queue.read": "--vv---",
+    "shift.change": "t------",
+    "card.read": "t-lvg--",
+    "card.acknowledge": "t------",
+    "disposition.record": "t------",
+    "record.read": "--lvg--",
+    "record.read_summary": "--lvg--",
+    "record.read_clinical": "--lv---",
+    "record.write_clinical": "--ll---",
+    "board.read": "---vg--",
+    "log.read": "---vg--",
+    "log.export": "---vg--",
+    "log.export_names": "----g--",
+    "alert.own": "--vvg--",
+    "plan.read": "---vg--",
+    "reach.read": "---vg--",
+    "escalation.set": "---vg--",
+    "roster.read": "--vvgo-",
+    "roster.manage": "---vgo-",
+    "roster.swap": "--v----",
+    "tablet.read": "---vgo-",
+    "tablet.manage": "----go-",
+    "person.manage": "-----o-",
 }
-SUBJECTS = (TABLET, *ROLES)
-FIELDS = ("agency_id", "provider_id", "program_id", "lead_id", "tablet_id")
+SUBJECTS = (TABLET, *ROLES, GUEST)
+FIELDS = ("agency_id", "provider_id", "program_id", "lead_id", "tablet_id", "session_id")
+
+
+KINDS: dict[str, Literal["tablet", "guest"]] = {TABLET: "tablet", GUEST: "guest"}
 
 
 def _actor(subject: str) -> Actor:
     """One of `subject` who has every id that there is, so that only the rule can refuse."""
     return Actor(
-        kind="tablet" if subject == TABLET else "person",
+        kind=KINDS.get(subject, "person"),
         id="me",
         name="Me",
         short_name="Me",
@@ -62,6 +69,7 @@ def _actor(subject: str) -> Actor:
         agency_id="agy",
         provider_id="prv",
         program_id="prg",
+        session_id="ses",
     )
 
 
@@ -71,11 +79,12 @@ OWN = {
     "program_id": "prg",
     "lead_id": "me",
     "tablet_id": "me",
+    "session_id": "ses",
 }
 
 
 def _targets() -> list[Target]:
-    """Every mixture of own, somebody else's and unknown ids: 3⁵ of them."""
+    """Every mixture of own, somebody else's and unknown ids: 3⁶ of them."""
     choices = [(OWN[field], "other", None) for field in FIELDS]
     return [Target(**dict(zip(FIELDS, ids, strict=True))) for ids in itertools.product(*choices)]
 
@@ -88,6 +97,7 @@ def _expected(letter: str, target: Target) -> bool:
         "v": own["provider_id"],
         "g": own["program_id"],
         "o": own["agency_id"] or own["provider_id"] or own["program_id"],
+        "c": own["session_id"] and own["provider_id"],
         "-": False,
     }[letter]
 
@@ -112,14 +122,17 @@ def test_every_action_is_pinned_and_explained() -> None:
 @pytest.mark.parametrize("action", list(Action))
 def test_an_actor_without_ids_can_do_nothing_to_a_target_without_ids(action: Action) -> None:
     for subject in SUBJECTS:
-        nobody = replace(_actor(subject), agency_id=None, provider_id=None, program_id=None)
+        unknown = _actor(subject)
+        nobody = replace(
+            unknown, agency_id=None, provider_id=None, program_id=None, session_id=None
+        )
         assert not policy.allows(nobody, action, Target())
 
 
 @pytest.mark.parametrize("action", list(Action))
 def test_nobody_gains_by_an_unknown_role_or_by_claiming_to_be_a_tablet(action: Action) -> None:
     target = Target(**OWN)
-    person = replace(_actor("officer"), roles=frozenset({"root", TABLET}))
+    person = replace(_actor("officer"), roles=frozenset({"root", TABLET, GUEST}))
     assert not policy.allows(person, action, target)
     tablet = replace(_actor(TABLET), roles=frozenset(ROLES))
     assert policy.allows(tablet, action, target) == policy.allows(_actor(TABLET), action, target)
@@ -162,7 +175,7 @@ def test_the_documented_table_has_a_row_for_every_action_and_a_word_for_every_ce
     assert lines[0].startswith("| Action | What it is | tablet | officer | clinician |")
     cells = {line.split(" | ")[0].strip("| `"): line.strip("| ").split(" | ") for line in lines[2:]}
     letters = {"-": "–", "t": Scope.OWN_TABLET, "l": Scope.OWN_LEAD, "v": Scope.OWN_PROVIDER}
-    letters |= {"g": Scope.OWN_PROGRAM, "o": Scope.OWN_ORGANISATION}
+    letters |= {"g": Scope.OWN_PROGRAM, "o": Scope.OWN_ORGANISATION, "c": Scope.OWN_CALL}
     assert set(cells) == set(EXPECTED)
     for action, row in cells.items():
         assert row[2:] == [letters[letter] for letter in EXPECTED[action]]

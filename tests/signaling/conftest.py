@@ -153,6 +153,8 @@ class House:
 
     async def page(self, who: str) -> Page:
         kind = "tablet" if who in {"tablet", "elsewhere"} else "console"
+        if ACTORS[who].kind == "guest":
+            kind = "guest"
         page = Page(self.http, self.url, kind, who)
         self.pages.append(page)
         return await page.open()

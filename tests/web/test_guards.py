@@ -43,7 +43,9 @@ async def test_nobody_gets_past_a_guarded_address(site: Site) -> None:
         if route.who is Who.ANYBODY:
             continue
         status, location = await ask(site, route)
-        if route.method == "GET" and not route.path.startswith("/api/"):
+        if route.who is Who.GUEST:
+            assert status == 410, route.path
+        elif route.method == "GET" and not route.path.startswith("/api/"):
             assert (status, location.partition("?")[0]) == (
                 303,
                 "/enrol" if route.who is Who.TABLET else "/sign-in",
@@ -60,6 +62,8 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
         "/enrol",
         "/api/v1/enrol",
         "/alert",
+        "/join",  # spends nothing
+        "/api/v1/join",  # the secret of a guest's link is the right, once
         "/calendar/{name}",  # the secret in the address is the right
         "/api/v1/alert",  # the secret of a page's link is the right
         "/service-worker.js",

@@ -57,7 +57,7 @@ export class Console {
     this.model = {
       view: null, offers: offers.NONE, line: "connecting", dismissed: null, retryAt: null, now: this.line.serverNow(), media: this.media,
       asksEnd: false, asksDecline: false, chatSeen: 0, problem: null, sending: false, finishing: false,
-      asksTransfer: false, asksRequeue: false, asksTakeOver: null, transferSeen: null, joined: null, handingOn: false, moved: null,
+      asksTransfer: false, asksInvite: false, invited: null, asksRequeue: false, asksTakeOver: null, transferSeen: null, joined: null, handingOn: false, moved: null,
     };
   }
 
@@ -289,6 +289,24 @@ export class Console {
     const typed = this.records.unsaved;
     this.set({ moved: { how, by }, asksTransfer: false, ...(typed ? { problem: t("console.moved.unsaved") } : {}) });
     assertive(t(`console.moved.${how}`, { name: by ?? "" }));
+  }
+
+  /** A link for one guest; its secret is in this answer and nowhere else. @param {string} role */
+  async invite(role) {
+    const session = liveSession(this.model.view);
+    if (!session) return;
+    try {
+      const made = await this.line.send("guest.invite", { session: session.id, epoch: session.epoch, role });
+      const url = new URL(String(made["path"]), location.href).href;
+      this.set({ invited: { link: String(made["link"]), role, url, copied: false }, problem: null });
+    } catch (error) {
+      this.trouble(error);
+    }
+  }
+
+  /** @param {string} link */
+  async takeBack(link) {
+    await this.tell("guest.revoke", { epoch: this.#epoch, link });
   }
 
   /** @param {string | null} to @param {string} note */

@@ -4,6 +4,7 @@ import { el, fill, find, setText } from "../lib/dom.js";
 import { has, t } from "../lib/i18n.js";
 import { duration } from "../lib/clock.js";
 import { slotOf } from "../lib/more.js";
+import { inviting } from "./inviting.js";
 import { handingWords, ownSeat, panelOf } from "./parties.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleView} ConsoleView */
@@ -37,6 +38,7 @@ export function handing(model, view, session) {
   if (panel === "receive") receive(model, session);
   if (panel === "listen") listen(session);
   company(model, session);
+  inviting(model, session);
 }
 
 /** Colleagues with what they are doing; who cannot take it is shown, and cannot be chosen. @param {ConsoleView} view */
@@ -111,7 +113,7 @@ function listen(session) {
 function company(model, session) {
   const own = ownSeat(session);
   const others = session.company.filter((one) => one.party !== session.party).map((one) => ({ ...one, slot: slotOf(own, one.seat) }));
-  if (session.role !== "lead") others.push({ party: "", seat: "clinician", role: "receiver", mode: "speak", name: session.lead, connected: true, slot: slotOf(own, "clinician") });
+  if (session.role !== "lead") others.push({ party: "", link: null, seat: "clinician", role: "receiver", mode: "speak", name: session.lead, connected: true, slot: slotOf(own, "clinician") });
   for (const slot of [1, 2, 3]) {
     const one = others.find((other) => other.slot === slot);
     show(`company-${slot}`, one !== undefined);
@@ -123,8 +125,9 @@ function company(model, session) {
     const video = model.media.more.slots[slot - 1]?.video;
     if (video) video.hidden = one.mode !== "speak" || !one.connected || video.videoWidth === 0;
     const out = find(`#company-out-${slot}`, HTMLButtonElement);
-    out.hidden = session.role !== "lead" || one.role === "supervisor" || one.party === "";
+    out.hidden = session.role !== "lead" || (one.role === "supervisor" && one.link === null) || one.party === "";
     out.dataset["party"] = one.party;
+    out.dataset["link"] = one.link ?? "";
     out.setAttribute("aria-label", t("console.company.remove", { name: one.name }));
   }
   show("company", others.length > 0);

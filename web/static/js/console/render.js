@@ -28,6 +28,8 @@ import { liveSession, peerWords, phaseSeconds } from "./state.js";
  * @property {boolean} asksEnd
  * @property {boolean} asksDecline
  * @property {boolean} asksTransfer
+ * @property {boolean} asksInvite  Add was pressed
+ * @property {{ link: string, role: string, url: string, copied: boolean } | null} invited  the link that was just made
  * @property {boolean} asksRequeue
  * @property {{ session: string, epoch: number } | null} asksTakeOver
  * @property {string | null} transferSeen  the transfer that came to nothing and was put away

@@ -15,7 +15,7 @@ export { WireError };
 /** @typedef {"connecting" | "open" | "lost"} LineState */
 /** @typedef {{ attempt: number, retryInMs: number | null, reason: string | null, final: boolean }} LineInfo
  *   final: the server sent us away and we do not come back (`reason` says why) */
-/** @typedef {{ page: "tablet" | "console", url?: string, onMessage: (message: PageMessage) => void,
+/** @typedef {{ page: "tablet" | "console" | "guest", url?: string, onMessage: (message: PageMessage) => void,
  *   onState: (state: LineState, info: LineInfo) => void }} LineOptions */
 
 const WELCOME_MS = 8000; // no welcome by then: this socket is not going to work

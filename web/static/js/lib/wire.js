@@ -12,7 +12,8 @@
  * @typedef {"waiting" | "answering" | "connected" | "recovering" | "wrap_up" | "closed"} SessionState
  * @typedef {"brief" | "handed_over" | "debrief"} Phase
  * @typedef {{ name: string, state: "alerted" | "ringing" | "opening" | "coming" }} Alerted  nearest to coming first
- * @typedef {{ party: string, seat: string, role: "receiver" | "interpreter" | "supervisor", mode: "speak" | "listen" | "whisper", name: string, connected: boolean }} PartyView
+ * @typedef {{ party: string, link: string | null, seat: string, role: "receiver" | "interpreter" | "supervisor", mode: "speak" | "listen" | "whisper", name: string, connected: boolean }} PartyView
+ * @typedef {{ link: string, role: "interpreter" | "supervisor", expires_at: number }} LinkView
  * @typedef {"alerting" | "still-trying" | "more-people" | "call-instead"} Step
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
@@ -51,7 +52,7 @@
  *   officer: string | null, intake: string[], voice_only: boolean, test: boolean, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number,
- *   role: "lead" | "receiver" | "supervisor", party: string | null, lead: string, company: PartyView[], transfer: TransferView | null, tablet_online: boolean, peer: PeerView,
+ *   role: "lead" | "receiver" | "supervisor", party: string | null, lead: string, company: PartyView[], links: LinkView[], transfer: TransferView | null, tablet_online: boolean, peer: PeerView,
  *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[],
  *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, recommended: string | null, actual: string | null,
  * }} ConsoleSession
@@ -61,6 +62,12 @@
  *   colleagues: Me[], live: LiveRow[], owners: Option[],
  * }} ConsoleView
  *
+ * @typedef {{
+ *   id: string, epoch: number, state: SessionState, phase: Phase, agency: string, unit: string, lead: string, voice_only: boolean,
+ *   seat: string | null, party: string | null, mode: "speak" | "listen" | "whisper" | null, peer: PeerView, company: PartyView[],
+ * }} GuestSession
+ * @typedef {{ type: "guest", n?: number, role: "interpreter" | "supervisor", name: string, session: GuestSession }} GuestView
+ *
  * @typedef {{ type: "welcome", n?: number, protocol: number, now: number, resumed: boolean, expect: number, beat_seconds: number }} Welcome
  * @typedef {{ type: "ack", n?: number, re: number, data: Record<string, unknown> }} Ack
  * @typedef {{ type: "error", n?: number, re: number | null, code: string, message: string, data: Record<string, unknown> }} ErrorMessage
@@ -69,8 +76,8 @@
  * @typedef {{ type: "session.moved", n?: number, session: string, how: string, by: string | null }} SessionMoved
  * @typedef {{ type: "media.rebuild", n?: number, session: string }} MediaRebuild
  * @typedef {{ type: "bye", n?: number, reason: string, retry: boolean }} Bye
- * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Bye} ServerMessage
- * @typedef {TabletView | ConsoleView | OfferRung | OfferGone | SessionMoved | MediaRebuild | ErrorMessage} PageMessage  what a page gets from its Line
+ * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Bye} ServerMessage
+ * @typedef {TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | ErrorMessage} PageMessage  what a page gets from its Line
  */
 
 export const PROTOCOL = 1;

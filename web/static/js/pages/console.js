@@ -72,7 +72,7 @@ on("#end-confirm", () => { void page.end(); });
 // Changing hands
 const note = find("#handing-note", HTMLTextAreaElement);
 on("#transfer", () => {
-  page.set({ asksTransfer: !model.asksTransfer, asksRequeue: false });
+  page.set({ asksTransfer: !model.asksTransfer, asksRequeue: false, asksInvite: false });
   focus(model.asksTransfer ? "#handing-title" : "#transfer");
 });
 on("#handing-close", () => { page.set({ asksTransfer: false }); focus("#transfer"); });
@@ -89,7 +89,27 @@ on("#requeue", () => { page.set({ asksRequeue: true }); focus("#requeue-keep"); 
 on("#requeue-keep", () => { page.set({ asksRequeue: false }); focus("#requeue"); });
 on("#requeue-confirm", () => { void page.requeue(find("#requeue-reason", HTMLSelectElement).value); });
 on("#moved-close", () => { page.set({ moved: null }); focus("#main"); });
-onEach("#company", "party", (party) => { void page.tell("party.remove", { epoch: model.view?.session?.epoch ?? 0, party }); });
+find("#company", HTMLElement).addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("[data-party]") : null;
+  if (!(button instanceof HTMLElement)) return;
+  const { party, link } = button.dataset;
+  if (link) void page.takeBack(link); // a guest who was put out does not come back by the same link
+  else if (party) void page.tell("party.remove", { epoch: model.view?.session?.epoch ?? 0, party });
+});
+
+// Guests
+on("#add", () => {
+  page.set({ asksInvite: !model.asksInvite, asksTransfer: false });
+  focus(model.asksInvite ? "#invite-title" : "#add");
+});
+on("#invite-close", () => { page.set({ asksInvite: false, invited: null }); focus("#add"); });
+onEach("#invite", "invite", (role) => { void page.invite(role); });
+onEach("#invite-links", "takeback", (link) => { void page.takeBack(link); });
+on("#invite-copy", () => {
+  const input = find("#invite-url", HTMLInputElement);
+  input.select();
+  void navigator.clipboard?.writeText(input.value).then(() => { if (model.invited) page.set({ invited: { ...model.invited, copied: true } }); });
+});
 
 // Supervisors
 find("#live-list", HTMLElement).addEventListener("click", (event) => {
@@ -136,6 +156,7 @@ addEventListener("keydown", (event) => {
   if (model.asksRequeue) { page.set({ asksRequeue: false }); focus("#requeue"); }
   else if (model.asksTakeOver) { page.set({ asksTakeOver: null }); focus("#main"); }
   else if (model.asksTransfer) { page.set({ asksTransfer: false }); focus("#transfer"); }
+  else if (model.asksInvite) { page.set({ asksInvite: false, invited: null }); focus("#add"); }
   else if (model.asksEnd) { page.set({ asksEnd: false }); focus("#end"); }
   else if (model.asksDecline) { page.set({ asksDecline: false }); focus("#decline"); }
 });

@@ -1,0 +1,53 @@
+/** What a guest's page shows, from the server's snapshot and what this page knows. Pure. */
+
+/** @typedef {import("../lib/wire.js").GuestView} GuestView */
+/** @typedef {"connecting" | "waiting" | "door" | "call" | "over"} Stage */
+
+const LIVE = new Set(["answering", "connected", "recovering"]);
+
+/**
+ * waiting: the session is back in the line, and the guest stays for the next clinician.
+ * @param {GuestView | null} view
+ * @param {string | null} dismissed  why the server sent us away for good
+ * @returns {Stage}
+ */
+export function stageOf(view, dismissed) {
+  if (dismissed !== null) return "over";
+  if (!view) return "connecting";
+  if (view.session.state === "wrap_up" || view.session.state === "closed") return "over";
+  if (!view.session.seat) return LIVE.has(view.session.state) ? "door" : "waiting";
+  return LIVE.has(view.session.state) ? "call" : "waiting";
+}
+
+/**
+ * The session for our media: while we have a seat and the call runs.
+ * @param {GuestView | null} view
+ */
+export function heard(view) {
+  return view && stageOf(view, null) === "call" ? view.session : null;
+}
+
+/**
+ * How one comes in: an interpreter is heard, a supervisor is not.
+ * @param {GuestView} view
+ */
+export function firstMode(view) {
+  return view.role === "interpreter" ? "speak" : "listen";
+}
+
+/**
+ * Whom we hear beside the tablet, each with the slot of the media that carries them.
+ * @param {GuestView} view
+ * @param {(own: string, seat: string) => number} slotOf
+ * @returns {{ slot: number, name: string, role: string, connected: boolean, speaks: boolean }[]}
+ */
+export function others(view, slotOf) {
+  const session = view.session;
+  const own = session.seat ?? "";
+  return [
+    ...(session.lead ? [{ slot: slotOf(own, "clinician"), name: session.lead, role: "lead", connected: true, speaks: true }] : []),
+    ...session.company.filter((one) => one.party !== session.party).map((one) => (
+      { slot: slotOf(own, one.seat), name: one.name, role: one.role, connected: one.connected, speaks: one.mode === "speak" }
+    )),
+  ];
+}

@@ -1,0 +1,164 @@
+/** A guest in one call: interpreter or supervisor, let in by a link. Takes the snapshots, and draws. */
+
+import { boot, find, setText } from "../lib/dom.js";
+import { has, t } from "../lib/i18n.js";
+import { CallMedia } from "../lib/call_media.js";
+import { slotOf } from "../lib/more.js";
+import { Line, WireError } from "../lib/socket.js";
+import { firstMode, heard, others, stageOf } from "../guest/state.js";
+
+/** @typedef {import("../lib/wire.js").GuestView} GuestView */
+
+/** @type {import("../lib/dom.js").Boot & { iceServers: RTCIceServer[] }} */
+const given = boot();
+/** @type {GuestView | null} */
+let view = null;
+/** @type {string | null} */
+let dismissed = null;
+let lost = false;
+let problem = "";
+let chosen = false; // what we send was set for this seat
+
+const line = new Line({
+  page: "guest",
+  url: given.ws,
+  onMessage: (message) => {
+    if (message.type === "guest") take(message);
+    else if (message.type === "media.rebuild") media.rebuild();
+    else if (message.type === "error") trouble(new WireError(message.code, message.message));
+  },
+  onState: (state, info) => {
+    lost = state === "lost";
+    if (info.final && info.reason !== "closed") dismissed = info.reason ?? "ended";
+    if (dismissed !== null) media.follow(null);
+    if (state === "open") media.tell();
+    draw();
+  },
+});
+const media = new CallMedia({ line, session: () => heard(view), iceServers: given.iceServers, changed: draw });
+
+/** @param {GuestView} fresh */
+function take(fresh) {
+  view = fresh;
+  const session = heard(view);
+  media.follow(session);
+  if (session && !chosen) {
+    chosen = true;
+    if (view.role === "supervisor") quiet(session.mode === "whisper");
+  }
+  if (!session) chosen = false;
+  draw();
+}
+
+/** A supervisor's microphone is off until they speak to the clinician, and no camera is sent. @param {boolean} whispers */
+function quiet(whispers) {
+  media.setMuted(!whispers);
+  void media.setCamera(false);
+}
+
+/** @param {unknown} error */
+function trouble(error) {
+  if (!(error instanceof WireError)) throw error;
+  const key = `common.error.${error.code.replaceAll("-", "_")}`;
+  if (["bad-link", "link-ended", "no-such-session", "wrong-role"].includes(error.code)) dismissed = error.code;
+  else problem = has(key) ? t(key) : error.message;
+  draw();
+}
+
+/** @param {string} type @param {Record<string, unknown>} [fields] */
+async function tell(type, fields = {}) {
+  try {
+    problem = "";
+    await line.send(type, fields);
+  } catch (error) {
+    trouble(error);
+  }
+}
+
+/** @param {string} id */
+const byId = (id) => find(`#${id}`, HTMLElement);
+
+/** @param {string} id @param {boolean} shown */
+function show(id, shown) {
+  if (byId(id).hidden === shown) byId(id).hidden = !shown;
+}
+
+function draw() {
+  const stage = stageOf(view, dismissed);
+  byId("guest").dataset["stage"] = stage;
+  byId("status").dataset["state"] = stage === "call" ? "ready" : "wait";
+  const values = { lead: view?.session.lead ?? "", agency: view?.session.agency ?? "", name: view?.name ?? "" };
+  setText(byId("status"), stage === "call" ? t(`guest.role.${view?.role ?? "interpreter"}`, values) : t(`guest.stage.${stage}`, values));
+  show("network", lost && dismissed === null);
+  show("problem", problem !== "");
+  setText(byId("problem-text"), problem);
+  show("sound-blocked", stage === "call" && media.soundBlocked);
+  show("device", stage === "call" && view?.role === "interpreter" && media.microphoneProblem !== null);
+  show("door", stage !== "call" && stage !== "connecting");
+  show("enter", stage === "door");
+  setText(byId("door-title"), t(`guest.stage.${stage}`, values));
+  setText(byId("door-words"), stage === "door" ? t(`guest.door.${view?.role ?? "interpreter"}`, values) : has(`guest.more.${stage}`) ? t(`guest.more.${stage}`, values) : "");
+  show("call", stage === "call");
+  if (stage === "call" && view) call(view);
+}
+
+/** @param {GuestView} shown */
+function call(shown) {
+  const peer = shown.session.peer;
+  const empty = media.link !== "up" || !peer.connected || !peer.camera;
+  show("remote-empty", empty);
+  const words = media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : "no_camera";
+  setText(byId("remote-words"), empty ? t(`guest.peer.${words}`) : "");
+  const supervisor = shown.role === "supervisor";
+  const whispers = shown.session.mode === "whisper";
+  show("mute", !supervisor);
+  show("camera", !supervisor);
+  show("whisper", supervisor);
+  button("mute", media.muted, t(media.muted ? "guest.unmute" : "guest.mute"));
+  const dark = !(media.cameraOn && media.hasCamera);
+  button("camera", dark, t(dark ? "guest.camera_on" : "guest.camera_off"));
+  setText(byId("whisper"), t(whispers ? "guest.listen" : "guest.whisper", { lead: shown.session.lead }));
+  byId("whisper").setAttribute("aria-pressed", String(whispers));
+  setText(byId("mode-words"), supervisor ? t(whispers ? "guest.mode.whisper" : "guest.mode.listen", { lead: shown.session.lead }) : "");
+  const company = others(shown, slotOf);
+  for (const slot of [1, 2, 3]) {
+    const one = company.find((other) => other.slot === slot);
+    show(`company-${slot}`, one !== undefined);
+    if (!one) continue;
+    setText(byId(`company-name-${slot}`), one.name);
+    setText(byId(`company-role-${slot}`), t(`guest.company.${one.role}`));
+    const video = media.more.slots[slot - 1]?.video;
+    if (video) video.hidden = !one.speaks || !one.connected || video.videoWidth === 0;
+  }
+}
+
+/** @param {string} id @param {boolean} pressed @param {string} words */
+function button(id, pressed, words) {
+  byId(id).setAttribute("aria-pressed", String(pressed));
+  setText(find(".word", HTMLElement, byId(id)), words);
+}
+
+/** @param {string} id @param {() => void} act */
+function on(id, act) {
+  byId(id).addEventListener("click", act);
+}
+
+on("enter", () => {
+  if (!view) return;
+  void media.audio.play().catch(() => { /* nothing to play yet; the press still counts */ });
+  void tell("guest.join", { mode: firstMode(view) });
+});
+on("try-now", () => line.tryNow());
+on("sound-unlock", () => { void media.playSound(); });
+on("device-retry", () => { void media.again(); });
+on("mute", () => media.setMuted(!media.muted));
+on("camera", () => { void media.setCamera(!(media.cameraOn && media.hasCamera)); });
+on("whisper", () => {
+  const whispers = view?.session.mode === "whisper";
+  quiet(!whispers);
+  void tell("guest.join", { mode: whispers ? "listen" : "whisper" });
+});
+on("leave", () => { void tell("guest.leave"); });
+
+line.start();
+setInterval(draw, 500);
