@@ -49,6 +49,9 @@ SCREENS = {
     "console-call": "Console: in the call",
     "console-call-dark": "Console: in the call, dark",
     "console-call-spanish": "Console: in the call, in Spanish",
+    "console-invite": "Console: a link for a guest",
+    "console-transfer": "Console: handing the session on",
+    "console-receive": "Console: reading first, before taking a session over",
     "console-call-lost": "Console: the line is lost in the call",
     "console-wrapup": "Console: wrap-up",
     "shifts": "Clinician: my shifts",
@@ -68,6 +71,9 @@ SCREENS = {
     "manager-roster-shift": "Manager: one weekly shift",
     "manager-roster-calendar": "Manager: the roster as calendar files",
     "manager-roster-import": "Manager: a calendar file, before it is taken over",
+    "join": "Guest: where a link leads",
+    "guest-door": "Guest: before joining",
+    "guest-call": "Guest: an interpreter in the call",
     "landing": "The first page",
     "sign-in": "Sign-in",
     "error": "An address that does not exist",
@@ -216,6 +222,38 @@ async def before_the_call(officer: Officer, camera: Camera) -> None:
     await camera.take(page, "tablet-test")
     await page.click("#cancel")
     await officer.screen("ready")
+
+
+async def company(people: People, dana: Clinician, miguel: Clinician, camera: Camera) -> None:
+    """A guest comes and goes; a transfer is asked for and called off."""
+    console, marta = dana.page, await people.page("marta", size=(390, 844))
+    await console.click("#add")
+    await console.click('[data-invite="interpreter"]')
+    await console.locator("#invite-links li").wait_for()
+    await camera.take(console, "console-invite")
+    await marta.goto(await console.input_value("#invite-url"))
+    await camera.take(marta, "join")
+    await marta.fill("#name", "Marta R.")
+    await marta.click("#join-submit")
+    await marta.locator("#enter").wait_for()
+    await camera.take(marta, "guest-door")
+    await marta.click("#enter")
+    await picture_moves(marta, "#remote-video")
+    await marta.locator("#company-1").wait_for()
+    await camera.take(marta, "guest-call")
+    await console.click("#company-out-1")
+    await people.close("marta")
+    await console.click("#transfer")
+    await camera.take(console, "console-transfer")
+    await console.fill("#handing-note", "He answers to Joe.")
+    await console.click("#handing-colleagues button:has-text('Miguel')")
+    await miguel.rings()
+    await miguel.page.click("#accept")
+    await miguel.page.locator("#handing-join").wait_for()
+    await camera.take(miguel.page, "console-receive")
+    await miguel.page.click("#handing-receive [data-call-off]")
+    await console.locator("#handing-seen").click()
+    await people.close("miguel")
 
 
 async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera) -> None:
@@ -373,7 +411,8 @@ async def pictures(demo: Demo, people: People, camera: Camera) -> None:
     await dana.accept()
     await other.locator("#taken-notice").wait_for()
     await camera.take(other, "console-taken")
-    await people.close("miguel")
+    await picture_moves(console, "#remote-video")
+    await company(people, dana, miguel, camera)
     await the_call(demo, officer, dana, camera)
     await afterwards(demo, officer, dana, camera)
     await the_office(demo, office, camera)

@@ -15,6 +15,8 @@ PICTURES = {
     "console": "console-idle",
     "enrol": "enrol",
     "error": "error",
+    "guest": "guest-call",
+    "join": "join",
     "landing": "landing",
     "manager_code": "manager-code",
     "manager_log": "manager-log",

@@ -88,7 +88,7 @@ function draw() {
   byId("guest").dataset["stage"] = stage;
   byId("status").dataset["state"] = stage === "call" ? "ready" : "wait";
   const values = { lead: view?.session.lead ?? "", agency: view?.session.agency ?? "", name: view?.name ?? "" };
-  setText(byId("status"), stage === "call" ? t(`guest.role.${view?.role ?? "interpreter"}`, values) : t(`guest.stage.${stage}`, values));
+  setText(byId("status"), stage === "call" ? t(`guest.role.${view?.role ?? "interpreter"}`, values) : stage === "connecting" ? t("guest.connecting") : "");
   show("network", lost && dismissed === null);
   show("problem", problem !== "");
   setText(byId("problem-text"), problem);

@@ -1,0 +1,111 @@
+"""An interpreter joins a running call by a link, in a browser that nobody has signed in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys import axe
+from tests.journeys.chromium import People
+from tests.journeys.harness import Demo
+from tests.journeys.steps import Clinician, Officer, picture_moves, sound
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+SIZES = {"tablet": (1024, 768), "laptop": (1366, 768), "phone": (390, 844)}
+
+
+async def picture(page: Page, name: str) -> None:
+    """For people who look at the pages; only where a folder is named."""
+    folder = os.environ.get("JOURNEY_PICTURES")
+    if not folder:
+        return
+    before = page.viewport_size
+    for size, (width, height) in SIZES.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.screenshot(path=Path(folder) / f"{name}-{size}.png")
+    if before is not None:
+        await page.set_viewport_size(before)
+
+
+async def hears(page: Page, selector: str) -> None:
+    """Something sounds there, at last."""
+    async with asyncio.timeout(20):
+        while await sound(page, selector) < 0.01:
+            await asyncio.sleep(0.2)
+
+
+async def test_an_interpreter_by_link_hears_and_is_heard_until_the_link_is_taken_back(
+    fresh_demo: Demo, people: People
+) -> None:
+    demo = fresh_demo
+    await asyncio.to_thread(demo.start)
+    officer = Officer(await people.page("sam", size=(1024, 768)), demo.card["tablet"])
+    dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])
+    await officer.enrol()
+    await dana.arrive()
+    await officer.press()
+    await dana.accept()
+    tablet, console = officer.page, dana.page
+    await picture_moves(tablet, "#remote-video")
+
+    # Dana makes a link
+    await console.click("#add")
+    await console.click('[data-invite="interpreter"]')
+    await expect(console.locator("#invite-links li")).to_have_count(1)
+    link = await console.input_value("#invite-url")
+    assert "/join#" in link
+    assert await axe.violations(console) == []
+    await picture(console, "invite")
+
+    # Marta opens it, and gives her name
+    marta = await people.page("marta", size=(390, 844))
+    await marta.goto(link)
+    await expect(marta.locator("#join-submit")).to_be_enabled()
+    assert "#" not in marta.url, "the secret does not stay in the address"
+    assert await axe.violations(marta) == []
+    await picture(marta, "join")
+    await marta.fill("#name", "Marta R.")
+    await marta.click("#join-submit")
+    await expect(marta.locator("#enter")).to_be_visible()
+    assert await axe.violations(marta) == []
+    await picture(marta, "guest-door")
+    await marta.click("#enter")
+
+    # everybody hears everybody, and is told who has come
+    await picture_moves(marta, "#remote-video", 20)
+    await hears(marta, "#remote-audio")
+    await hears(marta, "#more-audio-1")
+    await hears(tablet, "#more-audio-1")
+    await hears(console, "#more-audio-1")
+    await expect(tablet.locator("#company-words")).to_contain_text("Marta R.")
+    await expect(console.locator("#company")).to_contain_text("Marta R.")
+    await picture_moves(marta, "#more-video-1")
+    assert await axe.violations(marta) == []
+    await picture(marta, "guest-call")
+    await picture(console, "guest-console")
+    await picture(tablet, "guest-tablet")
+
+    # the same link opens no second door; a reload comes back to the call
+    other = await people.page("stranger", size=(390, 844))
+    await other.goto(link)
+    await other.fill("#name", "Somebody")
+    await other.click("#join-submit")
+    await expect(other.locator("#join-error")).to_contain_text("does not work any more")
+    people.errors["stranger"].clear()  # the browser's own line about the 410
+    await marta.reload()
+    await picture_moves(marta, "#remote-video", 20)
+    await hears(tablet, "#more-audio-1")
+
+    # put out: at once, and for good
+    await console.click("#company-out-1")
+    await expect(marta.locator("#door-title")).to_have_text("The call is over for you")
+    await expect(tablet.locator("#company-words")).to_be_hidden()
+    await picture(marta, "guest-over")
+    for name, errors in people.errors.items():
+        assert errors == [], name
+    assert demo.leaks() == []

@@ -1,0 +1,43 @@
+// What a guest's page shows.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { firstMode, heard, others, stageOf } from "../../web/static/js/guest/state.js";
+import { slotOf } from "../../web/static/js/lib/more.js";
+
+/** @typedef {import("../../web/static/js/lib/wire.js").GuestView} GuestView */
+
+/** @param {Partial<GuestView["session"]>} session @param {"interpreter" | "supervisor"} [role] @returns {GuestView} */
+const view = (session, role = "interpreter") => ({
+  type: "guest", role, name: "Marta R.", session: {
+    id: "ses_1", epoch: 1, state: "connected", phase: "brief", agency: "Prairie County Sheriff", unit: "Unit 12", lead: "Dana", voice_only: false,
+    seat: "side1", party: "par_1", mode: "speak", peer: { connected: true, muted: false, camera: true, quality: "good" },
+    company: [{ party: "par_1", link: "gst_1", seat: "side1", role: "interpreter", mode: "speak", name: "Marta R.", connected: true }], ...session,
+  },
+});
+
+test("a guest is at the door, in the call, waiting for the next clinician, or out", () => {
+  assert.equal(stageOf(null, null), "connecting");
+  assert.equal(stageOf(view({ seat: null }), null), "door");
+  assert.equal(stageOf(view({}), null), "call");
+  assert.equal(stageOf(view({ state: "recovering" }), null), "call");
+  assert.equal(stageOf(view({ state: "waiting" }), null), "waiting");
+  assert.equal(stageOf(view({ state: "wrap_up" }), null), "over");
+  assert.equal(stageOf(view({}), "revoked"), "over");
+});
+
+test("media run only while a guest sits in a running call", () => {
+  assert.equal(heard(view({ seat: null })), null);
+  assert.equal(heard(view({ state: "waiting" })), null);
+  assert.equal(heard(view({}))?.id, "ses_1");
+});
+
+test("an interpreter comes in speaking, a supervisor listening", () => {
+  assert.equal(firstMode(view({}, "interpreter")), "speak");
+  assert.equal(firstMode(view({}, "supervisor")), "listen");
+});
+
+test("the clinician and the other guests stand in their own slots, and we do not", () => {
+  const ada = { party: "par_2", link: null, seat: "side2", role: /** @type {const} */ ("supervisor"), mode: /** @type {const} */ ("listen"), name: "Ada", connected: true };
+  const shown = view({ company: [...view({}).session.company, ada] });
+  assert.deepEqual(others(shown, slotOf).map(({ slot, name, speaks }) => [slot, name, speaks]), [[1, "Dana", true], [2, "Ada", false]]);
+});
