@@ -1,7 +1,7 @@
 """Signed tokens in cookies: small, typed, checked strictly, and worth nothing without their row.
 
-A token only names a row (`login`, `tablet` or `guest_link`); the row decides on each use, so that
-a revoked sign-in ends at once. Each kind has a key of its own, derived from the server's secret: a token of
+A token only names a row (`login`, `tablet` or `guest_link`); the row decides on each use, so that a
+revoked sign-in ends at once. Each kind has a key of its own, from the server's secret: a token of
 one kind cannot even be verified as another.
 """
 
