@@ -17,7 +17,7 @@ def _all(base: type[AuthError] = AuthError) -> list[type[AuthError]]:
 @pytest.mark.parametrize("error", _all())
 def test_every_error_has_a_code_a_client_status_and_a_sentence(error: type[AuthError]) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+|locked|forbidden", error.code)
-    assert error.status in {400, 401, 403, 404, 409, 422, 423, 503}
+    assert error.status in {400, 401, 403, 404, 409, 410, 422, 423, 503}
     assert str(error()) == error.sentence
     assert error.sentence.endswith(".")
     assert error.__doc__
