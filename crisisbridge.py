@@ -28,12 +28,14 @@ from auth.errors import AuthError
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
 from media import Bridge, BridgeSettings, LegEvent, MediaError
+from oncall.errors import OnCallError
 from oncall.policy import Rules
 from records import guest_links, schema
 from records.crypto import Vault
 from records.engine import Database, upgrade
 from records.errors import RecordError
 from signaling import addresses, logs
+from signaling.cluster import Shared, share
 from signaling.desk import Desk
 from signaling.gateways import Gateways, GatewaySettings
 from signaling.post import Post
@@ -83,7 +85,15 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
                     "Serve it on this machine only, or start with an empty database."
                 )
         tokens = Tokens(settings.secret.reveal())
-        desk = Desk(db, vault, bridge_of(settings), time.time, still_welcome, rules_of(settings))
+        desk = Desk(
+            db,
+            vault,
+            bridge_of(settings),
+            time.time,
+            still_welcome,
+            rules_of(settings),
+            shared_of(settings),
+        )
         desk.pager.post = post_of(settings)
         stack.push_async_callback(desk.close)
         yield Services(
@@ -99,6 +109,13 @@ def bridge_of(settings: Settings) -> Callable[[Callable[[LegEvent], None]], Brid
         public_addresses=settings.media_public_addresses,
     )
     return lambda on_event: Bridge(configured, on_event)
+
+
+def shared_of(settings: Settings) -> Shared | None:
+    """What this server shares with others, when there are others."""
+    if settings.redis_url is None:
+        return None
+    return share(settings.redis_url.reveal(), settings.secret.reveal(), time.time)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -185,7 +202,7 @@ def start(
     with alone_in(settings.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(run(running_services(settings), doors, opening, opened))
-        except (AuthError, MediaError, RecordError) as error:
+        except (AuthError, MediaError, OnCallError, RecordError) as error:
             raise CannotStart(str(error)) from error
 
 

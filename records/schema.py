@@ -336,6 +336,7 @@ session = Table(
     Column("recommended_disposition", String(32)),
     Column("actual_disposition", String(32)),
     Column("difference_reason", String(32)),
+    Column("node_id", String(40)),  # the process that carries its media; no key: they come and go
     CheckConstraint(
         "state IN ('waiting','answering','connected','recovering','wrap_up','closed')",
         name="known_state",
@@ -361,6 +362,15 @@ session = Table(
     Index("one_place_in_line", "provider_id", "seq", unique=True),
     Index("session_log", "pressed_at", "id"),
     Index("session_state", "state"),
+)
+
+node = Table(  # server processes that are alive, when there is more than one
+    "node",
+    metadata,
+    _id(),
+    Column("started_at", Double, nullable=False),
+    Column("beat_at", Double, nullable=False),
+    Column("beats", Integer, nullable=False),  # what the others look at: no clock is compared
 )
 
 session_key = Table(  # one data key per session, wrapped by the key-encryption key

@@ -78,6 +78,7 @@ class SessionRow:
     recommended_disposition: str | None
     actual_disposition: str | None
     difference_reason: str | None
+    node_id: str | None = None  # the process that looks after it; None: nobody yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class NewSession:
     voice_only: bool = False
     test: bool = False
     priority: int = 5
+    node_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[Se
         "voice_only": new.voice_only,
         "test": new.test,
         "priority": new.priority,
+        "node_id": new.node_id,
     }
     try:
         made = (await conn.execute(insert(session).values(values).returning(session))).one()

@@ -14,6 +14,7 @@ import msgspec
 
 import auth.errors
 import media.errors
+import oncall.errors
 import records.errors
 import signaling.errors
 from auth.policy import matrix_markdown
@@ -50,7 +51,9 @@ def settings_table() -> str:
 
 def codes_table() -> str:
     """Every error code with its HTTP status and what it means for the caller."""
-    modules: tuple[ModuleType, ...] = (signaling.errors, records.errors, auth.errors, media.errors)
+    modules: tuple[ModuleType, ...] = (
+        *(signaling.errors, records.errors, auth.errors, media.errors, oncall.errors),
+    )
     rows = {
         error.code: f"| `{error.code}` | {error.status} | {(error.__doc__ or '').splitlines()[0]} |"
         for module in modules

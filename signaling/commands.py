@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from signaling.desk import Desk
     from signaling.hub import Stream
 
-Handler = Callable[["Desk", "Actor", "Stream", Any], Awaitable[dict[str, object]]]
+Handler = Callable[["Desk", "Actor", Any, Any], Awaitable[dict[str, object]]]
 
 HANDLERS: dict[type, Handler] = {
     wire.Beat: shared.beat,

@@ -50,6 +50,9 @@ class Company:
     async def arrange(self, row: SessionRow) -> None:
         """Make the bridge follow who sits in this call now; seats that were left are emptied."""
         desk = self._desk
+        if not desk.cluster.mine(row):
+            desk.cluster.arrange(row)
+            return
         async with desk.db.read() as conn:
             here = [one for one in await parties.present(conn, [row.id]) if one.role != "lead"]
         before = self._seated.get(row.id, frozenset())
@@ -115,8 +118,7 @@ class Company:
             return
         async with self._desk.db.read() as conn:
             by = (await directory.read(conn)).short_name(row.lead_id)
-        for stream in self._desk.hub.of("console", former):
-            stream.send(wire.SessionMoved(session=row.id, how=how, by=by))
+        self._desk.cluster.tell(former, wire.SessionMoved(session=row.id, how=how, by=by))
 
     # --- transfers --------------------------------------------------------------------------------
 
@@ -175,7 +177,8 @@ class Company:
             rung = [o for o in await offers.open_offers(conn) if o.purpose == "transfer"]
             here = await parties.everybody(conn)
         await self._run_out(rung, by_id, now)
-        sides = [one for one in here if one.role != "lead" and one.session_id in by_id]
+        mine = {row.id for row in rows if desk.cluster.mine(row)}
+        sides = [one for one in here if one.role != "lead" and one.session_id in mine]
         self._missing = {k: v for k, v in self._missing.items() if k in {s.id for s in sides}}
         for one in sides:
             await self._look_after(by_id[one.session_id], one, now)
@@ -190,11 +193,11 @@ class Company:
 
     async def _look_after(self, row: SessionRow, one: PartyRow, now: float) -> None:
         """Somebody at the side whose page and packets are both gone has left."""
-        hub, person = self._desk.hub, one.person_id
+        desk, person = self._desk, one.person_id
         there = (
-            hub.attached("console", person)
+            desk.cluster.attached(person)
             if person is not None
-            else hub.attached("guest", one.guest_link_id or "")
+            else desk.hub.attached("guest", one.guest_link_id or "")
         )
         if there or self.up(row.id, one.seat):
             self._missing.pop(one.id, None)

@@ -18,15 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth.actors import Actor
 from auth.errors import AuthError
 from media import Bridge, LegEvent, LegEventKind, MediaError
-from oncall.live import EmbeddedLiveStore
+from oncall.errors import OnCallError
+from oncall.live import EmbeddedLiveStore, LiveStore
 from oncall.policy import Rules
-from records import people, sessions
+from records import sessions
 from records.crypto import Vault
 from records.engine import Database
 from records.errors import RecordError, StaleSession
 from records.sessions import Event, SessionRow
 from signaling import metrics, wire
-from signaling.commands import dispatch
+from signaling.cluster import Cluster, Shared
 from signaling.company import Company
 from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
 from signaling.gapwatch import GapWatch
@@ -52,6 +53,7 @@ from signaling.session import (
     Step,
     handle,
 )
+from signaling.tablets import TabletWatch
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,6 @@ T = TypeVar("T")
 TRIES = 5  # of a change that met another one on a database with many writers
 TICK_SECONDS = 1.0
 MISSING_SECONDS = 3.0  # a leader without page and packets this long is lost; a reload is quicker
-TABLET_MISSING_SECONDS = 8.0
 TEST_SECONDS = 300.0  # a test call is no crisis: it may end by a timer
 CHECK_LOGINS_SECONDS = 15.0
 
@@ -79,12 +80,13 @@ class Desk:
         clock: Clock,
         still_welcome: StillWelcome,
         rules: Rules | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.db = db
         self.vault = vault
         self.hub = Hub()
         self.legs = Legs()
-        self.live = EmbeddedLiveStore()
+        self.live: LiveStore = shared.live if shared is not None else EmbeddedLiveStore()
         self.rules = rules or Rules()
         self.bridge = bridge_of(self._on_leg)
         self.typed_errors: tuple[type[Exception], ...] = (
@@ -92,11 +94,14 @@ class Desk:
             RecordError,
             AuthError,
             MediaError,
+            OnCallError,
         )
         self.rosters = RosterReader()
         self.screens = Screens(self)
         self.line = Linekeeper(self)
         self.company = Company(self)
+        self.cluster = Cluster(self, shared)
+        self.tablets = TabletWatch(self)
         self.pager = Pager(self)
         self.gaps = GapWatch(self)
         self._clock = clock
@@ -106,16 +111,17 @@ class Desk:
         self._attention: set[str] = set()  # sessions whose legs changed
         self._looked_at: asyncio.Event = asyncio.Event()
         self._lead_missing: dict[str, float] = {}
-        self._tablet_missing: dict[str, float] = {}
-        self._tablet_lost: set[str] = set()
 
     # --- life ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Bind the bridge and start the loops. Open sessions of an earlier process go on."""
         await self.bridge.start()
+        await self.live.start()
+        only_one = await self.cluster.start()
         self._tasks = asyncio.create_task(self._run(), name="desk")
-        await self.line.resume()
+        if only_one:
+            await self.line.resume()
         self.screens.touch_all()
 
     async def drain(self) -> None:
@@ -133,6 +139,8 @@ class Desk:
             await asyncio.gather(self._tasks, return_exceptions=True)
             self._tasks = None
         await self.pager.close()
+        await self.cluster.close()
+        await self.live.close()
         await self.bridge.close()
 
     @property
@@ -155,6 +163,8 @@ class Desk:
             tasks.create_task(self._supervise("gaps", self.gaps.run), name="gaps")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
+            if not self.cluster.alone:
+                tasks.create_task(self._supervise("bus", self.cluster.run), name="bus")
 
     async def _supervise(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         """Keep one loop alive: a queue that dies in silence is the worst failure of all."""
@@ -168,6 +178,10 @@ class Desk:
 
     def roster_changed(self) -> None:
         """Somebody changed the roster: the queue, the pages and the look-out follow at once."""
+        self.roster_changed_here()
+        self.cluster.roster_changed()
+
+    def roster_changed_here(self) -> None:
         self.line.wake()
         self.screens.touch_all()
         self.gaps.wake()
@@ -184,8 +198,10 @@ class Desk:
             await console_open(self, actor.id)
         else:
             self._replace_other_pages(stream)
+            self.cluster.page_opened(stream)
             if stream.audience == "tablet":
-                await self._tablet_seen(actor.id, now)
+                await self.cluster.tablet_beat(actor.id, stream.id)
+                await self.tablets.came(actor.id)
         self.screens.greet(stream, fresh=not resumed)
 
     async def left(self, stream: Stream) -> None:
@@ -198,17 +214,22 @@ class Desk:
             await self.live.drop(stream.actor.id, stream.id, now)
             self.line.wake()
         elif stream.audience == "tablet" and not self.hub.attached("tablet", stream.actor.id):
-            self._tablet_missing.setdefault(stream.actor.id, now)
+            self.tablets.left(stream.actor.id)
+            await self.cluster.tablet_left(stream.actor.id, stream.id)
         self.screens.touch_consoles()
 
     async def handle(self, stream: Stream, command: wire.Command) -> dict[str, object]:
         """Carry out one command of a page. Raises typed errors; then nothing has changed."""
         if self._draining:
             raise Draining
-        return await dispatch(self, stream, command)
+        return await self.cluster.carry(stream, command)
 
     async def dismiss_actor(self, actor_id: str, reason: str) -> None:
         """Close all pages of somebody who signed out or was revoked."""
+        self.cluster.dismissed(actor_id, reason)
+        await self.dismiss_here(actor_id, reason)
+
+    async def dismiss_here(self, actor_id: str, reason: str) -> None:
         for stream in self.hub.all():
             if stream.actor.id == actor_id:
                 self.hub.dismiss(stream, reason, retry=False)
@@ -218,6 +239,10 @@ class Desk:
 
     def tablet_changed(self, actor: Actor) -> None:
         """A shift began or ended: the tablet's pages speak for its new officer from now on."""
+        self.cluster.shift_changed(actor)
+        self.tablet_changed_here(actor)
+
+    def tablet_changed_here(self, actor: Actor) -> None:
         for stream in self.hub.of("tablet", actor.id):
             stream.actor = actor
         self.screens.touch_tablet(actor.id)
@@ -253,7 +278,7 @@ class Desk:
             events = [Event(e.kind, *actor, e.data) for e in step.events]
             return await sessions.apply(conn, row, step.changes, events, now)
 
-        row = await self._again(lambda: self.db.write(write))
+        row = await self.again(lambda: self.db.write(write))
         self.screens.touch(row)
         return row
 
@@ -269,7 +294,7 @@ class Desk:
         metrics.observe(row, item)
         return row
 
-    async def _again(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def again(self, attempt: Callable[[], Awaitable[T]]) -> T:
         for _ in range(TRIES - 1):
             try:
                 return await attempt()
@@ -302,6 +327,7 @@ class Desk:
         if row.state in {"answering", "recovering"} and self.legs.both_up(session_id):
             await self._try(row, MediaFlowing())
             self._lead_missing.pop(session_id, None)
+        self.cluster.legs_changed(row)
         self.screens.touch(row)
 
     async def _try(self, seen: SessionRow, item: Input) -> bool:
@@ -336,12 +362,12 @@ class Desk:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             now = self.now()
-            async with self.db.read() as conn:
-                rows = await sessions.open_sessions(conn)
+            rows = await self.cluster.tick()
             for row in rows:
-                await self._look_after(row, now)
+                if self.cluster.mine(row):
+                    await self._look_after(row, now)
             await self.company.tick(rows, now)
-            await self._look_for_tablets(rows, now)
+            await self.tablets.look(rows, now)
             self.hub.expire(now)
             if now - checked >= CHECK_LOGINS_SECONDS:
                 checked = now
@@ -350,15 +376,14 @@ class Desk:
     async def _look_after(self, row: SessionRow, now: float) -> None:
         """Deadlines of one session: set-up, and the clinician who is gone."""
         if row.test and row.state == State.WAITING:
-            away = self._tablet_missing.get(row.tablet_id, now)
-            if now - row.pressed_at > TEST_SECONDS or now - away > TABLET_MISSING_SECONDS:
+            if now - row.pressed_at > TEST_SECONDS or self.tablets.away(row.tablet_id, now):
                 await self._try(row, Cancelled("duplicate"))
                 self.end_media(row.id)
             return
         if row.state not in LIVE or row.lead_id is None:
             self._lead_missing.pop(row.id, None)
             return
-        here = self.hub.attached("console", row.lead_id)
+        here = self.cluster.attached(row.lead_id)
         leg = self.legs.seat(row.id, "clinician")
         if here or leg.up:
             self._lead_missing.pop(row.id, None)
@@ -426,28 +451,8 @@ class Desk:
 
     def end_media(self, session_id: str) -> None:
         self.bridge.close_call(session_id)
+        self.cluster.media_ended(session_id)
         self.legs.forget(session_id)
-
-    async def _tablet_seen(self, tablet_id: str, now: float) -> None:
-        self._tablet_missing.pop(tablet_id, None)
-        async with self.db.read() as conn:
-            row = await sessions.by_tablet(conn, tablet_id)
-        if row is not None and row.id in self._tablet_lost:
-            self._tablet_lost.discard(row.id)
-            await self.note(row.id, "tablet.back")
-        await self.db.write(lambda conn: people.tablet_seen(conn, tablet_id, now))
-
-    async def _look_for_tablets(self, rows: list[SessionRow], now: float) -> None:
-        """A tablet that is away is written down; its session is never ended for that."""
-        by_tablet = {row.tablet_id: row for row in rows if row.state != State.WRAP_UP}
-        self._tablet_lost &= {row.id for row in rows}
-        for tablet_id, since in list(self._tablet_missing.items()):
-            row = by_tablet.get(tablet_id)
-            if row is None:
-                self._tablet_missing.pop(tablet_id, None)
-            elif now - since > TABLET_MISSING_SECONDS and row.id not in self._tablet_lost:
-                self._tablet_lost.add(row.id)
-                await self.note(row.id, "tablet.lost")
 
     async def note(
         self,
@@ -464,7 +469,7 @@ class Desk:
                 event = Event(kind, *actor, data or {})
                 self.screens.touch(await sessions.apply(conn, row, {}, [event], self.now()))
 
-        await self._again(lambda: self.db.write(write))
+        await self.again(lambda: self.db.write(write))
 
     async def _check_welcome(self) -> None:
         """Somebody who was removed is put out; a sign-in that merely ran out ends no call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -14,6 +15,17 @@ class SessionError(Exception):
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail or self.sentence)
+
+
+class Relayed(SessionError):
+    """What another server process answered, word for word."""
+
+    code = "relayed"
+
+    def __init__(self, code: str, status: int, text: str, data: Mapping[str, object]) -> None:
+        super().__init__(text)
+        vars(self).update(code=code, status=status)
+        self.data = dict(data)
 
 
 class IllegalTransition(SessionError):

@@ -5,7 +5,8 @@ In memory only: after a restart the pages describe themselves anew. No I/O here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from media import LegEvent, LegEventKind
@@ -86,6 +87,20 @@ class Legs:
     ) -> None:
         state = self.seat(session_id, seat)
         state.muted, state.camera, state.quality = muted, camera, quality
+
+    def of(self, session_id: str) -> dict[str, SeatState]:
+        """All seats of a session, as they are now."""
+        return {
+            seat: replace(state, flowing=set(state.flowing))
+            for (session, seat), state in self._seats.items()
+            if session == session_id
+        }
+
+    def heard(self, session_id: str, seats: Mapping[str, SeatState]) -> None:
+        """How the legs are that another process carries."""
+        self.forget(session_id)
+        for seat, state in seats.items():
+            self._seats[session_id, seat] = state
 
     def both_up(self, session_id: str) -> bool:
         """Whether media passes both ways."""

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 MOST_ROUNDS = 20  # a plan that never settles is a fault: stop, log, and go on at the next wake-up
 IDLE_SECONDS = 5.0  # the auditor's round, even when nothing wakes the line
 EXCLUDED_SECONDS = 60.0  # after a failed set-up or a lost clinician, others first
+EXPLAINS = ("queue.nobody", "offer.sent")
 LOOK_BACK_SECONDS = 300.0  # ended offers that still matter for cool-downs
 
 
@@ -54,11 +55,15 @@ class Linekeeper:
 
     def exclude(self, session_id: str, clinician_id: str, now: float) -> None:
         """Do not ring this clinician for this session again at once."""
+        self.keep_out(session_id, clinician_id, now)
+        self._desk.cluster.excluded(session_id, clinician_id, now)
+
+    def keep_out(self, session_id: str, clinician_id: str, now: float) -> None:
+        """The same, when another process says so."""
         self._excluded[session_id, clinician_id] = now + EXCLUDED_SECONDS
 
     async def resume(self) -> None:
-        """After a start: rings of an earlier process are not ringing any more."""
-
+        """After a start as the only process: rings of an earlier one are not ringing any more."""
         async with self._desk.db.read() as conn:
             rung = await offers.open_offers(conn)
         for offer in rung:
@@ -145,8 +150,7 @@ class Linekeeper:
         if self._who is None or row.agency_id not in self._who.agencies:
             return  # the snapshot tells it
         message = wire.OfferRung(offer=offer_view(self._who, offer, row))
-        for stream in self._desk.hub.of("console", offer.clinician_id):
-            stream.send(message)
+        self._desk.cluster.tell(offer.clinician_id, message)
 
     async def _escalate(self, action: policy.Escalate) -> bool:
         """One step up, by one node only: another one may have planned the same at the same time."""
@@ -212,10 +216,8 @@ class Linekeeper:
 
     def tell_gone(self, offer: OfferRow, reason: str, by: str | None) -> None:
         """Stop the ring on all of a clinician's pages, with the reason in words."""
-        for stream in self._desk.hub.of("console", offer.clinician_id):
-            stream.send(
-                wire.OfferGone(offer=offer.id, session=offer.session_id, reason=reason, by=by)
-            )
+        gone = wire.OfferGone(offer=offer.id, session=offer.session_id, reason=reason, by=by)
+        self._desk.cluster.tell(offer.clinician_id, gone)
         self._desk.screens.touch_consoles()
 
     async def _explain(self, action: policy.Explain) -> bool:
@@ -223,8 +225,17 @@ class Linekeeper:
         if self._explained.get(action.session_id) == action.reason:
             return False
         self._explained[action.session_id] = action.reason
+        if not self._desk.cluster.alone and await self._is_explained(action):
+            return False
         await self._desk.note(action.session_id, "queue.nobody", {"reason": action.reason})
         return False
+
+    async def _is_explained(self, action: policy.Explain) -> bool:
+        """Whether another process has just said the same on the timeline."""
+        async with self._desk.db.read() as conn:
+            events = await sessions.timeline_of(conn, action.session_id)
+        last = next((e for e in reversed(events) if e.kind in EXPLAINS), None)
+        return last is not None and last.data.get("reason") == action.reason
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -250,6 +261,8 @@ class Linekeeper:
         self._who = who
         states = await clinician_states(desk, tiers, now)
         waiting = [r for r in rows if r.state == "waiting" and not r.test]
+        if desk.live.partial:  # the consoles known here could not reach a call that is elsewhere
+            waiting = [r for r in waiting if desk.cluster.mine(r)]
         self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}
         return policy.Snapshot(
             waiting=tuple(self._waiting(r, ended, who, now) for r in waiting),

@@ -37,6 +37,11 @@ PRESSES = Counter("crisisbridge_presses", "Presses that opened a session.", regi
 OFFERS = Counter(
     "crisisbridge_offers", "Offers sent, and how they ended.", ("outcome",), registry=REGISTRY
 )
+ADOPTED = Counter(
+    "crisisbridge_sessions_adopted",
+    "Open sessions of a server that is gone, which this one looks after now.",
+    registry=REGISTRY,
+)
 INPUTS = Counter(
     "crisisbridge_session_inputs",
     "What happened to sessions, by kind of input.",

@@ -53,7 +53,8 @@ class Screens:
         self._last: dict[str, str] = {}  # stream id -> what it showed last
 
     def touch(self, row: SessionRow) -> None:
-        """A session changed: its tablet, and all consoles."""
+        """A session changed: its tablet, and all consoles, also of other processes."""
+        self._desk.cluster.touched(row.tablet_id)
         self._tablets.add(row.tablet_id)
         self.touch_consoles()
 
@@ -141,9 +142,8 @@ class Screens:
             offers=await offers.open_offers(conn),
             clinicians=await clinician_states(desk, await desk.rosters.on_call(conn, now), now),
             comes_on=await desk.rosters.openings(conn, now),
-            tablets_online=frozenset(
-                s.actor.id for s in desk.hub.of("tablet") if s.outlet is not None
-            ),
+            tablets_online=desk.cluster.tablets
+            | {s.actor.id for s in desk.hub.of("tablet") if s.outlet is not None},
             legs=desk.legs,
             pages=await pages.of_waiting(conn),
             parties=await parties.everybody(conn),

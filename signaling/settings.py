@@ -102,7 +102,8 @@ class Settings:
     )
     redis_url: Sensitive[str] | None = _setting(
         parse.redis,
-        "redis://… for the live state when there is more than one server. Not used yet.",
+        "redis://… that all servers of one database share. Set it when there is more than one: "
+        "they need the same CRISISBRIDGE_SECRET and database too.",
         default=None,
     )
     kek_file: Path | None = _setting(

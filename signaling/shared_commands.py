@@ -24,6 +24,8 @@ async def beat(desk: Desk, actor: Actor, stream: Stream, _m: wire.Beat) -> dict[
     now = desk.now()
     if stream.audience == "console":
         await desk.live.beat(actor.id, stream.id, now)
+    elif stream.audience == "tablet":
+        await desk.cluster.tablet_beat(actor.id, stream.id)
     return {"now": now}
 
 
@@ -78,12 +80,14 @@ async def describe_media(
         seat = await seat_of(conn, actor, row, None if actor.kind == "tablet" else m.epoch)
     if row.state not in (OPEN if seat == "tablet" else LIVE):
         raise IllegalTransition(row.state, "MediaDescribe")
+    row = await desk.cluster.host(row)
     if row.test:
         desk.bridge.plan(row.id, {"tablet": ["tablet"]})  # a test call sees and hears itself
     else:
         await desk.company.arrange(row)
     answer = desk.bridge.describe(row.id, seat, m.generation, m.description)
     desk.legs.described(row.id, seat, m.generation)
+    desk.cluster.legs_changed(row)
     return {"description": answer}
 
 

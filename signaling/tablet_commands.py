@@ -57,7 +57,7 @@ async def open_session(
 
     async def write(conn: AsyncConnection) -> SessionRow:
         ended.clear()
-        new = await _new_session(conn, actor, m)
+        new = await _new_session(conn, actor, m, desk.cluster.id)
         before = await sessions.by_tablet(conn, actor.id)
         if before is not None and before.test and not m.test:
             # a test call that was left behind never stands in the way of a real one
@@ -83,7 +83,9 @@ async def open_session(
     return {"session": row.id, "code": row.code, "state": row.state}
 
 
-async def _new_session(conn: AsyncConnection, actor: Actor, m: wire.SessionOpen) -> NewSession:
+async def _new_session(
+    conn: AsyncConnection, actor: Actor, m: wire.SessionOpen, node_id: str
+) -> NewSession:
     post = await directory.post_of(conn, actor.id)
     if post is None or post.provider_id is None or post.program_id is None:
         raise NoCoverage
@@ -98,6 +100,7 @@ async def _new_session(conn: AsyncConnection, actor: Actor, m: wire.SessionOpen)
         officer_id=post.officer_id,
         voice_only=m.voice_only,
         test=m.test,
+        node_id=node_id,
     )
 
 

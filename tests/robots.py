@@ -358,7 +358,8 @@ class Page:
                     break
                 await self._take(json.loads(message.data))
         finally:
-            self.connected = False
+            if socket is self._socket:  # otherwise a newer one has taken its place
+                self.connected = False
             for answer in self._waiting.values():
                 if not answer.done():
                     answer.set_exception(Lost("closed"))
@@ -414,6 +415,7 @@ class Robot(Page):
         self._turn = 0
         self._life: asyncio.Task[None] | None = None
         self._jobs: set[asyncio.Task[None]] = set()
+        self._coming = asyncio.Lock()
         self._seen_session: tuple[str, str, int] | None = None
         super().__init__(http, "", badge.page, badge.name, history=history)
 
@@ -475,16 +477,17 @@ class Robot(Page):
             await self._come_back()
 
     async def _come_back(self) -> None:
-        while not self.connected:
-            self._turn += 1
-            with contextlib.suppress(*GONE, Refused, AssertionError):
-                await self.open()
-            if not self.connected:
-                await asyncio.sleep(BACK_SECONDS)
+        async with self._coming:  # two at once would replace each other for ever
+            while not self.connected:
+                self._turn += 1
+                with contextlib.suppress(*GONE, Refused, AssertionError):
+                    await self.open()
+                if not self.connected:
+                    await asyncio.sleep(BACK_SECONDS)
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         await super()._read(socket)
-        if self.stays and self._life is not None:
+        if self.stays and self._life is not None and not self.connected:
             self._do(self._come_back())
 
     def _do(self, job: Any) -> None:

@@ -18,6 +18,7 @@ from media import Bridge, LegEvent, LegEventKind
 from oncall.policy import Rules
 from records.crypto import Vault
 from records.engine import Database, upgrade
+from signaling.cluster import Shared
 from signaling.desk import Desk
 from signaling.socket import socket_handler
 from tests.signaling.pages import Page
@@ -194,13 +195,17 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @asynccontextmanager
-async def a_house(url: str, tmp_path: Path) -> AsyncIterator[House]:
-    """A desk with the cast, on the database at `url`."""
-    upgrade(url)
+async def a_house(
+    url: str, tmp_path: Path, clock: Clock | None = None, shared: Shared | None = None
+) -> AsyncIterator[House]:
+    """A desk with the cast, on the database at `url`; `shared` with others on the same one."""
+    if clock is None:
+        upgrade(url)
     db = Database(url)
     await db.start()
-    await seed(db, "correct horse battery staple", START - 3600)
-    clock = Clock()
+    if clock is None:
+        await seed(db, "correct horse battery staple", START - 3600)
+    clock = clock or Clock()
     played: list[PlayedBridge] = []
     welcome: set[str] = {actor.id for actor in ACTORS.values()}
 
@@ -215,7 +220,8 @@ async def a_house(url: str, tmp_path: Path) -> AsyncIterator[House]:
         return ACTORS[request.headers["X-Test-Actor"]]
 
     vault = Vault.from_key_file(tmp_path / "key")
-    desk = Desk(db, vault, bridge_of, clock, still_welcome, Rules(deliver_seconds=1e6))
+    rules = Rules(deliver_seconds=1e6)
+    desk = Desk(db, vault, bridge_of, clock, still_welcome, rules, shared)
     app = web.Application()
     app.router.add_get(
         "/ws",

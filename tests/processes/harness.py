@@ -1,0 +1,133 @@
+"""Several server processes of one installation, as an operator starts them, and its people."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from records.engine import Database, upgrade
+from tests import robots
+from tests.journeys.harness import ROOT, free_port, get, wait_until
+from tests.oncall.redis_server import RedisServer
+from web.dev.seed import seed
+
+SECRET = "fine-and-long-0123456789-abcdefghijk"
+START_SECONDS = 60.0
+
+
+@dataclass
+class Server:
+    """One `crisisbridge serve` process."""
+
+    folder: Path
+    port: int
+    settings: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Server:
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CRISISBRIDGE_", "PYTHON"))
+        }
+        environment |= {f"CRISISBRIDGE_{k.upper()}": v for k, v in self.settings.items()}
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "crisisbridge", "serve"],
+                cwd=ROOT,
+                env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(
+            "the server", lambda: get(f"{self.base}/readyz")[0] == 200 or None, START_SECONDS
+        )
+        return self
+
+    def kill(self) -> None:
+        """As the machine going away."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text()
+
+
+@dataclass
+class Installation:
+    """A record with people, one Redis, and the servers on both."""
+
+    folder: Path
+    url: str
+    redis: RedisServer
+    servers: list[Server] = field(default_factory=list)
+    officers: list[robots.Badge] = field(default_factory=list)
+    clinicians: list[robots.Badge] = field(default_factory=list)
+
+    @property
+    def bases(self) -> list[str]:
+        return [server.base for server in self.servers]
+
+    async def people(self, officers: int, clinicians: int) -> None:
+        """Make the record, with the cast and these robots."""
+        upgrade(self.url)
+        db = Database(self.url)
+        await db.start()
+        try:
+            now = time.time()
+            await seed(db, "correct horse battery staple", now - 3600)
+            self.officers, self.clinicians = await robots.staff(
+                db, SECRET, officers=officers, clinicians=clinicians, now=now
+            )
+        finally:
+            await db.close()
+
+    def serve(self, number: int) -> None:
+        """Start so many servers."""
+        for i in range(number):
+            port, folder = free_port(), self.folder / f"server{i}"
+            folder.mkdir()
+            settings = {
+                "secret": SECRET,
+                "port": str(port),
+                "data_dir": str(folder / "data"),
+                "database_url": self.url,
+                "redis_url": self.redis.url,
+                "kek_file": str(self.folder / "records.key"),
+                "vapid_file": str(self.folder / "vapid.key"),
+                "media_addresses": "127.0.0.1",
+                "media_port": "0",
+            }
+            self.servers.append(Server(folder, port, settings).start())
+
+
+@contextmanager
+def installed(folder: Path, url: str, redis: RedisServer) -> Iterator[Installation]:
+    made = Installation(folder, url, redis)
+    try:
+        yield made
+    finally:
+        for server in made.servers:
+            server.stop()

@@ -1,0 +1,299 @@
+"""Two desks on one record and one Redis: whoever serves a page, the session is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio as redis
+
+from records import nodes, sessions
+from records.engine import Database, upgrade
+from records.sessions import SessionRow
+from signaling.cluster import share
+from tests.oncall import redis_server
+from tests.oncall.redis_server import RedisServer
+from tests.signaling.conftest import START, Clock, House, a_house
+from tests.signaling.pages import BOUND, Page, Refused
+from web.dev.seed import seed
+
+pytestmark = pytest.mark.skipif(
+    redis_server.program() is None, reason="no redis-server is installed here"
+)
+SECRET = "a secret of this installation, which is long"
+Two = tuple[House, House]
+
+
+@pytest.fixture
+def redis_one() -> Iterator[RedisServer]:
+    with redis_server.running() as server:
+        yield server
+
+
+@asynccontextmanager
+async def another(
+    tmp_path: Path, server: RedisServer, clock: Clock, secret: str = SECRET
+) -> AsyncIterator[House]:
+    url = f"sqlite:///{tmp_path}/bridge.db"
+    async with a_house(url, tmp_path, clock, share(server.url, secret, clock)) as made:
+        yield made
+
+
+@pytest.fixture
+async def two(
+    tmp_path: Path, redis_one: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Two]:
+    monkeypatch.setattr("signaling.desk.TICK_SECONDS", 0.2)  # they meet sooner
+    monkeypatch.setattr("signaling.cluster.BEAT_SECONDS", 0.2)
+    url = f"sqlite:///{tmp_path}/bridge.db"
+    upgrade(url)
+    db = Database(url)
+    await db.start()
+    await seed(db, "correct horse battery staple", START - 3600)
+    await db.close()
+    clock = Clock()
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(another(tmp_path, redis_one, clock))
+        other = await stack.enter_async_context(another(tmp_path, redis_one, clock))
+
+        async def met() -> bool:
+            return bool(one.desk.cluster.others and other.desk.cluster.others)
+
+        await until("they never met", met)
+        yield one, other
+
+
+async def until(what: str, look: Callable[[], Awaitable[object]]) -> None:
+    deadline = time.monotonic() + BOUND
+    while not await look():
+        assert time.monotonic() < deadline, what
+        await asyncio.sleep(0.02)
+
+
+async def row_of(house: House, session: str) -> SessionRow:
+    async with house.db.read() as conn:
+        row = await sessions.get(conn, session)
+    assert row is not None
+    return row
+
+
+async def known_to(house: House, person: str) -> None:
+    async def look() -> bool:
+        return person in await house.desk.live.snapshot(house.clock())
+
+    await until(f"{person} never came", look)
+
+
+async def answered(tablet: Page, console: Page, one: House) -> tuple[str, int]:
+    session = await one.pressed(tablet)
+    offer = await one.rung(console)
+    accepted = await console.send("offer.accept", offer=offer["offer"], token=offer["token"])
+    return session, int(accepted["epoch"])
+
+
+async def connected(tablet: Page, console: Page, one: House) -> tuple[str, int]:
+    """A call at `one`, whatever process serves the console."""
+    session, epoch = await answered(tablet, console, one)
+    for page, seat in ((tablet, "tablet"), (console, "clinician")):
+        await page.send(
+            "media.describe",
+            session=session,
+            epoch=epoch,
+            generation=f"g-{seat}",
+            description="v=0",
+        )
+        one.bridge.flow(session, seat)
+    for page in (tablet, console):
+        await page.until_view(lambda v: v["session"] and v["session"]["state"] == "connected")
+    return session, epoch
+
+
+async def test_a_press_here_rings_a_console_there_which_answers_and_talks_here(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    assert one.bridge.legs == {
+        (session, "tablet"): "g-tablet",
+        (session, "clinician"): "g-clinician",
+    }
+    assert other.bridge.legs == {}, "media stays on the process that holds the tablet's leg"
+    assert (await row_of(one, session)).node_id == one.desk.cluster.id
+    await console.until_view(lambda v: v["session"]["peer"]["connected"])
+
+
+async def test_what_one_side_says_of_its_devices_reaches_the_other_s_process(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    state = {"session": session, "camera": True, "quality": "fair"}
+    await console.send("media.state", muted=True, **state)
+    await tablet.until_view(lambda v: v["session"]["peer"]["muted"])
+    await tablet.send("media.state", muted=True, **state)
+    await console.until_view(lambda v: v["session"]["peer"]["muted"])
+
+
+async def test_the_first_answer_stops_the_ring_on_consoles_of_every_process(two: Two) -> None:
+    one, other = two
+    tablet = await one.page("tablet")
+    dana, miguel = await one.page("dana"), await other.page("miguel")
+    await known_to(one, "per_miguel")
+    await known_to(other, "per_dana")
+    await one.pressed(tablet)
+    offers = [await one.rung(page) for page in (dana, miguel)]
+    both = await asyncio.gather(
+        *(
+            page.send("offer.accept", offer=offer["offer"], token=offer["token"])
+            for page, offer in zip((dana, miguel), offers, strict=True)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, Refused) for result in both) == 1
+    loser = dana if isinstance(both[0], Refused) else miguel
+    await loser.until(lambda: loser.seen("offer.gone"))
+    assert loser.seen("offer.gone")[0]["reason"] == "taken"
+
+
+async def test_the_end_of_a_call_said_elsewhere_ends_its_media_at_home(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, epoch = await connected(tablet, console, one)
+    await console.send("session.end", session=session, epoch=epoch)
+    assert one.bridge.closed == [session]
+    await tablet.until_view(lambda v: v["session"]["state"] == "wrap_up")
+
+
+async def test_a_refusal_of_another_process_reads_as_its_own(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, epoch = await answered(tablet, console, one)
+    with pytest.raises(Refused) as refused:
+        await console.send("session.end", session=session, epoch=epoch + 1)
+    assert refused.value.code == "stale-epoch"
+
+
+async def test_a_transfer_between_consoles_of_two_processes_goes_through_at_home(two: Two) -> None:
+    one, other = two
+    tablet, dana = await one.page("tablet"), await one.page("dana")
+    await known_to(other, "per_dana")
+    session, epoch = await connected(tablet, dana, one)
+    miguel = await other.page("miguel")
+    await known_to(one, "per_miguel")
+    await dana.send("transfer.ask", session=session, epoch=epoch, to="per_miguel")
+    offer = await other.rung(miguel)
+    await miguel.send("offer.accept", offer=offer["offer"], token=offer["token"])
+    await miguel.send(
+        "media.describe", session=session, epoch=epoch, generation="g-side", description="v=0"
+    )
+    [(_, seat)] = [key for key in one.bridge.legs if key[1].startswith("side")]
+    one.bridge.flow(session, seat)
+    await dana.send("transfer.confirm", session=session, epoch=epoch)
+    await miguel.send("transfer.confirm", session=session, epoch=epoch)
+    assert one.bridge.moved == [(session, seat, "clinician")]
+    assert (await row_of(one, session)).lead_id == "per_miguel"
+    await dana.until(lambda: dana.seen("session.moved"))
+
+
+async def test_a_second_process_leaves_the_rings_of_the_first_alone(
+    two: Two, tmp_path: Path, redis_one: RedisServer
+) -> None:
+    one, _other = two
+    tablet, console = await one.page("tablet"), await one.page("dana")
+    await one.pressed(tablet)
+    await one.rung(console)
+    async with another(tmp_path, redis_one, one.clock) as third:
+        await known_to(third, "per_dana")
+        view = await console.until_view(lambda v: v["offers"])
+    assert len(view["offers"]) == 1
+    assert not console.seen("offer.gone")
+
+
+async def test_a_process_that_leaves_hands_its_sessions_to_the_others(
+    two: Two, tmp_path: Path, redis_one: RedisServer
+) -> None:
+    one, other = two
+    async with another(tmp_path, redis_one, one.clock) as third:
+        tablet = await third.page("tablet")
+        session = await third.pressed(tablet)
+        assert (await row_of(one, session)).node_id == third.desk.cluster.id
+    console = await other.page("dana")
+    living = {one.desk.cluster.id, other.desk.cluster.id}
+
+    async def adopted() -> bool:
+        return (await row_of(one, session)).node_id in living
+
+    await until("nobody adopted it", adopted)
+    assert (await other.rung(console))["session"] == session
+
+
+async def test_a_process_that_was_taken_for_dead_takes_its_running_call_back(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await one.page("dana")
+    session, _ = await connected(tablet, console, one)
+    here, there = one.desk.cluster.id, other.desk.cluster.id
+    await one.db.write(lambda conn: nodes.leave(conn, here))
+    await one.db.write(lambda conn: nodes.claim(conn, there, [session]))
+
+    async def back() -> bool:
+        return (await row_of(one, session)).node_id == here
+
+    await until("the call never came back", back)
+    assert one.bridge.closed == []
+
+
+async def test_without_redis_calls_run_and_presses_are_kept_and_rung_here(
+    two: Two, redis_one: RedisServer
+) -> None:
+    one, other = two
+    tablet, dana = await one.page("tablet"), await one.page("dana")
+    miguel = await other.page("miguel")
+    await known_to(one, "per_miguel")
+    session, epoch = await connected(tablet, dana, one)
+    redis_one.kill()
+
+    async def parted() -> bool:
+        return one.desk.live.partial and other.desk.live.partial
+
+    await until("they never noticed", parted)
+    second = await one.page("elsewhere")
+    waiting = await one.pressed(second, "q" * 20)
+    await second.until_view(lambda v: v["session"]["state"] == "waiting")
+    assert (await row_of(one, session)).state == "connected"
+    redis_one.start()
+    assert (await one.rung(miguel))["session"] == waiting, "it rings there when Redis is back"
+    await dana.send("session.end", session=session, epoch=epoch)
+
+
+async def test_what_passes_through_redis_tells_nobody_anything(
+    two: Two, redis_one: RedisServer
+) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    await connected(tablet, console, one)
+    client = redis.Redis.from_url(redis_one.url)
+    keys: Any = await client.keys("*")
+    [stream] = [key for key in keys if key.endswith(b":news")]
+    said: Any = await client.xrange(stream)
+    await client.aclose()
+    text = b"".join(b"".join(entry.values()) for _, entry in said)
+    assert one.desk.cluster.id.encode() in text
+    for word in (b"v=0", b"Dana", b"Unit 12", b"ses_", b"offer"):
+        assert word not in text
+
+
+async def test_a_server_with_another_secret_shares_nothing(
+    two: Two, tmp_path: Path, redis_one: RedisServer
+) -> None:
+    one, _ = two
+    await one.page("dana")
+    async with another(tmp_path, redis_one, one.clock, "quite another secret") as stranger:
+        assert await stranger.desk.live.snapshot(one.clock()) == {}
