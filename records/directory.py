@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import Row, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import schema
+from records import catchments, clinicians, schema
+from records.catchments import Place
+from records.clinicians import LicenceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,17 @@ class Agency:
     tiles: tuple[str, ...]
     provider_id: str | None  # None: no coverage is set up
     program_id: str | None
+    other_places: tuple[Place, ...] = ()  # where it works beside its own county
+
+    @property
+    def home(self) -> Place:
+        return Place(self.county, self.state)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where its officers may be, its own county first."""
+        others = tuple(place for place in self.other_places if not place.same(self.home))
+        return (self.home, *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +56,43 @@ class Person:
     agency_id: str | None
     provider_id: str | None
     program_id: str | None
-    licence_type: str | None
-    licence_state: str | None
-    licence_number: str | None
-    licence_expires_at: float | None
+    licences: tuple[LicenceRow, ...]
     active: bool
+    languages: frozenset[str] = frozenset()
+    specialities: frozenset[str] = frozenset()
+    serves_adult: bool = True
+    serves_juvenile: bool = True
 
     @property
     def licence(self) -> str | None:
         """As shown on a card: "LPC, SD"."""
-        parts = [part for part in (self.licence_type, self.licence_state) if part]
+        if not self.licences:
+            return None
+        parts = [part for part in (self.licences[0].type, self.licences[0].state) if part]
         return ", ".join(parts) or None
+
+    def licence_in(self, state: str) -> str | None:
+        """The licence for a state, as shown on a card there; the first one when there is none."""
+        there = next((one for one in self.licences if one.state == state), None)
+        parts = [there.type, there.state] if there else []
+        return ", ".join(part for part in parts if part) or self.licence
+
+    def licensed(self, now: float) -> bool:
+        """Whether any licence is valid."""
+        return any(one.valid(now) for one in self.licences)
+
+    def states(self, until: float) -> frozenset[str]:
+        """The states for which a licence is valid up to then."""
+        return frozenset(
+            one.state for one in self.licences if one.expires_at is None or one.expires_at >= until
+        )
+
+    @property
+    def licensed_until(self) -> float | None:
+        """When the last licence runs out; None: never."""
+        ends = [one.expires_at for one in self.licences]
+        known = [end for end in ends if end is not None]
+        return max(known) if known and len(known) == len(ends) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +111,15 @@ class Directory:
     providers: Mapping[str, Provider]
     people: Mapping[str, Person]
     tablets: Mapping[str, TabletOnDuty]
+    catchments: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+
+    def providers_at(self, agency_id: str, place: Place | None = None) -> tuple[str, ...]:
+        """Who may answer an agency's incident at a place (None: its own), the first one first."""
+        agency = self.agencies[agency_id]
+        there = place or agency.home
+        return catchments.providers_at(
+            self.catchments, there, agency.provider_id, at_home=there.same(agency.home)
+        )
 
     def short_name(self, person_id: str | None) -> str | None:
         """How the other side reads a person; None for nobody."""
@@ -105,13 +154,15 @@ class Post:
 async def post_of(conn: AsyncConnection, tablet_id: str) -> Post | None:
     """A tablet's agency, coverage and shift, in one reading; None for a tablet nobody knows."""
     tablet, coverage, shift = schema.tablet, schema.coverage, schema.shift
-    joined = tablet.outerjoin(coverage, coverage.c.agency_id == tablet.c.agency_id).outerjoin(
-        shift, and_(shift.c.tablet_id == tablet.c.id, shift.c.ended_at.is_(None))
+    joined = (
+        tablet.join(schema.agency)
+        .outerjoin(coverage, coverage.c.agency_id == tablet.c.agency_id)
+        .outerjoin(shift, and_(shift.c.tablet_id == tablet.c.id, shift.c.ended_at.is_(None)))
     )
     found = await conn.execute(
         select(
             tablet.c.agency_id,
-            coverage.c.provider_id,
+            catchments.first_at_home().label("provider_id"),
             coverage.c.program_id,
             shift.c.id.label("shift_id"),
             shift.c.person_id.label("officer_id"),
@@ -133,11 +184,13 @@ async def read(conn: AsyncConnection) -> Directory:
         },
         people=await _people(conn),
         tablets=await _tablets(conn),
+        catchments=catchments.by_place(await catchments.catchments(conn)),
     )
 
 
 async def _agencies(conn: AsyncConnection) -> dict[str, Agency]:
     joined = schema.agency.outerjoin(schema.coverage)
+    elsewhere = await catchments.places(conn)
     rows = await conn.execute(
         select(
             schema.agency, schema.coverage.c.provider_id, schema.coverage.c.program_id
@@ -154,6 +207,7 @@ async def _agencies(conn: AsyncConnection) -> dict[str, Agency]:
             tiles=tuple(json.loads(row.intake_tiles)),
             provider_id=row.provider_id,
             program_id=row.program_id,
+            other_places=tuple(elsewhere.get(row.id, ())),
         )
         for row in rows
     }
@@ -163,6 +217,8 @@ async def _people(conn: AsyncConnection) -> dict[str, Person]:
     roles: dict[str, set[str]] = {}
     for grant in await conn.execute(select(schema.role_grant)):
         roles.setdefault(grant.person_id, set()).add(grant.role)
+    licences = await clinicians.licences(conn)
+    tags = await clinicians.tags(conn)
     return {
         row.id: Person(
             id=row.id,
@@ -172,14 +228,23 @@ async def _people(conn: AsyncConnection) -> dict[str, Person]:
             agency_id=row.agency_id,
             provider_id=row.provider_id,
             program_id=row.program_id,
-            licence_type=row.licence_type,
-            licence_state=row.licence_state,
-            licence_number=row.licence_number,
-            licence_expires_at=row.licence_expires_at,
+            licences=licences.get(row.id) or _one_licence(row),
             active=row.active,
+            languages=tags.get((row.id, "language"), frozenset()),
+            specialities=tags.get((row.id, "speciality"), frozenset()),
+            serves_adult=row.serves_adult,
+            serves_juvenile=row.serves_juvenile,
         )
         for row in await conn.execute(select(schema.person))
     }
+
+
+def _one_licence(row: Row[Any]) -> tuple[LicenceRow, ...]:
+    """What stands in the person's own row only: the first licence."""
+    if row.licence_state is None:
+        return ()
+    kind, number = row.licence_type or "", row.licence_number or ""
+    return (LicenceRow(kind, row.licence_state, number, row.licence_expires_at),)
 
 
 async def _tablets(conn: AsyncConnection) -> dict[str, TabletOnDuty]:

@@ -6,11 +6,12 @@ of locking each other out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +21,7 @@ from records.refusals import already_there, by_index
 from records.schema import LED_STATES, offer, session
 
 RINGING = ("pending", "delivered")
+MISSED = ("declined", "expired", "undelivered")
 OVER = ("accepted", "declined", "expired", "undelivered", "withdrawn")
 
 
@@ -40,10 +42,16 @@ class OfferRow:
     ended_at: float | None
     reason: str | None
     purpose: str = "answer"  # or transfer: the session runs already, and is handed on
+    relaxed: tuple[tuple[str, float], ...] = ()  # step, age in seconds: what was let through
+    read_at: float | None = None
+    forgiven_at: float | None = None
 
 
 def _row(row: Row[Any]) -> OfferRow:
-    return OfferRow(**row._mapping)
+    values = dict(row._mapping)
+    steps = json.loads(values["relaxed"])
+    values["relaxed"] = tuple((step, float(seconds)) for step, seconds in steps)
+    return OfferRow(**values)
 
 
 async def add(
@@ -58,6 +66,7 @@ async def add(
     deliver_by: float,
     expires_at: float,
     purpose: str = "answer",
+    relaxed: Sequence[tuple[str, float]] = (),
 ) -> OfferRow:
     """Hold a session out to a clinician.
 
@@ -79,9 +88,11 @@ async def add(
         ended_at=None,
         reason=None,
         purpose=purpose,
+        relaxed=tuple(relaxed),
     )
     try:
-        await conn.execute(insert(offer).values(asdict(made)))
+        values = asdict(made) | {"relaxed": json.dumps(made.relaxed)}
+        await conn.execute(insert(offer).values(values))
     except IntegrityError as error:
         if by_index(error, "one_ring_per_clinician", "offer.clinician_id"):
             raise Busy from error
@@ -114,6 +125,53 @@ async def recent(conn: AsyncConnection, since: float) -> list[OfferRow]:
         select(offer).where(offer.c.ended_at > since).order_by(offer.c.ended_at)
     )
     return [_row(row) for row in rows]
+
+
+async def missed_in_a_row(conn: AsyncConnection, since: float) -> dict[str, int]:
+    """Clinician to the rings they heard and did not answer, since they last did anything."""
+    rows = await conn.execute(
+        select(offer.c.clinician_id, func.count().label("missed"))
+        .where(offer.c.state == "expired", offer.c.forgiven_at.is_(None), offer.c.ended_at > since)
+        .group_by(offer.c.clinician_id)
+    )
+    return {row.clinician_id: row.missed for row in rows}
+
+
+async def forgive(conn: AsyncConnection, clinician_id: str, now: float) -> None:
+    """They are there after all: what they missed does not count towards a pause any more."""
+    await conn.execute(
+        update(offer)
+        .where(
+            offer.c.clinician_id == clinician_id,
+            offer.c.state == "expired",
+            offer.c.forgiven_at.is_(None),
+        )
+        .values(forgiven_at=now)
+    )
+
+
+async def unread(conn: AsyncConnection, since: float) -> list[OfferRow]:
+    """Missed, declined and undelivered ones that nobody has read yet, the newest first."""
+    rows = await conn.execute(
+        select(offer)
+        .where(offer.c.state.in_(MISSED), offer.c.read_at.is_(None), offer.c.ended_at > since)
+        .order_by(offer.c.ended_at.desc(), offer.c.id)
+    )
+    return [_row(row) for row in rows]
+
+
+async def mark_read(conn: AsyncConnection, clinician_id: str, until: float, now: float) -> None:
+    """The clinician has read the list of what had ended by then."""
+    await conn.execute(
+        update(offer)
+        .where(
+            offer.c.clinician_id == clinician_id,
+            offer.c.state.in_(MISSED),
+            offer.c.read_at.is_(None),
+            offer.c.ended_at <= until,
+        )
+        .values(read_at=now)
+    )
 
 
 async def deliver(conn: AsyncConnection, offer_id: str, now: float) -> bool:

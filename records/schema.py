@@ -84,6 +84,43 @@ coverage = Table(  # which provider answers which agency, and under which progra
     Column("program_id", ForeignKey("program.id"), nullable=False),
 )
 
+catchment = Table(  # which providers may answer an incident at a place, the lowest rank first
+    "catchment",
+    metadata,
+    Column("provider_id", ForeignKey("provider.id"), primary_key=True),
+    Column("state", String(2), primary_key=True),
+    Column("county", String(60), primary_key=True),  # '': the whole state
+    Column("rank", Integer, nullable=False),
+    CheckConstraint("rank BETWEEN 1 AND 9", name="rank"),
+)
+
+agency_place = Table(  # where an agency works beside its own county; the tablet lists them
+    "agency_place",
+    metadata,
+    Column("agency_id", ForeignKey("agency.id"), primary_key=True),
+    Column("no", Integer, primary_key=True),
+    Column("county", String(60), nullable=False),
+    Column("state", String(2), nullable=False),
+)
+
+queue_settings = Table(  # how a provider is rung; NULL: as the settings say
+    "queue_settings",
+    metadata,
+    Column("provider_id", ForeignKey("provider.id"), primary_key=True),
+    Column("ring", String(4), nullable=False, server_default="all"),
+    Column("round_seconds", Double),
+    Column("deliver_seconds", Double),
+    Column("cooldown_declined", Double),
+    Column("cooldown_expired", Double),
+    Column("cooldown_undelivered", Double),
+    Column("excluded_after_decline", Double),
+    Column("promote_after", Double),
+    Column("missed_limit", Integer),
+    # JSON list of [what, seconds, whether at once when nobody else is left]; NULL: the default
+    Column("relaxations", Text),
+    CheckConstraint("ring IN ('all','one')", name="known_ring"),
+)
+
 person = Table(
     "person",
     metadata,
@@ -96,16 +133,40 @@ person = Table(
     Column("agency_id", ForeignKey("agency.id")),
     Column("provider_id", ForeignKey("provider.id")),
     Column("program_id", ForeignKey("program.id")),
+    # the first of the person's rows in `licence`, for who reads one only
     Column("licence_type", Text),
     Column("licence_state", String(2)),
     Column("licence_number", Text),
     Column("licence_expires_at", Double),
+    Column("serves_adult", Boolean, nullable=False, server_default=text("true")),
+    Column("serves_juvenile", Boolean, nullable=False, server_default=text("true")),
     Column("locale", String(5), nullable=False, server_default="en"),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("demo", Boolean, nullable=False, server_default=text("false")),
     Column("failed_count", Integer, nullable=False, server_default="0"),
     Column("failed_since", Double),
     Column("locked_at", Double),
+)
+
+licence = Table(  # permission to practise in one state, by its board or by a compact
+    "licence",
+    metadata,
+    Column("person_id", ForeignKey("person.id"), primary_key=True),
+    Column("no", Integer, primary_key=True),
+    Column("type", String(40), nullable=False),
+    Column("state", String(2), nullable=False),
+    Column("number", String(40), nullable=False),
+    Column("expires_at", Double),  # NULL: no end is known
+    Column("compact", String(24)),  # NULL: by the state's own board
+)
+
+person_tag = Table(  # languages that somebody works in, specialities that they have
+    "person_tag",
+    metadata,
+    Column("person_id", ForeignKey("person.id"), primary_key=True),
+    Column("kind", String(12), primary_key=True),
+    Column("code", String(24), primary_key=True),
+    CheckConstraint("kind IN ('language','speciality')", name="known_kind"),
 )
 
 role_grant = Table(
@@ -312,6 +373,9 @@ session = Table(
     Column("lead_id", ForeignKey("person.id")),
     Column("voice_only", Boolean, nullable=False, server_default=text("false")),
     Column("intake", Text, nullable=False, server_default="[]"),  # JSON list of tile codes
+    Column("place_county", String(60)),  # as the officer said; NULL: the agency's own
+    Column("place_state", String(2)),
+    Column("language", String(24)),  # that the person speaks, as the officer said
     Column("deadline_at", Double),
     Column("close_reason", String(24)),
     Column("test", Boolean, nullable=False, server_default=text("false")),
@@ -400,10 +464,26 @@ offer = Table(
     Column("reason", String(32)),
     Column("purpose", String(8), nullable=False, server_default="answer"),  # answer | transfer
     CheckConstraint("purpose IN ('answer','transfer')", name="known_purpose"),
+    # JSON list of [step, seconds]: what was let through so that this clinician could be rung
+    Column("relaxed", Text, nullable=False, server_default="[]"),
+    Column("read_at", Double),  # a missed one that its clinician has seen on the list
+    Column("forgiven_at", Double),  # an expired one that does not count towards a pause any more
     CheckConstraint(
         "state IN ('pending','delivered','accepted','declined','expired','undelivered',"
         "'withdrawn')",
         name="known_state",
+    ),
+    Index(
+        "missed_in_a_row",
+        "clinician_id",
+        sqlite_where=text("state = 'expired' AND forgiven_at IS NULL"),
+        postgresql_where=text("state = 'expired' AND forgiven_at IS NULL"),
+    ),
+    Index(
+        "missed_unread",
+        "clinician_id",
+        sqlite_where=text("state IN ('declined','expired','undelivered') AND read_at IS NULL"),
+        postgresql_where=text("state IN ('declined','expired','undelivered') AND read_at IS NULL"),
     ),
     UniqueConstraint("session_id", "clinician_id", "epoch", "sent_at", name="uq_offer_once"),
     Index(

@@ -27,10 +27,10 @@ POSTPONED_SECONDS = 600.0  # after "later"
 
 # What a press has settled for good, and what never changes without an entry on the timeline.
 SETTLED = frozenset(
-    {"id", "code", "press_key", "agency_id", "provider_id", "program_id", "tablet_id"}
+    {"id", "code", "press_key", "agency_id", "program_id", "tablet_id"}
     | {"seq", "pressed_at", "test", "version"}
 )
-TOLD = frozenset({"state", "epoch", "lead_id", "close_reason"})
+TOLD = frozenset({"state", "epoch", "lead_id", "close_reason", "provider_id", "priority"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,9 @@ class SessionRow:
     actual_disposition: str | None
     difference_reason: str | None
     node_id: str | None = None  # the process that looks after it; None: nobody yet
+    place_county: str | None = None  # as the officer said; None: the agency's own
+    place_state: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +350,27 @@ async def requeued_for(conn: AsyncConnection, session_id: str) -> str | None:
         )
     ).scalar()
     return None if data is None else str(json.loads(data).get("reason"))
+
+
+async def relaxed_before(conn: AsyncConnection, session_id: str) -> frozenset[str]:
+    """The steps of the widening search that are on the timeline already."""
+    rows = await conn.execute(
+        select(timeline.c.data).where(
+            timeline.c.session_id == session_id, timeline.c.kind == "queue.relaxed"
+        )
+    )
+    return frozenset(json.loads(data).get("step", "") for data in rows.scalars())
+
+
+async def idle_since(conn: AsyncConnection, since: float) -> dict[str, float]:
+    """Clinician to when their last work ended, of sessions pressed after `since`."""
+    ended = func.max(func.coalesce(session.c.closed_at, session.c.ended_at, session.c.pressed_at))
+    rows = await conn.execute(
+        select(session.c.lead_id, ended.label("ended"))
+        .where(session.c.pressed_at > since, session.c.lead_id.is_not(None))
+        .group_by(session.c.lead_id)
+    )
+    return {row.lead_id: row.ended for row in rows}
 
 
 async def _add_events(

@@ -5,8 +5,30 @@ from __future__ import annotations
 from typing import Final
 
 # intake tiles on the tablet; an agency shows at most three
-TILES: Final = ("adult", "juvenile", "overdose", "suicidal", "psychosis", "self")
+TILES: Final = ("adult", "juvenile", "overdose", "suicidal", "psychosis", "self", "danger")
 DEFAULT_TILES: Final = ("adult", "juvenile", "overdose")
+
+# what a tile means for the queue: the class (lower is more urgent), and whom the session asks for
+ROUTINE: Final = 5
+TILE_PRIORITY: Final = {"danger": 3, "suicidal": 4, "overdose": 4, "juvenile": 4}
+TILE_AGE_GROUP: Final = {"adult": "adult", "juvenile": "juvenile"}
+TILE_SPECIALITY: Final = {
+    "overdose": "substance_use",
+    "psychosis": "psychosis",
+    "self": "first_responders",
+}
+
+SPECIALITIES: Final = (
+    "substance_use",
+    "psychosis",
+    "first_responders",
+    "trauma",
+    "older_people",
+    "disability",
+)
+# languages beside English that clinicians work in and people ask for; BCP 47
+LANGUAGES: Final = ("es", "lkt", "dak", "so", "ar", "vi", "zh", "ne", "sw", "uk", "ase")
+COMPACTS: Final = ("psypact", "counseling", "social_work", "nursing", "other")
 
 # primary disposition: one for what was advised, one for what happened
 DISPOSITIONS: Final = (
@@ -66,9 +88,20 @@ CLOSE_REASONS: Final = (
     "duplicate",
 )
 
-DECLINE_REASONS: Final = ("busy", "not_my_state", "unwell", "technical", "other")
+DECLINE_REASONS: Final = (
+    "busy",
+    "not_my_state",
+    "language",
+    "age_group",
+    "speciality",
+    "conflict",
+    "unwell",
+    "technical",
+    "other",
+)
 GIVEN_BACK_REASONS: Final = ("end_of_shift", "needs_another", "technical", "unwell", "other")
 PAUSE_REASONS: Final = ("break", "paperwork", "meeting", "other")
+PAUSED_FOR_MISSING: Final = "missed"  # by the line itself, after rings that were not answered
 
 TIMELINE_KINDS: Final = (
     "session.pressed",
@@ -106,7 +139,13 @@ TIMELINE_KINDS: Final = (
     "page.acknowledged",
     "page.stand_down",
     "page.nobody",
+    "session.place",
+    "session.language",
+    "session.provider",
     "queue.nobody",
+    "queue.relaxed",
+    "queue.last_one_missed",
+    "clinician.paused",
     "queue.repaired",
     "tablet.lost",
     "tablet.back",

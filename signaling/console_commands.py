@@ -23,7 +23,7 @@ from records.errors import Busy
 from records.followups import NewFollowup
 from records.offers import OfferRow
 from records.sessions import SessionRow
-from records.vocabulary import CARD_ACTIONS, DISPOSITIONS, FOLLOWUP_KINDS
+from records.vocabulary import CARD_ACTIONS, DECLINE_REASONS, DISPOSITIONS, FOLLOWUP_KINDS
 from signaling import metrics, wire
 from signaling.errors import IllegalTransition, NoSuchSession, OfferGone, StaleToken, UnknownCode
 from signaling.party_commands import sit_in
@@ -53,6 +53,9 @@ async def set_activity(
     desk: Desk, actor: Actor, _s: Stream, m: wire.ActivitySet
 ) -> dict[str, object]:
     """Available, paused, or off: what the clinician chooses; a running call goes on."""
+    if m.activity == "available":
+        now = desk.now()
+        await desk.db.write(lambda conn: offers.forgive(conn, actor.id, now))
     await desk.live.set_activity(actor.id, Activity(m.activity), m.reason, desk.now())
     desk.screens.touch_all()
     desk.line.wake()
@@ -106,6 +109,7 @@ async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> d
         if not await offers.end(conn, offer.id, to_state="accepted", reason=None, now=now):
             raise OfferGone
         losers.extend(await offers.withdraw_all(conn, row.id, "taken", now))
+        await offers.forgive(conn, actor.id, now)
         step = handle(desk.machine(row), Accepted(actor.id), now)
         withdrawn = tuple(
             TimelineEvent("offer.withdrawn", {"clinician": o.clinician_id, "reason": "taken"})
@@ -124,6 +128,8 @@ async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> d
 
 async def decline(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferDecline) -> dict[str, object]:
     """Not me, with a reason; the session goes on ringing for others."""
+    if m.reason not in DECLINE_REASONS:
+        raise UnknownCode
     async with desk.db.read() as conn:
         offer = await _own_offer(conn, actor, m.offer)
     if not hmac.compare_digest(offer.token, m.token):
@@ -133,6 +139,7 @@ async def decline(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferDecline) ->
         done = await offers.end(conn, offer.id, to_state="declined", reason=m.reason, now=now)
         if not done:
             raise OfferGone
+        await offers.forgive(conn, actor.id, now)
         before = desk.machine(row)
         event = TimelineEvent("offer.declined", {"clinician": actor.id, "reason": m.reason})
         return Step(before, before, (event,))

@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
+from oncall.fit import AgeGroup, Licence, Misfit, Relaxation
 from oncall.presence import PresenceState
-from records import directory, escalations, offers, parties, sessions
+from records import catchments, directory, escalations, offers, parties, sessions
 from records.errors import RecordError, StaleSession
 from records.ids import new_id
 from records.offers import OfferRow
 from records.sessions import Event, SessionRow
-from signaling import ladders, metrics, wire
+from records.vocabulary import PAUSED_FOR_MISSING
+from signaling import house_rules, ladders, metrics, needs, wire
 from signaling.errors import SessionError
 from signaling.screens import clinician_states
 from signaling.session import Escalated, Step, TimelineEvent, handle
@@ -37,6 +40,8 @@ IDLE_SECONDS = 5.0  # the auditor's round, even when nothing wakes the line
 EXCLUDED_SECONDS = 60.0  # after a failed set-up or a lost clinician, others first
 EXPLAINS = ("queue.nobody", "offer.sent")
 LOOK_BACK_SECONDS = 300.0  # ended offers that still matter for cool-downs
+MISSED_SECONDS = 12 * 3600.0  # so long ago a missed ring is of another turn
+IDLE_LOOK_BACK_SECONDS = 24 * 3600.0  # whose last work was before has been idle longest
 
 
 class Linekeeper:
@@ -47,7 +52,9 @@ class Linekeeper:
         self._wake = asyncio.Event()
         self._excluded: dict[tuple[str, str], float] = {}
         self._explained: dict[str, str] = {}
+        self._alarmed: dict[str, int] = {}  # clinician -> missed in a row when it was last said
         self._who: directory.Directory | None = None  # as of the newest plan
+        self._own: dict[str, policy.Rules] = {}  # providers' own rules, as of the newest plan
 
     def wake(self) -> None:
         """Something changed that the line may act on."""
@@ -111,6 +118,10 @@ class Linekeeper:
                     return await self._escalate(action)
                 case policy.Explain():
                     return await self._explain(action)
+                case policy.PauseMissing():
+                    return await self._pause(action)
+                case policy.KeepLast():
+                    return await self._keep_last(action)
         except (RecordError, SessionError) as error:
             log.info("line.overtaken action=%s code=%s", type(action).__name__, error.code)
             return False
@@ -124,6 +135,7 @@ class Linekeeper:
             if row is None or row.state != "waiting" or row.epoch != action.epoch:
                 raise StaleSession
             now = self._desk.now()
+            age = round(max(0.0, now - row.pressed_at), 1)
             made = await offers.add(
                 conn,
                 id=offer_id,
@@ -134,9 +146,14 @@ class Linekeeper:
                 sent_at=now,
                 deliver_by=action.deliver_by,
                 expires_at=action.expires_at,
+                relaxed=[(str(step.what), age) for step in action.relaxed],
             )
-            event = Event("offer.sent", "system", None, {"clinician": action.clinician_id})
-            return made, await sessions.apply(conn, row, {}, [event], now)
+            events = await _widened(conn, row, action.relaxed, age)
+            told: dict[str, object] = {"clinician": action.clinician_id}
+            if action.relaxed:
+                told["relaxed"] = [str(step.what) for step in action.relaxed]
+            events.append(Event("offer.sent", "system", None, told))
+            return made, await sessions.apply(conn, row, {}, events, now)
 
         made, row = await self._desk.db.write(write)
         self._explained.pop(row.id, None)
@@ -237,6 +254,29 @@ class Linekeeper:
         last = next((e for e in reversed(events) if e.kind in EXPLAINS), None)
         return last is not None and last.data.get("reason") == action.reason
 
+    async def _pause(self, action: policy.PauseMissing) -> bool:
+        """Rings that nobody answers are for others; the console says so until they are back."""
+        desk, who = self._desk, action.clinician_id
+        live = (await desk.live.snapshot(desk.now())).get(who)
+        if live is None or live.activity is not policy.Activity.AVAILABLE:
+            return False
+        await desk.live.set_activity(who, policy.Activity.PAUSED, PAUSED_FOR_MISSING, desk.now())
+        metrics.PAUSED.labels(outcome="paused").inc()
+        log.info("line.paused clinician=%s missed=%d", who, action.missed)
+        desk.screens.touch_all()
+        return True
+
+    async def _keep_last(self, action: policy.KeepLast) -> bool:
+        """Nobody else is there to be rung: an alarm, once for each ring more, and no pause."""
+        if self._alarmed.get(action.clinician_id, 0) < action.missed:
+            self._alarmed[action.clinician_id] = action.missed
+            metrics.PAUSED.labels(outcome="last_one").inc()
+            log.warning(
+                "line.last_one_missed clinician=%s missed=%d", action.clinician_id, action.missed
+            )
+            self._desk.screens.touch_consoles()
+        return False
+
     # --- reading ---------------------------------------------------------------------------------
 
     async def _snapshot(self) -> policy.Snapshot:
@@ -258,34 +298,62 @@ class Linekeeper:
             who = await directory.read(conn)
             tiers = await desk.rosters.on_call(conn, now)
             own_steps = await escalations.steps(conn)
+            own = house_rules.rules_of_rows(await catchments.settings(conn), desk.rules)
+            missed = await offers.missed_in_a_row(conn, now - MISSED_SECONDS)
+            idle = await self._idle_since(conn, own, now)
         self._who = who
+        self._own = own
+        self._alarmed = {c: n for c, n in self._alarmed.items() if c in missed}
         states = await clinician_states(desk, tiers, now)
         waiting = [r for r in rows if r.state == "waiting" and not r.test]
         if desk.live.partial:  # the consoles known here could not reach a call that is elsewhere
             waiting = [r for r in waiting if desk.cluster.mine(r)]
+        known = lru_cache(partial(needs.specialities_known, who))
         self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}
         return policy.Snapshot(
-            waiting=tuple(self._waiting(r, ended, who, now) for r in waiting),
+            waiting=tuple(self._waiting(r, ended, who, known, now) for r in waiting),
             offers=tuple(_open_offer(o) for o in rung),
             clinicians=tuple(
-                self._clinician(person, states, rows, ended, elsewhere, now)
+                self._clinician(person, states, rows, ended, elsewhere, now, missed, idle)
                 for provider_id in who.providers
                 for person in who.clinicians(provider_id)
                 if "clinician" in person.roles
             ),
             now=now,
             ladders=ladders.of_rows(own_steps),
+            own_rules=own,
         )
 
+    async def _idle_since(
+        self, conn: AsyncConnection, own: dict[str, policy.Rules], now: float
+    ) -> dict[str, float]:
+        """Who has been idle since when; asked only where it decides."""
+        if any(rules.ring is policy.Ring.ONE for rules in [self._desk.rules, *own.values()]):
+            return await sessions.idle_since(conn, now - IDLE_LOOK_BACK_SECONDS)
+        return {}
+
+    def _rules(self, provider_id: str | None) -> policy.Rules:
+        return self._own.get(provider_id or "", self._desk.rules)
+
     def _waiting(
-        self, row: SessionRow, ended: list[OfferRow], who: directory.Directory, now: float
+        self,
+        row: SessionRow,
+        ended: list[OfferRow],
+        who: directory.Directory,
+        known: Callable[[tuple[str, ...]], frozenset[str]],
+        now: float,
     ) -> policy.WaitingSession:
         excluded = {c: until for (s, c), until in self._excluded.items() if s == row.id}
         rounds = [o.sent_at for o in ended if o.session_id == row.id]
         for offer in ended:
             if offer.session_id == row.id and offer.state == "declined":
-                until = _ended(offer, now) + self._desk.rules.excluded_after_decline
+                rules = self._rules(row.provider_id)
+                until = _ended(offer, now) + rules.excluded_after_decline
                 excluded[offer.clinician_id] = max(until, excluded.get(offer.clinician_id, 0.0))
+        place = needs.place_of(row, who.agencies[row.agency_id])
+        others = tuple(
+            one for one in who.providers_at(row.agency_id, place) if one != row.provider_id
+        )
         return policy.WaitingSession(
             id=row.id,
             provider_id=row.provider_id,
@@ -296,8 +364,12 @@ class Linekeeper:
             epoch=row.epoch,
             level=row.level,
             last_round_at=max(rounds, default=None),
-            licence_state=who.agencies[row.agency_id].state,
+            licence_state=place.state,
             excluded=excluded,
+            other_providers=others,
+            language=row.language,
+            age_group=needs.age_group_of(row.intake),
+            specialities=needs.specialities_of(row.intake, known((row.provider_id, *others))),
         )
 
     def _clinician(
@@ -308,6 +380,8 @@ class Linekeeper:
         ended: list[OfferRow],
         elsewhere: Collection[str],
         now: float,
+        missed: dict[str, int],
+        idle: dict[str, float],
     ) -> policy.ClinicianNow:
         state = states.get(person.id)
         led = {row.state for row in rows if row.lead_id == person.id}
@@ -319,17 +393,25 @@ class Linekeeper:
             presence=state.presence if state else PresenceState.LOST,
             busy=bool(led) or person.id in elsewhere,
             wrapping_up=led == {"wrap_up"} and person.id not in elsewhere,
-            cooldown_until=self._after_offers(person.id, ended, ("expired",), now),
-            resting_until=self._after_offers(person.id, ended, ("declined", "undelivered"), now),
-            licence_states=frozenset({person.licence_state} if person.licence_state else ()),
-            licence_expires=person.licence_expires_at,
+            cooldown_until=self._after_offers(person, ended, ("expired",), now),
+            resting_until=self._after_offers(person, ended, ("declined", "undelivered"), now),
+            licences=tuple(Licence(one.state, one.expires_at) for one in person.licences),
+            languages=person.languages,
+            age_groups=_age_groups(person),
+            specialities=person.specialities,
+            idle_since=idle.get(person.id, 0.0),
+            missed=missed.get(person.id, 0),
         )
 
     def _after_offers(
-        self, person_id: str, ended: list[OfferRow], states: tuple[str, ...], now: float
+        self,
+        person: directory.Person,
+        ended: list[OfferRow],
+        states: tuple[str, ...],
+        now: float,
     ) -> float:
         """Until when a clinician's ended offers speak against ringing them again."""
-        rules = self._desk.rules
+        rules = self._rules(person.provider_id)
         seconds = {
             "declined": rules.cooldown_declined,
             "expired": rules.cooldown_expired,
@@ -339,7 +421,7 @@ class Linekeeper:
             (
                 _ended(offer, now) + seconds[offer.state]
                 for offer in ended
-                if offer.clinician_id == person_id and offer.state in states
+                if offer.clinician_id == person.id and offer.state in states
             ),
             default=0.0,
         )
@@ -360,4 +442,27 @@ def _open_offer(offer: OfferRow) -> policy.OpenOffer:
         sent_at=offer.sent_at,
         deliver_by=offer.deliver_by,
         expires_at=offer.expires_at,
+        relaxed=frozenset(Misfit(step) for step, _ in offer.relaxed),
     )
+
+
+def _age_groups(person: directory.Person) -> frozenset[AgeGroup]:
+    groups = (
+        (AgeGroup.ADULT, person.serves_adult),
+        (AgeGroup.JUVENILE, person.serves_juvenile),
+    )
+    return frozenset(group for group, serves in groups if serves)
+
+
+async def _widened(
+    conn: AsyncConnection, row: SessionRow, steps: tuple[Relaxation, ...], age: float
+) -> list[Event]:
+    """The steps that this ring needs and that the timeline does not tell of yet."""
+    if not steps:
+        return []
+    before = await sessions.relaxed_before(conn, row.id)
+    return [
+        Event("queue.relaxed", "system", None, {"step": str(step.what), "seconds": age})
+        for step in steps
+        if step.what not in before
+    ]

@@ -42,6 +42,12 @@ ADOPTED = Counter(
     "Open sessions of a server that is gone, which this one looks after now.",
     registry=REGISTRY,
 )
+PAUSED = Counter(
+    "crisisbridge_clinicians_missing",
+    "Clinicians who heard several rings and answered none: paused, or kept as the last one.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 INPUTS = Counter(
     "crisisbridge_session_inputs",
     "What happened to sessions, by kind of input.",

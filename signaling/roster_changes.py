@@ -326,13 +326,13 @@ class Changes:
         person = self._known(who, person_id)
         if not person.active or "clinician" not in person.roles:
             raise NotAClinician
-        ends = person.licence_expires_at
-        if person.licence_state is None or (ends is not None and ends < until):
+        valid = person.states(until)
+        if not valid:
             raise NotLicensed
         served = {a.state for a in who.agencies.values() if a.provider_id == self.provider_id}
-        if like is not None and like.licence_state in served:
-            served = {like.licence_state}
-        if served and person.licence_state not in served:
+        if like is not None:
+            served = served & {one.state for one in like.licences} or served
+        if served and not served & valid:
             raise NotLicensed
 
 

@@ -100,8 +100,8 @@ def licensed_only(plan: Roster, people: Mapping[str, Person], until: float) -> R
     for person_id in sorted(one for one in named if one is not None):
         person = people.get(person_id)
         since = until - LONGEST_OVERRIDE
-        if person is not None and person.licence_state is not None:
-            ends = person.licence_expires_at
+        if person is not None and person.licences:
+            ends = person.licensed_until
             since = math.inf if ends is None else max(ends, since)
         if since < until:
             key = f"licence:{person_id}"

@@ -156,7 +156,7 @@ class Picture:
         return any(
             (state := self.clinicians.get(person.id)) is not None
             and state.tier is not None
-            and (person.licence_expires_at is None or person.licence_expires_at > self.now)
+            and person.licensed(self.now)
             for person in self.directory.clinicians(provider_id or "")
         )
 

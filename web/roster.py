@@ -245,11 +245,7 @@ async def _shifts(
         swaps = await roster.swaps(conn, provider.id, now)
     names = site.full_names
     entries.sort(key=lambda one: (one.tier, names.get(one.person_id, ""), one.starts_minute))
-    licensed = {
-        one.id
-        for one in site.who.people.values()
-        if one.licence_state and (one.licence_expires_at or now + 1) > now
-    }
+    licensed = {one.id for one in site.who.people.values() if one.licensed(now)}
     return answers.page(
         request,
         "manager_roster_shifts",

@@ -1,8 +1,10 @@
 """Whom a session may ring, in which order of preference, and why not. Pure.
 
-Two kinds of obstacle: a bar (off the roster, unlicensed, away, busy, resting) is never overstepped
-here; a reserve (cool-down, later tier, wrap-up, excluded for this session) only means "others
-first", so that no session is silent while somebody could be rung for it.
+Three kinds of obstacle. A bar (off the roster, no valid licence at all, away, busy, resting) is
+never overstepped. A misfit (`oncall.fit`) is overstepped by its own step only, at its time, or
+before it, where the step says so, when nobody else is left. A reserve (cool-down, later tier,
+wrap-up, excluded for this session) only means "others first", so that no session is silent while
+somebody could be rung for it.
 """
 
 from __future__ import annotations
@@ -12,12 +14,14 @@ from dataclasses import dataclass
 
 from oncall.escalation import ladder_for
 from oncall.facts import Activity, ClinicianNow, Rules, Snapshot, WaitingSession
+from oncall.fit import Misfit, Wanted, due, early, furthest, misfits
 from oncall.presence import PresenceState
 
 # from far to near: the reason that is nearest to ringing somebody is the one worth telling
 NEARNESS = (
     "nobody_on_roster",
     "nobody_licensed",
+    "nobody_fits",
     "nobody_present",
     "nobody_available",
     "all_busy",
@@ -26,8 +30,12 @@ NEARNESS = (
 )
 
 # The order of preference. Up to CROWD a whole layer may ring at once; the rest one by one.
-FRESH, COOLING, BEYOND, BEYOND_COOLING, WRAPPING_UP, EXCLUDED = LAYERS = range(6)
-CROWD = BEYOND_COOLING
+# EARLY: who is let through before the time, because nobody else is left.
+LAYERS = range(8)
+FRESH, COOLING, BEYOND, BEYOND_COOLING, EARLY, EARLY_LATER, WRAPPING_UP, EXCLUDED = LAYERS
+CROWD = EARLY_LATER
+
+MOST_URGENT = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,31 +47,62 @@ class Candidates:
 
     layers: Mapping[str, int]  # clinician -> layer, best first
     reason: str
+    misfits: Mapping[str, frozenset[Misfit]]  # clinician -> what was let through for them
+    early_steps: Mapping[str, int]  # of those before the time: how far down the order of the steps
 
     def crowd(self) -> list[str]:
-        """Who rings together: everybody of the best layer that has anybody."""
+        """Who rings together: everybody of the best layer that has anybody.
+
+        Before its time, no step is taken while an earlier one leads to somebody.
+        """
         best = min(self.layers.values(), default=LAYERS.stop)
-        return [c for c, layer in self.layers.items() if layer == best <= CROWD]
+        those = [c for c, layer in self.layers.items() if layer == best <= CROWD]
+        nearest = min((self.early_steps.get(c, 0) for c in those), default=0)
+        return [c for c in those if self.early_steps.get(c, 0) == nearest]
 
 
-def in_line(session: WaitingSession) -> tuple[int, bool, int, str]:
-    """The order of the line: priority, then who came back to it, then the place in line."""
-    return (session.priority, session.requeued_at is None, session.seq, session.id)
+@dataclass(frozen=True, slots=True)
+class _Able:
+    """A clinician whom nothing bars, as one kind of session sees them."""
+
+    who: ClinicianNow
+    found: frozenset[Misfit]
+    steps: int  # how far down the order of the steps
+    early: bool  # before the time of one of them
 
 
-def barred(
-    clinician: ClinicianNow, provider_id: str, licence_state: str | None, now: float
-) -> str | None:
-    """Why this clinician must not be rung for such a session; None when nothing bars it.
+def in_line(
+    session: WaitingSession, now: float, promote_after: float
+) -> tuple[int, bool, int, str]:
+    """The order of the line: priority, then who came back to it, then the place in line.
 
-    `licence_state` is where the person is (None: unknown, then any valid licence will do).
+    Who has waited for long goes up one class, so that the urgent do not keep others for ever; only
+    one, so that the urgent stay ahead of most.
     """
-    if provider_id not in clinician.provider_ids or clinician.tier is None:
+    return (
+        priority_now(session.priority, session.pressed_at, now, promote_after),
+        session.requeued_at is None,
+        session.seq,
+        session.id,
+    )
+
+
+def priority_now(priority: int, pressed_at: float, now: float, promote_after: float) -> int:
+    """A session's class, with its age."""
+    return max(MOST_URGENT, priority - 1) if now >= pressed_at + promote_after else priority
+
+
+def off_duty(clinician: ClinicianNow, wanted: Wanted, now: float) -> str | None:
+    """Whether the roster, or the want of any valid licence, bars them from any such session."""
+    theirs = {wanted.provider_id, *wanted.other_providers}
+    if clinician.tier is None or theirs.isdisjoint(clinician.provider_ids):
         return "nobody_on_roster"
-    if clinician.licence_expires is not None and clinician.licence_expires <= now:
+    if not any(licence.valid(now) for licence in clinician.licences):
         return "nobody_licensed"
-    if licence_state is not None and licence_state not in clinician.licence_states:
-        return "nobody_licensed"
+    return None
+
+
+def _unable(clinician: ClinicianNow, now: float) -> str | None:
     if clinician.presence is not PresenceState.CONNECTED:
         return "nobody_present"
     if clinician.activity is not Activity.AVAILABLE:
@@ -76,66 +115,111 @@ def barred(
 
 
 class Eligibility:
-    """Answers for one snapshot; sessions alike in provider and state share the work."""
+    """Answers for one snapshot; sessions that ask for the same share the work."""
 
     def __init__(self, snapshot: Snapshot, clinicians: Iterable[ClinicianNow], rules: Rules):
+        self._snapshot = snapshot
         self._now = snapshot.now
         self._rules = rules
-        self._ladders = snapshot.ladders
         self._clinicians = tuple(clinicians)
-        self._able: dict[tuple[str, str | None], tuple[list[ClinicianNow], str]] = {}
+        self._able: dict[tuple[Wanted, frozenset[Misfit]], tuple[list[_Able], str]] = {}
         self._alike: dict[tuple[object, ...], Candidates] = {}
 
     def of(self, session: WaitingSession) -> Candidates:
         """Who may be rung for this session now; the same object for sessions that are alike."""
-        able, reason = self._able_for(session.provider_id, session.licence_state)
-        reach = self._reach(session, able)
+        wanted = session.wanted
+        steps = self._snapshot.rules_of(session.provider_id, self._rules).relaxations
+        let = due(steps, self._now - session.pressed_at)
+        ladder = ladder_for(session.provider_id, self._snapshot.ladders, self._rules)
+        later = self._now >= session.pressed_at + ladder.second_tier_after
         excluded = frozenset(session.excluded.items())
-        alike = (session.provider_id, session.licence_state, reach, excluded)
+        alike = (wanted, let, later, excluded)
         if alike not in self._alike:
-            self._alike[alike] = self._candidates(session, able, reach, reason)
+            able, reason = self._able_for(wanted, let)
+            self._alike[alike] = self._candidates(session, able, reason, later=later)
         return self._alike[alike]
 
     def _candidates(
-        self, session: WaitingSession, able: list[ClinicianNow], reach: int, reason: str
+        self, session: WaitingSession, able: list[_Able], reason: str, *, later: bool
     ) -> Candidates:
-        layers = {c.id: self._layer(c, session, reach) for c in able}
-        by_preference = sorted(able, key=lambda c: (layers[c.id], *_preference(c, session)))
-        return Candidates({c.id: layers[c.id] for c in by_preference}, reason)
+        reach = _reach(able, later=later)
+        layers = {
+            one.who.id: self._layer(one, session, beyond=_tier(one) > reach[one.steps])
+            for one in able
+        }
+        by_preference = sorted(
+            able, key=lambda one: (layers[one.who.id], *_preference(one, session, self._now))
+        )
+        return Candidates(
+            {one.who.id: layers[one.who.id] for one in by_preference},
+            reason,
+            {one.who.id: one.found for one in able},
+            {one.who.id: one.steps for one in able if one.early},
+        )
 
-    def _able_for(self, provider_id: str, state: str | None) -> tuple[list[ClinicianNow], str]:
-        key = (provider_id, state)
+    def _able_for(self, wanted: Wanted, let: frozenset[Misfit]) -> tuple[list[_Able], str]:
+        key = (wanted, let)
         if key not in self._able:
+            steps = self._snapshot.rules_of(wanted.provider_id, self._rules).relaxations
+            admitted = let | early(steps)
             able, reason = [], NEARNESS[0]
-            for clinician in self._clinicians:
-                why = barred(clinician, provider_id, state, self._now)
+            for who in self._clinicians:
+                found = misfits(who.offered, wanted, self._now)
+                why = (
+                    off_duty(who, wanted, self._now)
+                    or _unfit(found - admitted)
+                    or _unable(who, self._now)
+                )
                 if why is None:
-                    able.append(clinician)
+                    able.append(_Able(who, found, furthest(found, steps), bool(found - let)))
                 else:
                     reason = max(reason, why, key=NEARNESS.index)
             self._able[key] = able, reason
         return self._able[key]
 
-    def _reach(self, session: WaitingSession, able: list[ClinicianNow]) -> int:
-        """Up to which tier this session rings; with nobody in the first there is no wait."""
-        tiers = [c.tier for c in able if c.tier is not None]
-        ladder = ladder_for(session.provider_id, self._ladders, self._rules)
-        later = self._now >= session.pressed_at + ladder.second_tier_after
-        return (max if later else min)(tiers, default=0)
-
-    def _layer(self, clinician: ClinicianNow, session: WaitingSession, reach: int) -> int:
-        if session.excluded.get(clinician.id, 0.0) > self._now:
+    def _layer(self, one: _Able, session: WaitingSession, *, beyond: bool) -> int:
+        if session.excluded.get(one.who.id, 0.0) > self._now:
             return EXCLUDED
-        if clinician.wrapping_up:
+        if one.who.wrapping_up:
             return WRAPPING_UP
-        beyond = (clinician.tier or 0) > reach
-        cooling = clinician.cooldown_until > self._now
+        cooling = one.who.cooldown_until > self._now
+        if one.early:
+            return EARLY_LATER if beyond or cooling else EARLY
         if cooling:
             return BEYOND_COOLING if beyond else COOLING
         return BEYOND if beyond else FRESH
 
 
-def _preference(clinician: ClinicianNow, session: WaitingSession) -> tuple[bool, int, float, str]:
-    """Within a layer: out of wrap-up, first tier, free soonest; the id only to be deterministic."""
-    hold = max(clinician.cooldown_until, session.excluded.get(clinician.id, 0.0))
-    return (clinician.wrapping_up, clinician.tier or 0, hold, clinician.id)
+def _tier(one: _Able) -> int:
+    return one.who.tier or 0
+
+
+def _reach(able: list[_Able], *, later: bool) -> dict[int, int]:
+    """Up to which tier those ring who are so many steps away; with nobody nearer there is no wait.
+
+    A later tier waits only for those who fit at least as well.
+    """
+    tiers: dict[int, int] = {}
+    for one in able:
+        tiers[one.steps] = (max if later else min)(tiers.get(one.steps, _tier(one)), _tier(one))
+    reached: dict[int, int] = {}
+    for steps in sorted(tiers):
+        so_far = [tiers[steps], *reached.values()]
+        reached[steps] = (max if later else min)(so_far)
+    return reached
+
+
+def _unfit(kept_out: frozenset[Misfit]) -> str | None:
+    if Misfit.LICENCE_STATE in kept_out:
+        return "nobody_licensed"
+    return "nobody_fits" if kept_out else None
+
+
+def _preference(
+    one: _Able, session: WaitingSession, now: float
+) -> tuple[bool, int, int, float, float, str]:
+    """Within a layer: out of wrap-up, who fits best, first tier, free soonest, idle longest."""
+    who = one.who
+    hold = max(who.cooldown_until, session.excluded.get(who.id, 0.0))
+    # the id only to be deterministic
+    return (who.wrapping_up, one.steps, _tier(one), hold, who.idle_since, who.id)

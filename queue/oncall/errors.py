@@ -4,6 +4,7 @@ OnCallError
 ├── BadDemand
 ├── BadCalendar
 ├── BadOverride
+├── BadRelaxations
 ├── BadRosterEntry
 ├── BadRules
 ├── BadSteps
@@ -72,6 +73,17 @@ class BadOverride(OnCallError):
             f"This exception to the roster cannot be understood: check its "
             f"{field.replace('_', ' ')}."
         )
+
+
+class BadRelaxations(OnCallError):
+    """Correct the named part of the order in which the search widens."""
+
+    code: ClassVar[str] = "bad-relaxations"
+    status: ClassVar[int] = 422
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"The search cannot be widened like that: check the {field}.")
 
 
 class BadRules(OnCallError):

@@ -2,13 +2,16 @@
 
 Rules of this file:
 1. A snapshot comes in, a plan comes out. Nothing is remembered, no clock is read.
-2. Order: priority, then sessions that came back to the line, then the place in line. A session that
-   nobody may serve never blocks those behind it.
+2. Order: priority (one class better after a long wait), then sessions that came back to the line,
+   then the place in line. A session that nobody may serve never blocks those behind it.
 3. A clinician is rung for at most one session. Every session in order gets one clinician before any
    session gets a second one (`oncall.sharing` says how), also if a ring must move for it; the rest
-   of its tier rings too when there is nobody else to ring for.
+   of its tier rings too when there is nobody else to ring for, unless its provider rings one at a
+   time.
 4. A waiting session is never ended by a timer: time only widens the search and raises alarms.
 5. Carrying out a plan and planning again at the same moment gives nothing more to do.
+6. A ring goes on only while all that stands between its clinician and its session is due by now, or
+   was let through, and logged, when it was made.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from oncall.eligible import Eligibility, in_line
+from oncall.eligible import Eligibility, in_line, off_duty
 from oncall.escalation import due_steps, ladder_for, next_escalation, tablet_step
 from oncall.facts import (
     Action,
@@ -26,15 +29,19 @@ from oncall.facts import (
     Escalate,
     ExpireOffer,
     Explain,
+    KeepLast,
     MakeOffer,
     OfferState,
     OpenOffer,
+    PauseMissing,
     Plan,
+    Ring,
     Rules,
     Snapshot,
     WaitingSession,
     WithdrawOffer,
 )
+from oncall.fit import Misfit, due, misfits, steps_needed
 from oncall.presence import PresenceState
 from oncall.sharing import Sharing
 
@@ -45,10 +52,13 @@ __all__ = [
     "Escalate",
     "ExpireOffer",
     "Explain",
+    "KeepLast",
     "MakeOffer",
     "OfferState",
     "OpenOffer",
+    "PauseMissing",
     "Plan",
+    "Ring",
     "Rules",
     "Snapshot",
     "WaitingSession",
@@ -62,9 +72,9 @@ __all__ = [
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     """Everything that is due at `snapshot.now`, and when to look again at the latest."""
-    ended = {action.offer_id: action for action in _ended_offers(snapshot)}
+    ended = {action.offer_id: action for action in _ended_offers(snapshot, rules)}
     ringing = [offer for offer in snapshot.offers if offer.id not in ended]
-    clinicians = _after(ended, snapshot, rules)
+    clinicians, missing = _paused(_after(ended, snapshot, rules), ringing, snapshot, rules)
     escalations: list[Escalate] = []
     clock: list[float] = []
     for session in snapshot.waiting:
@@ -73,7 +83,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
         escalations += due
         clock.append(then)
     moved, made, reasons = _rings(snapshot, ringing, clinicians, rules)
-    actions: list[Action] = [*ended.values(), *moved, *escalations, *made]
+    actions: list[Action] = [*ended.values(), *missing, *moved, *escalations, *made]
     actions += [Explain(session_id, reason) for session_id, reason in reasons.items()]
     gone = {action.offer_id for action in moved}
     clock += _moments(snapshot, [o for o in ringing if o.id not in gone], made, clinicians, rules)
@@ -84,7 +94,7 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
 # --- what has ended -------------------------------------------------------------------------------
 
 
-def _ended_offers(snapshot: Snapshot) -> Iterator[ExpireOffer | WithdrawOffer]:
+def _ended_offers(snapshot: Snapshot, rules: Rules) -> Iterator[ExpireOffer | WithdrawOffer]:
     waiting = {session.id: session for session in snapshot.waiting}
     clinicians = {clinician.id: clinician for clinician in snapshot.clinicians}
     for offer in snapshot.offers:
@@ -92,7 +102,10 @@ def _ended_offers(snapshot: Snapshot) -> Iterator[ExpireOffer | WithdrawOffer]:
         if session is None or session.epoch != offer.epoch:
             yield WithdrawOffer(offer.id, "session_moved_on")
             continue
-        why = _may_not_answer(clinicians.get(offer.clinician_id), session, snapshot.now)
+        clinician = clinicians.get(offer.clinician_id)
+        why = _may_not_answer(clinician, session, snapshot.now) or _fits_no_longer(
+            clinician, offer, session, snapshot, rules
+        )
         if why is not None:
             yield WithdrawOffer(offer.id, why)
         elif offer.state is OfferState.PENDING:
@@ -113,14 +126,11 @@ def _may_not_answer(
     clinician: ClinicianNow | None, session: WaitingSession, now: float
 ) -> str | None:
     """Why a ring must stop. A page in grace may be reloading, so its ring goes on."""
-    if clinician is None or clinician.tier is None:
+    if clinician is None:
         return "off_roster"
-    if session.provider_id not in clinician.provider_ids:
-        return "off_roster"
-    if clinician.licence_expires is not None and clinician.licence_expires <= now:
-        return "not_licensed"
-    if session.licence_state is not None and session.licence_state not in clinician.licence_states:
-        return "not_licensed"
+    why = off_duty(clinician, session.wanted, now)
+    if why is not None:
+        return "not_licensed" if why == "nobody_licensed" else "off_roster"
     if clinician.activity is not Activity.AVAILABLE:
         return "not_available"
     if clinician.presence is PresenceState.LOST:
@@ -130,26 +140,78 @@ def _may_not_answer(
     return None
 
 
+def _fits_no_longer(
+    clinician: ClinicianNow | None,
+    offer: OpenOffer,
+    session: WaitingSession,
+    snapshot: Snapshot,
+    rules: Rules,
+) -> str | None:
+    """Why a ring must stop although nothing bars its clinician: somebody else is wanted."""
+    if clinician is None:
+        return None
+    steps = snapshot.rules_of(session.provider_id, rules).relaxations
+    let = offer.relaxed | due(steps, snapshot.now - session.pressed_at)
+    kept_out = misfits(clinician.offered, session.wanted, snapshot.now) - let
+    if Misfit.LICENCE_STATE in kept_out:
+        return "not_licensed"
+    return "fits_no_longer" if kept_out else None
+
+
 def _after(
     ended: dict[str, ExpireOffer | WithdrawOffer], snapshot: Snapshot, rules: Rules
 ) -> list[ClinicianNow]:
     """The clinicians as they will be once these offers have ended: with their cool-downs."""
-    cooling: dict[str, float] = {}
-    resting: dict[str, float] = {}
+    rung: dict[str, ExpireOffer] = {}
     for offer in snapshot.offers:
-        match ended.get(offer.id):
+        how = ended.get(offer.id)
+        if isinstance(how, ExpireOffer):
+            rung[offer.clinician_id] = how
+    after = []
+    for c in snapshot.clinicians:
+        own = snapshot.rules_for(c, rules)
+        match rung.get(c.id):
             case ExpireOffer(undelivered=True):
-                resting[offer.clinician_id] = snapshot.now + rules.cooldown_undelivered
+                until = max(c.resting_until, snapshot.now + own.cooldown_undelivered)
+                after.append(replace(c, resting_until=until))
             case ExpireOffer():
-                cooling[offer.clinician_id] = snapshot.now + rules.cooldown_expired
-    return [
-        replace(
-            c,
-            cooldown_until=max(c.cooldown_until, cooling.get(c.id, 0.0)),
-            resting_until=max(c.resting_until, resting.get(c.id, 0.0)),
-        )
-        for c in snapshot.clinicians
-    ]
+                until = max(c.cooldown_until, snapshot.now + own.cooldown_expired)
+                after.append(replace(c, cooldown_until=until, missed=c.missed + 1))
+            case _:
+                after.append(c)
+    return after
+
+
+def _paused(
+    clinicians: list[ClinicianNow], ringing: list[OpenOffer], snapshot: Snapshot, rules: Rules
+) -> tuple[list[ClinicianNow], list[PauseMissing | KeepLast]]:
+    """Who heard too many rings in a row without answering is paused, but never the last one of a
+    provider who could be rung."""
+    rings = {offer.clinician_id for offer in ringing}
+    people = {c.id: c for c in clinicians}
+    actions: list[PauseMissing | KeepLast] = []
+    for c in sorted(clinicians, key=lambda c: (-c.missed, c.id)):
+        limit = snapshot.rules_for(c, rules).missed_limit
+        if not 0 < limit <= c.missed or c.id in rings or not _offerable(c, snapshot.now):
+            continue
+        others = (o for o in people.values() if o.id != c.id and o.provider_ids & c.provider_ids)
+        if any(_offerable(other, snapshot.now) for other in others):
+            people[c.id] = replace(c, activity=Activity.PAUSED)
+            actions.append(PauseMissing(c.id, c.missed))
+        else:
+            actions.append(KeepLast(c.id, c.missed))
+    return list(people.values()), actions
+
+
+def _offerable(clinician: ClinicianNow, now: float) -> bool:
+    """Whether some session could ring them, sooner or later, as they are."""
+    return (
+        clinician.tier is not None
+        and clinician.presence is PresenceState.CONNECTED
+        and clinician.activity is Activity.AVAILABLE
+        and not clinician.busy
+        and any(licence.valid(now) for licence in clinician.licences)
+    )
 
 
 # --- who rings ------------------------------------------------------------------------------------
@@ -159,7 +221,11 @@ def _rings(
     snapshot: Snapshot, ringing: list[OpenOffer], clinicians: list[ClinicianNow], rules: Rules
 ) -> tuple[list[WithdrawOffer], list[MakeOffer], dict[str, str]]:
     """Rings that must move, new ones, and why the silent sessions are silent."""
-    line = {session.id: session for session in sorted(snapshot.waiting, key=in_line)}
+    own = {s.id: snapshot.rules_of(s.provider_id, rules) for s in snapshot.waiting}
+    in_order = sorted(
+        snapshot.waiting, key=lambda s: in_line(s, snapshot.now, own[s.id].promote_after)
+    )
+    line = {session.id: session for session in in_order}
     eligibility = Eligibility(snapshot, clinicians, rules)
     candidates = {session.id: eligibility.of(session) for session in line.values()}
     sharing = Sharing(list(line), candidates, _kept_first(ringing, clinicians))
@@ -176,14 +242,16 @@ def _rings(
     pairs = [(s, c) for s, c in first.items() if taken.get(c) != s]
     taken.update({c: s for s, c in pairs})
     counts = dict.fromkeys(line, 0) | Counter(taken.values())
-    pairs += sharing.joining(taken, counts)
+    alone = {session for session in line if own[session].ring is Ring.ONE}
+    pairs += sharing.joining(taken, {s: n for s, n in counts.items() if s not in alone})
 
     reasons = {
         session: "all_ringing" if candidates[session].layers else candidates[session].reason
         for session in line
         if counts[session] == 0
     }
-    return moved, [_offer(line[s], c, snapshot.now, rules) for s, c in pairs], reasons
+    made = [_offer(line[s], c, candidates[s].misfits[c], snapshot.now, own[s]) for s, c in pairs]
+    return moved, made, reasons
 
 
 def _kept_first(ringing: list[OpenOffer], clinicians: list[ClinicianNow]) -> dict[str, list[str]]:
@@ -197,13 +265,20 @@ def _kept_first(ringing: list[OpenOffer], clinicians: list[ClinicianNow]) -> dic
     return rings
 
 
-def _offer(session: WaitingSession, clinician_id: str, now: float, rules: Rules) -> MakeOffer:
+def _offer(
+    session: WaitingSession,
+    clinician_id: str,
+    found: frozenset[Misfit],
+    now: float,
+    rules: Rules,
+) -> MakeOffer:
     return MakeOffer(
         session_id=session.id,
         clinician_id=clinician_id,
         epoch=session.epoch,
         deliver_by=now + rules.deliver_seconds,
         expires_at=now + rules.round_seconds,
+        relaxed=steps_needed(found, rules.relaxations),
     )
 
 
@@ -226,10 +301,15 @@ def _moments(
     for session in snapshot.waiting:
         ladder = ladder_for(session.provider_id, snapshot.ladders, rules)
         yield session.pressed_at + ladder.second_tier_after
+        own = snapshot.rules_of(session.provider_id, rules)
+        yield session.pressed_at + own.promote_after
+        for step in own.relaxations:
+            yield session.pressed_at + step.after
         yield from session.excluded.values()
     if snapshot.waiting:
         for clinician in clinicians:
             yield clinician.cooldown_until
             yield clinician.resting_until
-            if clinician.licence_expires is not None:
-                yield clinician.licence_expires
+            for licence in clinician.licences:
+                if licence.expires is not None:
+                    yield licence.expires

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from oncall.escalation import default_ladder
+from oncall.fit import Licence
 from oncall.policy import (
     Activity,
     ClinicianNow,
@@ -148,8 +149,7 @@ def snapshot(now: float, store: Store, people: tuple[Known, ...]) -> Snapshot:
                 wrapping_up=led[who.id] == {"wrap_up"},
                 cooldown_until=_after(store, who.id, ("expired",), now),
                 resting_until=_after(store, who.id, ("declined", "undelivered"), now),
-                licence_states=frozenset({"SD"}),
-                licence_expires=None,
+                licences=(Licence("SD"),),
             )
             for who in people
         ),

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+from oncall.fit import AgeGroup, Licence, Misfit, misfits
 from oncall.policy import (
     Activity,
     ClinicianNow,
     Escalate,
     ExpireOffer,
     Explain,
+    KeepLast,
     MakeOffer,
     OfferState,
     OpenOffer,
+    PauseMissing,
     Plan,
     Rules,
     Snapshot,
@@ -40,10 +43,15 @@ def session(
     level: int = 0,
     licence_state: str | None = "SD",
     excluded: Mapping[str, float] | None = None,
+    provider: str = "prv",
+    others: tuple[str, ...] = (),
+    language: str | None = None,
+    age_group: AgeGroup | None = None,
+    specialities: Iterable[str] = (),
 ) -> WaitingSession:
     return WaitingSession(
         id=name,
-        provider_id="prv",
+        provider_id=provider,
         priority=priority,
         seq=int(name[1:]) if seq is None else seq,
         pressed_at=NOW - age,
@@ -53,6 +61,10 @@ def session(
         last_round_at=None,
         licence_state=licence_state,
         excluded=excluded or {},
+        other_providers=others,
+        language=language,
+        age_group=age_group,
+        specialities=frozenset(specialities),
     )
 
 
@@ -69,6 +81,11 @@ def clinician(
     licences: Iterable[str] = ("SD",),
     licence_expires: float | None = None,
     provider_ids: Iterable[str] = ("prv",),
+    languages: Iterable[str] = (),
+    age_groups: Iterable[AgeGroup] = AgeGroup,
+    specialities: Iterable[str] = (),
+    idle_since: float = 0.0,
+    missed: int = 0,
 ) -> ClinicianNow:
     return ClinicianNow(
         id=name,
@@ -80,8 +97,12 @@ def clinician(
         wrapping_up=wrapping_up,
         cooldown_until=NOW + cooldown,
         resting_until=NOW + resting,
-        licence_states=frozenset(licences),
-        licence_expires=licence_expires,
+        licences=tuple(Licence(state, licence_expires) for state in licences),
+        languages=frozenset(languages),
+        age_groups=frozenset(age_groups),
+        specialities=frozenset(specialities),
+        idle_since=idle_since,
+        missed=missed,
     )
 
 
@@ -92,6 +113,7 @@ def ring(
     age: float = 5.0,
     epoch: int = 1,
     delivered: bool = True,
+    relaxed: Iterable[Misfit] = (),
 ) -> OpenOffer:
     sent = NOW - age
     return OpenOffer(
@@ -103,6 +125,7 @@ def ring(
         sent_at=sent,
         deliver_by=sent + RULES.deliver_seconds,
         expires_at=sent + RULES.round_seconds,
+        relaxed=frozenset(relaxed),
     )
 
 
@@ -111,8 +134,17 @@ def line(
     clinicians: Sequence[ClinicianNow],
     offers: Sequence[OpenOffer] = (),
     now: float = NOW,
+    own_rules: Mapping[str, Rules] | None = None,
 ) -> Snapshot:
-    return Snapshot(tuple(waiting), tuple(offers), tuple(clinicians), now)
+    return Snapshot(
+        tuple(waiting), tuple(offers), tuple(clinicians), now, own_rules=own_rules or {}
+    )
+
+
+def order(snapshot: Snapshot, waits: WaitingSession) -> tuple[int, bool, int, str]:
+    """A session's place, by its provider's rules."""
+    own = snapshot.rules_of(waits.provider_id, RULES)
+    return in_line(waits, snapshot.now, own.promote_after)
 
 
 def rung(decided: Plan) -> dict[str, set[str]]:
@@ -161,7 +193,9 @@ class Store:
                     self._end(offer_id)
                 case Escalate(session_id):
                     self._raise(session_id)
-                case Explain():
+                case PauseMissing(clinician_id):
+                    self.change(clinician_id, activity=Activity.PAUSED)
+                case Explain() | KeepLast():
                     pass
 
     def settle(self) -> Plan:
@@ -169,7 +203,8 @@ class Store:
         first = plan(self.snapshot, RULES)
         self.carry_out(first)
         second = plan(self.snapshot, RULES)
-        assert [a for a in second.actions if not isinstance(a, Explain)] == [], "not idempotent"
+        told = (Explain, KeepLast)  # what changes nothing is said as long as it is so
+        assert [a for a in second.actions if not isinstance(a, told)] == [], "not idempotent"
         assert second.reasons == first.reasons
         assert explained(second) == dict(second.reasons)
         return second
@@ -180,8 +215,9 @@ class Store:
         [waits] = [s for s in self.snapshot.waiting if s.id == action.session_id]
         assert action.epoch == waits.epoch
         [asked] = [c for c in self.snapshot.clinicians if c.id == action.clinician_id]
-        why = may_ring(asked, waits, self.snapshot.now)
-        assert why, f"{asked} rung for {waits}"
+        assert may_ring(asked, waits, self.snapshot), f"{asked} rung for {waits}"
+        found = misfits(asked.offered, waits.wanted, self.snapshot.now)
+        assert {step.what for step in action.relaxed} == found, "let through without a word"
         assert self.snapshot.now < action.deliver_by <= action.expires_at
         new = OpenOffer(
             id=f"off{next(_numbers)}",
@@ -192,6 +228,7 @@ class Store:
             sent_at=self.snapshot.now,
             deliver_by=action.deliver_by,
             expires_at=action.expires_at,
+            relaxed=frozenset(step.what for step in action.relaxed),
         )
         self.snapshot = replace(self.snapshot, offers=(*self.snapshot.offers, new))
 
@@ -206,7 +243,9 @@ class Store:
         if undelivered:
             self.change(clinician_id, resting_until=now + RULES.cooldown_undelivered)
         else:
-            self.change(clinician_id, cooldown_until=now + RULES.cooldown_expired)
+            [who] = [c for c in self.snapshot.clinicians if c.id == clinician_id]
+            until = now + RULES.cooldown_expired
+            self.change(clinician_id, cooldown_until=until, missed=who.missed + 1)
 
     def _raise(self, session_id: str) -> None:
         self.snapshot = replace(
@@ -230,14 +269,16 @@ class Store:
 # --- oracles: the same rules, written down another way --------------------------------------------
 
 
-def may_ring(who: ClinicianNow, waits: WaitingSession, now: float) -> bool:
+def may_ring(who: ClinicianNow, waits: WaitingSession, snapshot: Snapshot) -> bool:
     """Design, invariant 6, and the cool-down that is never overstepped."""
+    now = snapshot.now
+    served = {waits.provider_id, *waits.other_providers}
     return all(
         (
             who.tier is not None,
-            waits.provider_id in who.provider_ids,
-            who.licence_expires is None or who.licence_expires > now,
-            waits.licence_state is None or waits.licence_state in who.licence_states,
+            served & who.provider_ids,
+            [one for one in who.licences if one.expires is None or one.expires > now],
+            unlet(who, waits, snapshot) == set(),
             who.presence == "connected",
             who.activity == "available",
             not who.busy or who.wrapping_up,
@@ -246,11 +287,30 @@ def may_ring(who: ClinicianNow, waits: WaitingSession, now: float) -> bool:
     )
 
 
+def unlet(who: ClinicianNow, waits: WaitingSession, snapshot: Snapshot) -> set[str]:
+    """What no step lets through, neither by its time nor because nobody else is left."""
+    now = snapshot.now
+    valid = {one.state for one in who.licences if one.expires is None or one.expires > now}
+    asked = {
+        "speciality": waits.specialities - who.specialities,
+        "language": {waits.language} - {None} - who.languages,
+        "age_group": {waits.age_group} - {None} - who.age_groups,
+        "provider": {waits.provider_id} - who.provider_ids,
+        "licence_state": {waits.licence_state} - {None} - valid,
+    }
+    open_steps = {
+        step.what
+        for step in snapshot.rules_of(waits.provider_id, RULES).relaxations
+        if step.at_once or now >= waits.pressed_at + step.after
+    }
+    return {what for what, missing in asked.items() if missing} - {str(one) for one in open_steps}
+
+
 def servable(snapshot: Snapshot) -> list[str]:
     """By trying all distributions: the sessions that can have a clinician each, first in line
     first. Only for a handful of each."""
     chosen: list[WaitingSession] = []
-    for waits in sorted(snapshot.waiting, key=in_line):
+    for waits in sorted(snapshot.waiting, key=lambda s: order(snapshot, s)):
         if _possible([*chosen, waits], snapshot, frozenset()):
             chosen.append(waits)
     return [s.id for s in chosen]
@@ -266,7 +326,7 @@ def _possible(sessions: list[WaitingSession], snapshot: Snapshot, taken: frozens
         for c in snapshot.clinicians
         if c.id not in taken
         and c.presence == "connected"
-        and (c.id in own or may_ring(c, first, snapshot.now))
+        and (c.id in own or may_ring(c, first, snapshot))
     )
 
 
@@ -280,7 +340,7 @@ def assert_invariants(snapshot: Snapshot, decided: Plan) -> None:
     assert served >= set(servable(snapshot)), "a session is silent that could ring"
     for waits in silent:
         idle = [c for c in snapshot.clinicians if c.id not in ringing]
-        assert not [c.id for c in idle if may_ring(c, waits, snapshot.now)]
+        assert not [c.id for c in idle if may_ring(c, waits, snapshot)]
         assert_order(snapshot, waits)
     if snapshot.waiting:
         assert decided.next_deadline is not None
@@ -292,5 +352,5 @@ def assert_order(snapshot: Snapshot, silent: WaitingSession) -> None:
     waiting = {s.id: s for s in snapshot.waiting}
     people = {c.id: c for c in snapshot.clinicians}
     for offer in snapshot.offers:
-        if in_line(waiting[offer.session_id]) > in_line(silent):
-            assert not may_ring(people[offer.clinician_id], silent, snapshot.now)
+        if order(snapshot, waiting[offer.session_id]) > order(snapshot, silent):
+            assert not may_ring(people[offer.clinician_id], silent, snapshot)

@@ -293,7 +293,7 @@ def test_a_disaster_s_line_is_planned_without_trouble() -> None:
 )
 def test_rules_that_would_stop_the_line_are_refused(name: str, value: float) -> None:
     with pytest.raises(BadRules) as refused:
-        Rules(**{name: value})
+        Rules(**{name: value})  # type: ignore[arg-type]
     assert refused.value.field == name
     assert (refused.value.code, refused.value.status) == ("bad-rules", 422)
 

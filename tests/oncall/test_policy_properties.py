@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from oncall.fit import Licence
 from oncall.policy import (
     Activity,
     ClinicianNow,
@@ -190,7 +191,7 @@ class Line(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         who = [clinician("a"), clinician("b"), clinician("c", tier=2), clinician("d", tier=2)]
-        who[1] = replace(who[1], licence_states=frozenset({"SD", "ND"}))
+        who[1] = replace(who[1], licences=(Licence("SD"), Licence("ND")))
         self.store = Store(line([], who))
         self.open: set[str] = set()
         self.pressed = 0
@@ -323,4 +324,5 @@ def test_the_order_of_the_line_is_priority_then_come_back_then_age() -> None:
         session("s3", priority=1, requeued_at=NOW),
         session("s4", priority=1, seq=1),
     ]
-    assert [s.id for s in sorted(waiting, key=in_line)] == ["s3", "s4", "s2", "s1"]
+    fresh = sorted(waiting, key=lambda s: in_line(s, NOW, RULES.promote_after))
+    assert [s.id for s in fresh] == ["s3", "s4", "s2", "s1"]

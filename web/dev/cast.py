@@ -19,6 +19,9 @@ class Member:
     pin: str | None = None
     licence: tuple[str, str, str] | None = None  # type, state, number
     tier: int | None = None
+    languages: tuple[str, ...] = ()
+    specialities: tuple[str, ...] = ()
+    serves_juvenile: bool = True
 
     @property
     def email(self) -> str:

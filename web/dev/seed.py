@@ -9,7 +9,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.passwords import hash_secret
-from records import schema
+from records import clinicians, schema
+from records.clinicians import LicenceRow, Profile
 from records.engine import Database
 from records.ids import new_id
 from web.dev import cast
@@ -104,7 +105,6 @@ _PLACES: dict[str, dict[str, str]] = {
 async def _person(
     conn: AsyncConnection, member: cast.Member, password: str, pin: str | None, now: float
 ) -> None:
-    kind, state, number = member.licence or (None, None, None)
     await conn.execute(
         insert(schema.person).values(
             id=member.id,
@@ -114,10 +114,6 @@ async def _person(
             # An officer acts through a tablet and a PIN, never by a sign-in of their own.
             password_hash=None if member.role == "officer" else password,
             pin_hash=pin,
-            licence_type=kind,
-            licence_state=state,
-            licence_number=number,
-            licence_expires_at=now + LICENCE_SECONDS if member.licence else None,
             demo=True,
             **_PLACES[member.role],
         )
@@ -125,6 +121,8 @@ async def _person(
     await conn.execute(
         insert(schema.role_grant).values(person_id=member.id, role=member.role, granted_at=now)
     )
+    if member.role in {"clinician", "supervisor"}:
+        await clinicians.replace(conn, member.id, _profile(member, now))
     if member.tier is not None:
         await conn.execute(
             insert(schema.roster_entry).values(
@@ -138,6 +136,16 @@ async def _person(
                 timezone=cast.TIMEZONE,
             )
         )
+
+
+def _profile(member: cast.Member, now: float) -> Profile:
+    licences = (LicenceRow(*member.licence, now + LICENCE_SECONDS),) if member.licence else ()
+    return Profile(
+        licences=licences,
+        languages=frozenset(member.languages),
+        specialities=frozenset(member.specialities),
+        serves_juvenile=member.serves_juvenile,
+    )
 
 
 async def _tablet(conn: AsyncConnection, unit: cast.Unit, now: float) -> None:
