@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from oncall.fit import Licence
 from signaling.errors import NotJoined, NoTransfer, NotYours
 
 TABLET, CLINICIAN = "tablet", "clinician"
@@ -153,8 +154,7 @@ class Colleague:
     activity: str
     work: str
     tier: int | None
-    licence_states: frozenset[str]
-    licence_expires: float | None
+    licences: tuple[Licence, ...]
 
 
 def why_not(colleague: Colleague, licence_state: str | None, now: float) -> str | None:
@@ -165,9 +165,8 @@ def why_not(colleague: Colleague, licence_state: str | None, now: float) -> str 
         return "paused"
     if colleague.work not in {"idle", "wrap_up"}:
         return "busy"
-    if licence_state is not None and licence_state not in colleague.licence_states:
-        return "not_licensed"
-    if colleague.licence_expires is not None and colleague.licence_expires <= now:
+    states = {licence.state for licence in colleague.licences if licence.valid(now)}
+    if not states or (licence_state is not None and licence_state not in states):
         return "not_licensed"
     return None
 

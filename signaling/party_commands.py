@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.audit import record
 from auth.policy import Action, allows
+from oncall.fit import Licence
 from oncall.presence import PresenceState
 from records import directory, offers, parties, sessions, transfers
 from records.errors import Busy
@@ -29,6 +30,7 @@ from signaling.errors import (
     TransferOpen,
     UnknownCode,
 )
+from signaling.needs import place_of
 from signaling.parties import (
     CLINICIAN,
     RING_SECONDS,
@@ -110,7 +112,7 @@ def _whom(
     picture: Picture, row: SessionRow, actor: Actor, to: str | None, now: float
 ) -> list[Colleague]:
     """The colleagues to ring. Raises NotFree with the reason in words."""
-    state = picture.directory.agencies[row.agency_id].state
+    state = place_of(row, picture.directory.agencies[row.agency_id]).state
     people = [_colleague(picture, p) for p in picture.directory.clinicians(row.provider_id)]
     others = [one for one in people if one.id != actor.id]
     if to is None:
@@ -133,8 +135,7 @@ def _colleague(picture: Picture, person: directory.Person) -> Colleague:
         activity=state.activity if state is not None else "offline",
         work=picture.work(person.id),
         tier=state.tier if state is not None else None,
-        licence_states=frozenset({person.licence_state} if person.licence_state else ()),
-        licence_expires=person.licence_expires_at,
+        licences=tuple(Licence(one.state, one.expires_at) for one in person.licences),
     )
 
 

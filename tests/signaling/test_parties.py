@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from oncall.fit import Licence
 from signaling.errors import IllegalTransition, NotJoined, NoTransfer, NotYours
 from signaling.parties import (
     SEATS,
@@ -137,7 +138,7 @@ def test_the_receiver_goes_on_alone_only_when_the_sender_is_lost() -> None:
     take(replace(SITTING, lead_lost=True), "miguel")
 
 
-FREE = Colleague("miguel", True, "available", "idle", 1, frozenset({"SD"}), None)
+FREE = Colleague("miguel", True, "available", "idle", 1, (Licence("SD"),))
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,8 @@ FREE = Colleague("miguel", True, "available", "idle", 1, frozenset({"SD"}), None
         ({"activity": "paused"}, "paused"),
         ({"work": "in_call"}, "busy"),
         ({"work": "ringing"}, "busy"),
-        ({"licence_states": frozenset({"ND"})}, "not_licensed"),
-        ({"licence_expires": T0}, "not_licensed"),
+        ({"licences": (Licence("ND"),)}, "not_licensed"),
+        ({"licences": (Licence("SD", T0),)}, "not_licensed"),
     ],
     ids=str,
 )
