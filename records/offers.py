@@ -150,14 +150,39 @@ async def forgive(conn: AsyncConnection, clinician_id: str, now: float) -> None:
     )
 
 
-async def unread(conn: AsyncConnection, since: float) -> list[OfferRow]:
+@dataclass(frozen=True, slots=True)
+class MissedOffer:
+    """A ring that its clinician did not take, with as much of the session as they may read."""
+
+    id: str
+    clinician_id: str
+    state: str
+    ended_at: float
+    code: str
+    agency_id: str
+
+
+async def unread(conn: AsyncConnection, since: float) -> list[MissedOffer]:
     """Missed, declined and undelivered ones that nobody has read yet, the newest first."""
     rows = await conn.execute(
-        select(offer)
-        .where(offer.c.state.in_(MISSED), offer.c.read_at.is_(None), offer.c.ended_at > since)
+        select(
+            offer.c.id,
+            offer.c.clinician_id,
+            offer.c.state,
+            offer.c.ended_at,
+            session.c.code,
+            session.c.agency_id,
+        )
+        .join(session, session.c.id == offer.c.session_id)
+        .where(
+            offer.c.state.in_(MISSED),
+            offer.c.read_at.is_(None),
+            offer.c.ended_at > since,
+            offer.c.purpose == "answer",
+        )
         .order_by(offer.c.ended_at.desc(), offer.c.id)
     )
-    return [_row(row) for row in rows]
+    return [MissedOffer(**row._mapping) for row in rows]
 
 
 async def mark_read(conn: AsyncConnection, clinician_id: str, until: float, now: float) -> None:

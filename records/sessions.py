@@ -359,7 +359,7 @@ async def relaxed_before(conn: AsyncConnection, session_id: str) -> frozenset[st
             timeline.c.session_id == session_id, timeline.c.kind == "queue.relaxed"
         )
     )
-    return frozenset(json.loads(data).get("step", "") for data in rows.scalars())
+    return frozenset(json.loads(data).get("widened", "") for data in rows.scalars())
 
 
 async def idle_since(conn: AsyncConnection, since: float) -> dict[str, float]:

@@ -126,6 +126,16 @@ async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> d
     return {"session": row.id, "epoch": row.epoch}
 
 
+async def missed_read(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.MissedRead
+) -> dict[str, object]:
+    """The list of missed rings was read; what came after stays on it."""
+    now = desk.now()
+    await desk.db.write(lambda conn: offers.mark_read(conn, actor.id, min(m.until, now), now))
+    desk.screens.touch_consoles()
+    return {}
+
+
 async def decline(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferDecline) -> dict[str, object]:
     """Not me, with a reason; the session goes on ringing for others."""
     if m.reason not in DECLINE_REASONS:

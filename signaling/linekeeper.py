@@ -49,6 +49,7 @@ class Linekeeper:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.settled = 0  # how often the line came to rest
         self._wake = asyncio.Event()
         self._excluded: dict[tuple[str, str], float] = {}
         self._explained: dict[str, str] = {}
@@ -80,6 +81,7 @@ class Linekeeper:
     async def run(self) -> None:
         while True:
             deadline = await self._settle()
+            self.settled += 1
             delay = IDLE_SECONDS
             if deadline is not None:
                 delay = min(IDLE_SECONDS, max(0.02, deadline - self._desk.now()))
@@ -135,6 +137,8 @@ class Linekeeper:
             if row is None or row.state != "waiting" or row.epoch != action.epoch:
                 raise StaleSession
             now = self._desk.now()
+            if action.clinician_id not in await self._desk.rosters.on_call(conn, now):
+                raise StaleSession  # the plan was read before the roster changed
             age = round(max(0.0, now - row.pressed_at), 1)
             made = await offers.add(
                 conn,
@@ -351,9 +355,9 @@ class Linekeeper:
                 until = _ended(offer, now) + rules.excluded_after_decline
                 excluded[offer.clinician_id] = max(until, excluded.get(offer.clinician_id, 0.0))
         place = needs.place_of(row, who.agencies[row.agency_id])
-        others = tuple(
-            one for one in who.providers_at(row.agency_id, place) if one != row.provider_id
-        )
+        # The place's other providers would be rung by the step for it; but their people may not
+        # open this provider's sessions, so that such a ring could not be answered.
+        others: tuple[str, ...] = ()
         return policy.WaitingSession(
             id=row.id,
             provider_id=row.provider_id,
@@ -462,7 +466,7 @@ async def _widened(
         return []
     before = await sessions.relaxed_before(conn, row.id)
     return [
-        Event("queue.relaxed", "system", None, {"step": str(step.what), "seconds": age})
+        Event("queue.relaxed", "system", None, {"widened": str(step.what), "seconds": age})
         for step in steps
         if step.what not in before
     ]

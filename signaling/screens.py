@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 GATHER_SECONDS = 0.015  # changes that come together are shown together
 UNREAD_CARD_SECONDS = 2 * 3600.0  # a card that came after the call waits this long to be read
+MISSED_SECONDS = 24 * 3600.0  # so long a missed ring waits on the console to be read
 REFRESH_SECONDS = 5.0  # waiting words, presence and readiness change by time alone
 
 
@@ -145,6 +146,7 @@ class Screens:
             tablets_online=desk.cluster.tablets
             | {s.actor.id for s in desk.hub.of("tablet") if s.outlet is not None},
             legs=desk.legs,
+            missed=await offers.unread(conn, now - MISSED_SECONDS),
             pages=await pages.of_waiting(conn),
             parties=await parties.everybody(conn),
         )

@@ -54,6 +54,10 @@ class Session:
     lead_id: str | None = None
     voice_only: bool = False
     intake: tuple[str, ...] = ()
+    priority: int = 5
+    language: str | None = None
+    place_county: str | None = None
+    place_state: str | None = None
     deadline_at: float | None = None
     close_reason: str | None = None
     alerted_at: float | None = None
@@ -153,7 +157,25 @@ class TakenBack:
 
 @dataclass(frozen=True, slots=True)
 class IntakeTold:
+    """What the officer tapped, and the class of priority that it means."""
+
     tiles: tuple[str, ...]
+    priority: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageAsked:
+    """The person's language; None: English, or not said."""
+
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceTold:
+    """Where the incident is, of the agency's own places."""
+
+    county: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +235,8 @@ Input = (
     | HandedOver
     | TakenBack
     | IntakeTold
+    | LanguageAsked
+    | PlaceTold
     | VoiceChosen
     | Cancelled
     | Ended
@@ -229,6 +253,8 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         Alerted: S.WAITING,
         Accepted: S.ANSWERING,
         IntakeTold: S.WAITING,
+        LanguageAsked: S.WAITING,
+        PlaceTold: S.WAITING,
         VoiceChosen: S.WAITING,
         Escalated: S.WAITING,
         Cancelled: S.CLOSED,
@@ -239,6 +265,8 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         MediaFlowing: S.CONNECTED,
         SetupFailed: S.WAITING,
         IntakeTold: S.ANSWERING,
+        LanguageAsked: S.ANSWERING,
+        PlaceTold: S.ANSWERING,
         VoiceChosen: S.ANSWERING,
         Cancelled: S.CLOSED,
         Ended: S.WRAP_UP,
@@ -356,9 +384,15 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
             return back, [TimelineEvent("clinician.back"), TimelineEvent("session.recovered")]
         case HandedOver() | TakenBack():
             return _phase(s, item, now)
-        case IntakeTold(tiles):
-            told = replace(s, intake=tiles)
+        case IntakeTold(tiles, priority):
+            told = replace(s, intake=tiles, priority=priority)
             return told, [TimelineEvent("session.intake", {"tiles": list(tiles)})]
+        case LanguageAsked(language):
+            asked = replace(s, language=language)
+            return asked, [TimelineEvent("session.language", {"language": language or "en"})]
+        case PlaceTold(county, state):
+            there = replace(s, place_county=county, place_state=state)
+            return there, [TimelineEvent("session.place", {"county": county, "state": state})]
         case VoiceChosen(voice_only):
             chosen = replace(s, voice_only=voice_only)
             return chosen, [TimelineEvent("session.voice", {"voice_only": voice_only})]

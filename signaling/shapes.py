@@ -96,6 +96,8 @@ class TabletSession(Struct, frozen=True):
     voice_only: bool
     test: bool
     intake: list[str]
+    language: str | None
+    place: int  # of the tablet's places
     alerted: list[Alerted]  # who is rung or paged now, those nearest to coming first
     step: str  # alerting | still-trying | more-people | call-instead
     requeued: bool
@@ -132,6 +134,16 @@ class WaitingRow(Struct, frozen=True):
     requeued: bool
     ringing: int
     alerted: list[Alerted]  # rung or paged
+
+
+class MissedRow(Struct, frozen=True):
+    """A ring that this clinician did not take, until they have read it here."""
+
+    offer: str
+    code: str
+    agency: str
+    at: float
+    state: Literal["declined", "expired", "undelivered"]
 
 
 class OfferView(Struct, frozen=True):

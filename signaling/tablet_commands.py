@@ -15,7 +15,7 @@ from auth.errors import AuthError
 from records import directory, recommendations, sessions
 from records.errors import OpenSessionExists
 from records.sessions import Event, NewSession, SessionRow
-from records.vocabulary import DIFFERENCE_REASONS, DISPOSITIONS, TILES
+from records.vocabulary import DIFFERENCE_REASONS, DISPOSITIONS, LANGUAGES, TILES
 from signaling import metrics, wire
 from signaling.errors import (
     MissingReason,
@@ -25,6 +25,7 @@ from signaling.errors import (
     SessionError,
     UnknownCode,
 )
+from signaling.needs import priority_of
 from signaling.scope import by, tablet_owns
 from signaling.session import (
     Cancelled,
@@ -33,6 +34,8 @@ from signaling.session import (
     HandedOver,
     Input,
     IntakeTold,
+    LanguageAsked,
+    PlaceTold,
     Step,
     TakenBack,
     TimelineEvent,
@@ -133,7 +136,34 @@ async def tell_intake(
     """Up to three tiles, while it rings."""
     if not set(m.tiles) <= set(TILES):
         raise UnknownCode
-    await _feed(desk, actor, m.session, IntakeTold(tuple(dict.fromkeys(m.tiles))))
+    tiles = tuple(dict.fromkeys(m.tiles))
+    await _feed(desk, actor, m.session, IntakeTold(tiles, priority_of(tiles)))
+    desk.line.wake()
+    return {}
+
+
+async def tell_language(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionLanguage
+) -> dict[str, object]:
+    """The person's language: those who speak it are rung first."""
+    if m.language is not None and m.language not in LANGUAGES:
+        raise UnknownCode
+    await _feed(desk, actor, m.session, LanguageAsked(m.language))
+    desk.line.wake()
+    return {}
+
+
+async def tell_place(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionPlace
+) -> dict[str, object]:
+    """Where it is, of the agency's own places: its state decides which licence is needed."""
+    async with desk.db.read() as conn:
+        agency = (await directory.read(conn)).agencies[actor.agency_id or ""]
+    if m.place >= len(agency.places):
+        raise UnknownCode
+    place = agency.places[m.place]
+    await _feed(desk, actor, m.session, PlaceTold(place.county, place.state))
+    desk.line.wake()
     return {}
 
 

@@ -18,7 +18,7 @@ from records.assessments import AssessmentRow
 from records.chat import ChatRow
 from records.directory import Directory
 from records.guest_links import GuestLinkRow
-from records.offers import OfferRow
+from records.offers import MissedOffer, OfferRow
 from records.pages import PageRow
 from records.parties import PartyRow
 from records.recommendations import RecommendationRow
@@ -29,8 +29,10 @@ from records.vocabulary import GIVEN_BACK_REASONS
 from records.wrapups import WrapupRow
 from signaling import party_views, shapes, wire
 from signaling.legs import Legs
+from signaling.needs import place_of
 
 Nearness = Literal["alerted", "ringing", "opening", "coming"]
+MOST_MISSED = 20  # of one clinician, on the console
 NEARNESS: tuple[Nearness, ...] = ("alerted", "ringing", "opening", "coming")
 COMING_SECONDS = 180.0
 OPENING_SECONDS = 120.0
@@ -83,6 +85,7 @@ class Picture:
     tablets_online: frozenset[str]
     legs: Legs
     details: Mapping[str, Details] = field(default_factory=dict)
+    missed: Sequence[MissedOffer] = ()  # rings that were not taken, and not read yet
     pages: Sequence[PageRow] = ()  # the calls for sessions that wait
     parties: Sequence[PartyRow] = ()  # everybody who sits in a call
     # worked out once for all the pages of a round: a thousand consoles look at one picture
@@ -206,6 +209,8 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         voice_only=session.voice_only,
         test=session.test,
         intake=list(session.intake),
+        language=session.language,
+        place=_place(picture, session),
         alerted=alerted(picture, session),
         step=tablet_step(picture.now - _waiting_since(session)).removeprefix("waiting."),
         requeued=session.requeued_at is not None,
@@ -220,6 +225,13 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         recommended=card.card.disposition if card else None,
         actual=session.actual_disposition,
     )
+
+
+def _place(picture: Picture, session: SessionRow) -> int:
+    """Which of its agency's places a session is at; the first is its own county."""
+    agency = picture.directory.agencies[session.agency_id]
+    here = place_of(session, agency)
+    return next((n for n, one in enumerate(agency.places) if one.same(here)), 0)
 
 
 def alerted(picture: Picture, session: SessionRow) -> list[shapes.Alerted]:
@@ -301,11 +313,26 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
             for offer in picture.offers_to(person_id)
             if offer.session_id in shared.sessions
         ],
+        missed=_missed(picture, person_id),
         session=_console_session(picture, session, person_id) if session is not None else None,
         colleagues=[one for one in shared.staff.values() if one.id != person_id],
         live=_live(picture, provider_id) if _supervises(picture, person_id) else [],
         owners=shared.owners,
     )
+
+
+def _missed(picture: Picture, person_id: str) -> list[shapes.MissedRow]:
+    mine = picture.once("missed", lambda: _grouped(picture.missed, lambda one: one.clinician_id))
+    return [
+        shapes.MissedRow(
+            offer=one.id,
+            code=one.code,
+            agency=picture.directory.agencies[one.agency_id].name,
+            at=one.ended_at,
+            state=cast('Literal["declined", "expired", "undelivered"]', one.state),
+        )
+        for one in mine.get(person_id, [])[:MOST_MISSED]
+    ]
 
 
 def _supervises(picture: Picture, person_id: str) -> bool:

@@ -26,6 +26,7 @@ from signaling.shapes import (
     ConsoleSession,
     LiveRow,
     Me,
+    MissedRow,
     OfferView,
     Option,
     TabletSession,
@@ -74,6 +75,22 @@ class SessionIntake(ClientMessage, frozen=True, tag="session.intake"):
     audience = ("tablet",)
     session: Id
     tiles: Annotated[list[Code], Meta(max_length=3)]
+
+
+class SessionLanguage(ClientMessage, frozen=True, tag="session.language"):
+    """The person's language, while it rings; null: English, or not known."""
+
+    audience = ("tablet",)
+    session: Id
+    language: Code | None = None
+
+
+class SessionPlace(ClientMessage, frozen=True, tag="session.place"):
+    """Where the incident is: a place of the tablet's `places`, by its number from 0."""
+
+    audience = ("tablet",)
+    session: Id
+    place: Number
 
 
 class SessionVoice(ClientMessage, frozen=True, tag="session.voice"):
@@ -184,6 +201,13 @@ class OfferAccept(ClientMessage, frozen=True, tag="offer.accept"):
     token: Key
 
 
+class MissedRead(ClientMessage, frozen=True, tag="missed.read"):
+    """The clinician has read the list of missed rings up to this time."""
+
+    audience = ("console",)
+    until: float
+
+
 class OfferDecline(ClientMessage, frozen=True, tag="offer.decline"):
     audience = ("console",)
     offer: Id
@@ -250,6 +274,8 @@ Command = (
     Beat
     | SessionOpen
     | SessionIntake
+    | SessionLanguage
+    | SessionPlace
     | SessionVoice
     | SessionCancel
     | SessionEnd
@@ -265,6 +291,7 @@ Command = (
     | OfferDelivered
     | OfferAccept
     | OfferDecline
+    | MissedRead
     | PartyCommand
     | GuestCommand
     | AssessmentSave
@@ -326,6 +353,7 @@ class ConsoleView(ServerMessage, frozen=True, tag="console"):
     me: Me
     waiting: list[WaitingRow]
     offers: list[OfferView]
+    missed: list[MissedRow]
     session: ConsoleSession | None
     colleagues: list[Me]
     live: list[LiveRow]

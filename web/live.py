@@ -55,6 +55,8 @@ async def tablet(request: web.Request) -> web.Response:
             "dispositions": list(vocabulary.DISPOSITIONS),
             "differenceReasons": list(vocabulary.DIFFERENCE_REASONS),
             "tiles": list(agency.tiles),
+            "languages": list(vocabulary.LANGUAGES),
+            "places": [f"{place.county}, {place.state}" for place in agency.places],
             "iceServers": ice_servers(settings, now_of(request)),
             "demo": settings.demo,
         },

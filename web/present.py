@@ -53,6 +53,8 @@ _LABELS = {
     "way": "common.way",
     "role": "common.side",
     "mode": "common.mode",
+    "widened": "common.widened",
+    "language": "common.language",
 }
 _COLUMNS = {
     "state": "common.state",
@@ -159,6 +161,8 @@ def event(entry: TimelineEntry, texts: Texts) -> str:
     values["clinician"] = entry.names.get("clinician") or texts.t("common.actor.clinician")
     values["by"] = label(texts, "common.actor", entry.data.get("by", entry.actor_kind))
     for key in (*_LABELS, "close"):
+        values.setdefault(key, texts.t("common.unknown"))
+    for key in ("county", "state"):
         values.setdefault(key, texts.t("common.unknown"))
     key = f"common.timeline.{entry.kind}"
     if "voice_only" in entry.data:

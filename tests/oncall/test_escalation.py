@@ -48,7 +48,7 @@ def test_coming_back_to_the_line_does_not_set_the_clock_back() -> None:
 def test_a_provider_s_own_steps_take_the_place_of_the_default_ones() -> None:
     own = Ladder((Step(5, Act.SUPERVISOR), Step(90, Act.NOBODY_YET, every=30)))
     snapshot = replace(line([session(age=40)], []), ladders={"prv": own})
-    decided = plan(snapshot, RULES)
+    decided = plan(snapshot, replace(RULES, relaxations=()))
     assert [(a.step, a.at) for a in decided.actions if isinstance(a, Escalate)] == [
         ("supervisor", NOW - 35)
     ]

@@ -24,7 +24,8 @@ from auth.tablets import make_enrolment
 from auth.tokens import Tokens
 from media.api import BridgeTotals
 from oncall.facts import Rules
-from records import directory, offers, roster, schema, sessions
+from records import clinicians, directory, offers, roster, schema, sessions
+from records.clinicians import LicenceRow, Profile
 from records.crypto import Vault
 from records.engine import Database
 from records.sessions import Event, NewSession, SessionRow
@@ -133,6 +134,15 @@ class Site:
         token = await self.csrf(page)
         return await self.client.post(
             path, json=body, headers={"Origin": ORIGIN, "X-CSRF-Token": token}
+        )
+
+    async def licensed(
+        self, member: demo.Member, state: str | None, until: float | None = None
+    ) -> None:
+        """Put this one licence, or none, in the place of a clinician's."""
+        mine = (LicenceRow("LPC-MH", state, "4102", until),) if state is not None else ()
+        await self.services.db.write(
+            lambda conn: clinicians.replace(conn, member.id, Profile(licences=mine))
         )
 
     async def session(self, **more: Any) -> SessionRow:

@@ -146,12 +146,7 @@ async def test_a_file_with_a_mistake_is_refused_whole_with_its_line(
 
 
 async def test_somebody_without_a_licence_in_a_file_undoes_all_of_it(site: Site) -> None:
-    person = schema.person
-    await site.services.db.write(
-        lambda conn: conn.execute(
-            update(person).where(person.c.id == demo.DANA.id).values(licence_state=None)
-        )
-    )
+    await site.licensed(demo.DANA, None)
     await site.sign_in(demo.LENA)
     before = await plan(site)
     assert (await apply(site, GOOD)).status == 409

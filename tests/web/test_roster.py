@@ -91,13 +91,7 @@ async def test_hours_without_the_first_tier_are_marked_apart(site: Site) -> None
 
 async def test_hours_of_somebody_whose_licence_runs_out_are_uncovered(site: Site) -> None:
     await nobody_else(site)
-    person = schema.person
-    await site.services.db.write(
-        lambda conn: conn.execute(
-            update(person).where(person.c.id == demo.DANA.id)
-            .values(licence_expires_at=MIDNIGHT + 24 * HOUR)
-        )
-    )  # fmt: skip
+    await site.licensed(demo.DANA, "SD", MIDNIGHT + 24 * HOUR)
     await site.sign_in(demo.LENA)
     assert "Sat 2027-01-16 00:00 – Fri 2027-01-29 02:00" in await page(site, "/manager/roster")
 
@@ -195,14 +189,8 @@ async def test_somebody_on_call_already_takes_a_second_place_only_when_it_is_sai
 
 
 async def test_somebody_without_a_licence_to_the_end_cannot_come_in(site: Site) -> None:
-    person = schema.person
     await nobody_else(site)
-    await site.services.db.write(
-        lambda conn: conn.execute(
-            update(person).where(person.c.id == demo.PRIYA.id)
-            .values(licence_expires_at=MIDNIGHT + 40 * HOUR)
-        )
-    )  # fmt: skip
+    await site.licensed(demo.PRIYA, "SD", MIDNIGHT + 40 * HOUR)
     await site.sign_in(demo.ADA)
     form = special(kind="replace", comes=demo.PRIYA.id)
     response = await add(site, form)  # to Saturday 20:00, 44 hours after midnight

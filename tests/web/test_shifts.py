@@ -112,23 +112,13 @@ async def test_who_is_on_call_then_takes_a_turn_only_when_they_say_so(site: Site
     assert await on_call(site, SATURDAY) == {demo.PRIYA.id: 1}
 
 
-@pytest.mark.parametrize(
-    "licence",
-    [
-        {"licence_state": None},
-        {"licence_state": "ND"},
-        {"licence_expires_at": NOON - 60},
-    ],
-)
-async def test_nobody_unlicensed_takes_a_turn(site: Site, licence: dict[str, object]) -> None:
+@pytest.mark.parametrize(("state", "until"), [(None, None), ("ND", None), ("SD", NOON - 60)])
+async def test_nobody_unlicensed_takes_a_turn(
+    site: Site, state: str | None, until: float | None
+) -> None:
     await site.sign_in(demo.DANA)
     swap = await offer(site, "any")
-    person = schema.person
-    await site.services.db.write(
-        lambda conn: conn.execute(
-            update(person).where(person.c.id == demo.MIGUEL.id).values(licence)
-        )
-    )
+    await site.licensed(demo.MIGUEL, state, until)
     await site.sign_in(demo.MIGUEL)
     status, text = await answer(site, swap, "take")
     assert (status, "no licence" in text) == (409, True)

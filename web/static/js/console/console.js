@@ -291,6 +291,16 @@ export class Console {
     assertive(t(`console.moved.${how}`, { name: by ?? "" }));
   }
 
+  /** The list of missed rings was read. */
+  async readMissed() {
+    const until = Math.max(0, ...(this.model.view?.missed ?? []).map((one) => one.at));
+    try {
+      await this.line.send("missed.read", { until });
+    } catch (error) {
+      this.trouble(error);
+    }
+  }
+
   /** A link for one guest; its secret is in this answer and nowhere else. @param {string} role */
   async invite(role) {
     const session = liveSession(this.model.view);

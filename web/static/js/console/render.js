@@ -175,7 +175,9 @@ function offerCard(model, offer) {
 function side(model, view) {
   const { me } = view;
   for (const button of findAll("[data-activity]", HTMLButtonElement)) button.setAttribute("aria-pressed", String(button.dataset["activity"] === me.activity));
-  show("pause-field", me.activity === "paused");
+  const byMissing = me.activity === "paused" && me.reason === "missed"; // by the line, after rings that nobody answered
+  show("pause-field", me.activity === "paused" && !byMissing);
+  show("paused-by-missing", byMissing);
   const reason = find("#pause-reason", HTMLSelectElement);
   if (document.activeElement !== reason && reason.value !== (me.reason ?? "")) reason.value = me.reason ?? "";
   const work = byId("work");
@@ -186,6 +188,7 @@ function side(model, view) {
   show("rings-hint", me.work === "idle");
   write("rings-hint", t(me.activity === "available" ? (me.on_call ? "console.rings.yes" : "console.rings.not_on_call") : "console.rings.no"));
   waiting(model, view);
+  missed(view);
   liveBoard(model, view);
   fill(byId("colleagues"), JSON.stringify(view.colleagues), () => view.colleagues.map((one) => el("li", { class: "colleagues__one" },
     el("span", { text: one.name }),
@@ -219,6 +222,14 @@ function waiting(model, view) {
   for (const row of findAll("[data-since]", HTMLElement, list)) {
     setText(find(".waiting__clock", HTMLElement, row), duration(model.now - Number(row.dataset["since"])));
   }
+}
+
+/** Rings that were not taken, until they have been read. @param {ConsoleView} view */
+function missed(view) {
+  show("missed", view.missed.length > 0);
+  write("missed-count", String(view.missed.length));
+  fill(byId("missed-list"), JSON.stringify(view.missed), () => view.missed.map((one) => el("li", { class: "small" },
+    el("strong", { text: timeOfDay(one.at, locale()) }), ` ${one.agency} · ${one.code} · ${t(`console.missed.${one.state}`)}`)));
 }
 
 /** @param {ConsoleView | null} view */

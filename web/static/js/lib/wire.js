@@ -18,7 +18,7 @@
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
- *   voice_only: boolean, test: boolean, intake: string[], alerted: Alerted[], step: Step, requeued: boolean,
+ *   voice_only: boolean, test: boolean, intake: string[], language: string | null, place: number, alerted: Alerted[], step: Step, requeued: boolean,
  *   handed_back: boolean, clinician: string | null, licence: string | null, peer: PeerView | null, company: PartyView[], chat: ChatLine[],
  *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
  * }} TabletSession
@@ -56,9 +56,10 @@
  *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[],
  *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, recommended: string | null, actual: string | null,
  * }} ConsoleSession
+ * @typedef {{ offer: string, code: string, agency: string, at: number, state: "declined" | "expired" | "undelivered" }} MissedRow
  * @typedef {{ id: string, name: string }} Option
  * @typedef {{
- *   type: "console", n?: number, me: Me, waiting: WaitingRow[], offers: OfferView[], session: ConsoleSession | null,
+ *   type: "console", n?: number, me: Me, waiting: WaitingRow[], offers: OfferView[], missed: MissedRow[], session: ConsoleSession | null,
  *   colleagues: Me[], live: LiveRow[], owners: Option[],
  * }} ConsoleView
  *

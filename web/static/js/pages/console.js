@@ -49,6 +49,8 @@ const reason = find("#pause-reason", HTMLSelectElement);
 onEach(".activity", "activity", (activity) => { void page.setActivity(activity, activity === "paused" ? reason.value || null : null); });
 reason.addEventListener("input", () => { void page.setActivity("paused", reason.value || null); });
 
+on("#missed-read", () => { void page.readMissed(); });
+
 // Ringing
 on("#accept", () => { void page.accept(); });
 on("#decline", () => {

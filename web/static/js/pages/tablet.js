@@ -65,6 +65,8 @@ on("#problem-close", () => tablet.set({ problem: null }));
 
 // Connecting
 onEach("#tiles", "tile", (code) => tablet.tapTile(code));
+find("#language", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.language", { language: target.value || null }); });
+find("#place", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.place", { place: Number(target.value) }); });
 on("#voice-only", () => tablet.toggleVoice());
 on("#phone-instead", () => phone.showModal());
 on("#phone-close", () => phone.close());

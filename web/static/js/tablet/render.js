@@ -19,7 +19,7 @@ import { cardToShow, companyWords, closedWords, connectingWords, differs, openSe
  * @property {import("./state.js").Local} local
  * @property {import("../lib/socket.js").LineState} line
  * @property {string | null} dismissed  why the server sent this page away for good
- * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[] }} given
+ * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[], languages: readonly string[], places: readonly string[] }} given
  *   what the page was loaded with: right even when the server cannot be reached
  * @property {import("./media.js").TabletMedia} media
  * @property {number} now  the server's clock
@@ -44,7 +44,7 @@ const at = {
   owed: find("#owed", html), closed: find("#closed", html), closedNext: find("#closed-next", html), closedNumber: find("#closed-number", html),
   closedRegional: find("#closed-regional", HTMLAnchorElement), connect: find("#connect", html), connectHint: find("#connect-hint", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
   statusNext: find("#status-next", html), statusNumber: find("#status-number", html), checks: find("#test-checks", html),
-  intake: find("#intake", html), tiles: find("#tiles", html), actions: find("#connecting-actions", html),
+  intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), actions: find("#connecting-actions", html),
   voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
   faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
@@ -193,9 +193,15 @@ function renderConnecting(model) {
 }
 
 /** @param {Model} model @param {TabletSession | null} session @param {boolean} test */
-function renderTiles({ view, tiles }, session, test) {
+function renderTiles({ view, tiles, given }, session, test) {
   const offered = view?.tiles.slice(0, MAX_TILES) ?? [];
-  at.intake.hidden = test || session === null || offered.length === 0;
+  at.intake.hidden = test || session === null;
+  fill(at.language, "languages", () => ["", ...given.languages].map((code) => el("option", { value: code, text: t(code ? `common.language.${code}` : "common.language.en") })));
+  fill(at.place, "places", () => given.places.map((words, index) => el("option", { value: String(index), text: words })));
+  at.placeField.hidden = given.places.length < 2;
+  for (const [select, value] of /** @type {const} */ ([[at.language, session?.language ?? ""], [at.place, String(session?.place ?? 0)]])) {
+    if (document.activeElement !== select && select.value !== value) select.value = value;
+  }
   fill(at.tiles, offered.join(), () => offered.map((code) => el("button", {
     type: "button", class: "tile", dataset: { tile: code }, "aria-pressed": "false",
   }, el("span", { text: t(`common.tile.${code}`) }))));

@@ -19,7 +19,7 @@ import { MAX_TILES } from "./vocabulary.js";
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
 /**
  * @typedef {{ agency: string, unit: string, regionalLine: string, providerLine: string,
- *   officers: { id: string, name: string }[], iceServers: RTCIceServer[] }} TabletBoot
+ *   officers: { id: string, name: string }[], languages: string[], places: string[], iceServers: RTCIceServer[] }} TabletBoot
  */
 
 const LATER = "tablet.later"; // survives a reload of this page, not more
