@@ -157,6 +157,7 @@ class OfferView(Struct, frozen=True):
     unit: str
     officer: str | None
     intake: list[str]
+    language: str | None  # that the person speaks; None: English, or not said
     pressed_at: float
     requeued: bool
     voice_only: bool

@@ -426,6 +426,7 @@ def offer_view(who: Directory, offer: OfferRow, session: SessionRow) -> shapes.O
         unit=_unit(who, session),
         officer=who.short_name(session.officer_id),
         intake=list(session.intake),
+        language=session.language,
         pressed_at=session.pressed_at,
         requeued=session.requeued_at is not None,
         voice_only=session.voice_only,

@@ -9,7 +9,7 @@ import { FRESH, closedWords, companyWords, connectingWords, differs, openSession
 /** @param {Partial<TabletSession>} changes @returns {TabletSession} */
 const session = (changes) => ({
   id: "ses_1", code: "P7K2", state: "waiting", phase: "brief", epoch: 0, pressed_at: 100, accepted_at: null, media_at: null, ended_at: null,
-  phase_since: null, voice_only: false, test: false, intake: [], alerted: [], step: "alerting", requeued: false, handed_back: false, clinician: null, licence: null,
+  phase_since: null, voice_only: false, test: false, intake: [], language: null, place: 0, alerted: [], step: "alerting", requeued: false, handed_back: false, clinician: null, licence: null,
   peer: null, company: [], chat: [], card: null, close_reason: null, recommended: null, actual: null, ...changes,
 });
 /** @param {Partial<TabletView>} [changes] @returns {TabletView} */

@@ -157,8 +157,9 @@ function offerCard(model, offer) {
   write("offer-agency", offer.agency);
   write("offer-place", t(offer.officer ? "console.offer.place_officer" : "console.offer.place", { county: offer.county, unit: offer.unit, officer: offer.officer ?? "" }));
   const marks = [...(offer.requeued ? ["requeued"] : []), ...(offer.voice_only ? ["voice_only"] : [])];
-  fill(byId("offer-tiles"), JSON.stringify([offer.intake, marks]), () => [
+  fill(byId("offer-tiles"), JSON.stringify([offer.intake, offer.language, marks]), () => [
     ...offer.intake.map((tile) => el("li", { class: "badge", text: t(`common.tile.${tile}`) })),
+    ...(offer.language ? [el("li", { class: "badge badge--wait", text: t(`common.language.${offer.language}`) })] : []),
     ...marks.map((mark) => el("li", { class: "badge badge--wait", text: t(`console.mark.${mark}`) })),
   ]);
   write("offer-since", t("console.offer.since", { time: duration(model.now - offer.pressed_at) }));

@@ -32,7 +32,7 @@
  * @typedef {{ session: string, code: string, agency: string, county: string, unit: string, intake: string[], pressed_at: number, requeued: boolean, ringing: number, alerted: Alerted[] }} WaitingRow
  * @typedef {{
  *   offer: string, token: string, session: string, epoch: number, expires_at: number, agency: string, county: string,
- *   unit: string, officer: string | null, intake: string[], pressed_at: number, requeued: boolean, voice_only: boolean,
+ *   unit: string, officer: string | null, intake: string[], language: string | null, pressed_at: number, requeued: boolean, voice_only: boolean,
  *   purpose: "answer" | "transfer", by: string | null,
  * }} OfferView
  * @typedef {{
