@@ -41,7 +41,7 @@ FITS = Offered(
 
 def offered(**changes: object) -> Offered:
     values = {name: getattr(FITS, name) for name in Offered.__slots__} | changes
-    return Offered(**values)  # type: ignore[arg-type]
+    return Offered(**values)
 
 
 @pytest.mark.parametrize(
