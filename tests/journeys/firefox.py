@@ -200,11 +200,16 @@ class Firefox:
         return json.loads(done["result"]["value"])
 
     async def wait_for(self, expression: str, seconds: float = 15.0) -> Any:
-        """Evaluate until the value is truthy. TimeoutError names the expression."""
+        """Evaluate until the value is truthy. TimeoutError names the expression.
+
+        Between two pages there is a moment with a document that has no element yet: that is "not
+        yet", like any value that is not true.
+        """
+        asked = f"document.documentElement && ({expression})"
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    if found := await self.evaluate(expression):
+                    if found := await self.evaluate(asked):
                         return found
                     await asyncio.sleep(0.1)
         except TimeoutError:
