@@ -54,6 +54,7 @@ class Action(StrEnum):
     REACH_READ = "reach.read"
     PLAN_READ = "plan.read"
     ESCALATION_SET = "escalation.set"
+    MATCHING_SET = "matching.set"
     # who is on call
     ROSTER_READ = "roster.read"
     ROSTER_MANAGE = "roster.manage"
@@ -92,6 +93,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.REACH_READ: "see who can be reached, and by how many ways",
         Action.PLAN_READ: "see how many clinicians each hour needs",
         Action.ESCALATION_SET: "change the escalation steps",
+        Action.MATCHING_SET: "change whom a session rings",
         Action.ROSTER_READ: "see who is on call when",
         Action.ROSTER_MANAGE: "change the roster, and give an offered shift to somebody",
         Action.ROSTER_SWAP: "offer an own shift, and take over an offered one",
@@ -183,6 +185,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.REACH_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.PLAN_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.ESCALATION_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.MATCHING_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.ROSTER_READ: {
             "clinician": Scope.OWN_PROVIDER,
             "supervisor": Scope.OWN_PROVIDER,

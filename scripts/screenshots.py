@@ -66,6 +66,7 @@ SCREENS = {
     "manager-code": "Manager: a tablet's set-up code",
     "manager-planner": "Manager: how many clinicians each hour needs",
     "manager-reach": "Manager: who can be reached",
+    "manager-matching": "Manager: whom a session rings",
     "manager-roster": "Manager: the roster's week and its gaps",
     "manager-roster-shifts": "Manager: shifts and exceptions",
     "manager-roster-shift": "Manager: one weekly shift",
@@ -320,6 +321,8 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await camera.take(office, "manager-planner")
     await office.goto(f"{demo.base_url}/manager/reach")
     await camera.take(office, "manager-reach")
+    await office.goto(f"{demo.base_url}/manager/matching")
+    await camera.take(office, "manager-matching")
     await office.goto(f"{demo.base_url}/manager/tablets")
     await camera.take(office, "manager-tablets")
     await office.locator('form[action$="/code"] button').last.click()

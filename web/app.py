@@ -15,6 +15,7 @@ from web import (
     i18n,
     live,
     manager,
+    matching,
     patterns,
     planner,
     roster_routes,
@@ -75,6 +76,7 @@ def routes(services: Services, assets: Assets) -> list[Route]:
             Who.PERSON,
             (Action.ESCALATION_SET,),
         ),
+        *matching.routes(),
         Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
         Route("GET", "/manager/sessions.csv", manager.export, Who.PERSON, (Action.LOG_EXPORT,)),
         Route(

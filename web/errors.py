@@ -23,6 +23,17 @@ class BadRequest(WebError):
     sentence = "The request was not understood. Nothing was changed."
 
 
+class BadMatching(WebError):
+    """Correct the named field of whom a session rings; nothing was changed."""
+
+    code = "bad-matching"
+    status = 422
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(f"Nothing was saved: check the {field.replace('_', ' ')}.")
+
+
 class PageNotFound(WebError):
     """No page at this address."""
 

@@ -131,6 +131,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("tablets", "/manager/tablets", Action.TABLET_READ),
         ("planner", "/manager/planner", Action.PLAN_READ),
         ("reach", "/manager/reach", Action.REACH_READ),
+        ("matching", "/manager/matching", Action.MATCHING_SET),
         ("roster", "/manager/roster", Action.ROSTER_MANAGE),
         ("shifts", "/shifts", Action.ROSTER_SWAP),
         ("alerts", "/alerts", Action.ALERT_OWN),

@@ -44,6 +44,7 @@ EXPECTED = {
     "plan.read": "---vg--",
     "reach.read": "---vg--",
     "escalation.set": "---vg--",
+    "matching.set": "---vg--",
     "roster.read": "--vvgo-",
     "roster.manage": "---vgo-",
     "roster.swap": "--v----",

@@ -20,6 +20,7 @@ PICTURES = {
     "landing": "landing",
     "manager_code": "manager-code",
     "manager_log": "manager-log",
+    "manager_matching": "manager-matching",
     "manager_planner": "manager-planner",
     "manager_reach": "manager-reach",
     "manager_roster": "manager-roster",

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from auth import matching
 from records import catchments, clinicians, offers, sessions
 from records.catchments import Place, SettingsRow
 from records.clinicians import LicenceRow, Profile
 from records.offers import OfferRow
-from tests.signaling.conftest import House
+from tests.signaling.conftest import ACTORS, House
 from tests.signaling.pages import BOUND, Page
 from web.dev.cast import AGENCY_ID, PROVIDER_ID
 
@@ -248,3 +249,16 @@ async def test_two_missed_rings_pause_a_clinician_while_another_could_be_rung(
     await settled(house)
     view = await dana.until_view(lambda v: v["me"]["activity"] == "available")
     assert view["me"]["reason"] is None, "who is back is not paused for old rings"
+
+
+async def test_what_a_manager_saves_changes_whom_the_next_session_rings(house: House) -> None:
+    for who in ("dana", "miguel"):
+        await house.page(who)
+    tablet = await house.page("tablet")
+    north = Profile(licences=(NORTH,))
+    await matching.set_person(
+        house.db, ACTORS["ada"], PROVIDER_ID, "per_dana", north, house.clock.now
+    )
+    house.desk.roster_changed()
+    session = await house.pressed(tablet)
+    await rings_only(house, session, "miguel")

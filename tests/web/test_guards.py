@@ -22,7 +22,8 @@ def table(site: Site) -> list[Route]:
 
 
 def filled_in(path: str) -> str:
-    return path.replace("{id}", "ses_nobody").replace("{build}/{name:.+}", "x/y")
+    known = path.replace("{id}", "ses_nobody").replace("{person}", "per_nobody")
+    return known.replace("{build}/{name:.+}", "x/y")
 
 
 async def ask(site: Site, route: Route, token: str = "") -> tuple[int, str]:
