@@ -277,6 +277,7 @@ class Page:
     async def open(self) -> Self:
         """Connect (again) and say hello with the last number seen."""
         self._socket = await self._http.ws_connect(self.url, headers=self.headers)
+        self._give_up_answers()
         hello = {
             "type": "hello",
             "protocol": PROTOCOL,
@@ -291,10 +292,6 @@ class Page:
         await self.until(lambda: self.welcome or self.closed_with is not None)
         if not self.welcome:
             raise Refused(self.messages[-1] if self.messages else {"code": "closed"})
-        if not self.welcome["resumed"]:
-            self.numbers.clear()
-            self._next = itertools.count(self.welcome["expect"])
-        self.connected = True
         self._write_down("open", url=self.url, resumed=self.welcome["resumed"])
         return self
 
@@ -307,6 +304,8 @@ class Page:
 
     async def send(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Send a command and wait for its answer; raises Refused, or Lost."""
+        if not self.connected:  # a number that is never sent would put all later ones out of order
+            raise Lost(kind)
         command_id = next(self._next)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[command_id] = answer
@@ -360,11 +359,7 @@ class Page:
         finally:
             if socket is self._socket:  # otherwise a newer one has taken its place
                 self.connected = False
-            for answer in self._waiting.values():
-                if not answer.done():
-                    answer.set_exception(Lost("closed"))
-                    answer.exception()  # looked at: a caller that has left is no fault
-            self._waiting.clear()
+                self._give_up_answers()
             self._write_down("closed", code=socket.close_code)
             async with self._changed:
                 self.closed_with = socket.close_code or 1006
@@ -372,19 +367,34 @@ class Page:
 
     async def _take(self, body: dict[str, Any]) -> None:
         async with self._changed:
+            if body["type"] == "welcome":
+                self._welcomed(body)
             if "n" in body:
                 self.numbers.append(body["n"])
             if body["type"] in {"ack", "error"} and body["re"] in self._waiting:
                 answer = self._waiting.pop(body["re"])
                 if not answer.done():
                     answer.set_result(body)
-            elif body["type"] == "welcome":
-                self.welcome = body
             elif body["type"] == self.page:
                 self.view = body
             self.messages.append(body)
             self.saw(body)
             self._changed.notify_all()
+
+    def _give_up_answers(self) -> None:
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(Lost("closed"))
+                answer.exception()  # looked at: a caller that has left is no fault
+        self._waiting.clear()
+
+    def _welcomed(self, body: dict[str, Any]) -> None:
+        """From here on commands are heard; those that were under way have ended as lost."""
+        self.welcome = body
+        if not body["resumed"]:
+            self.numbers.clear()
+        self._next = itertools.count(body["expect"])
+        self.connected = True
 
     def saw(self, body: dict[str, Any]) -> None:
         """For those who act on what comes."""

@@ -17,13 +17,13 @@ from auth.actors import Actor
 from media import Bridge, LegEvent, LegEventKind
 from oncall.policy import Rules
 from records.crypto import Vault
-from records.engine import Database, upgrade
+from records.engine import Database
 from signaling.cluster import Shared
 from signaling.desk import Desk
 from signaling.socket import socket_handler
 from tests.signaling.pages import Page
+from tests.signaling.seeded import prepare
 from web.dev.cast import AGENCY_ID, PROVIDER_ID
-from web.dev.seed import seed
 
 START = 1_700_000_000.0
 
@@ -200,11 +200,9 @@ async def a_house(
 ) -> AsyncIterator[House]:
     """A desk with the cast, on the database at `url`; `shared` with others on the same one."""
     if clock is None:
-        upgrade(url)
+        await prepare(url, START - 3600)
     db = Database(url)
     await db.start()
-    if clock is None:
-        await seed(db, "correct horse battery staple", START - 3600)
     clock = clock or Clock()
     played: list[PlayedBridge] = []
     welcome: set[str] = {actor.id for actor in ACTORS.values()}

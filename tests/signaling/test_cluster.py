@@ -13,14 +13,13 @@ import pytest
 import redis.asyncio as redis
 
 from records import nodes, sessions
-from records.engine import Database, upgrade
 from records.sessions import SessionRow
 from signaling.cluster import share
 from tests.oncall import redis_server
 from tests.oncall.redis_server import RedisServer
 from tests.signaling.conftest import START, Clock, House, a_house
 from tests.signaling.pages import BOUND, Page, Refused
-from web.dev.seed import seed
+from tests.signaling.seeded import prepare
 
 pytestmark = pytest.mark.skipif(
     redis_server.program() is None, reason="no redis-server is installed here"
@@ -51,11 +50,7 @@ async def two(
     monkeypatch.setattr("signaling.desk.TICK_SECONDS", 0.2)  # they meet sooner
     monkeypatch.setattr("signaling.cluster.BEAT_SECONDS", 0.2)
     url = f"sqlite:///{tmp_path}/bridge.db"
-    upgrade(url)
-    db = Database(url)
-    await db.start()
-    await seed(db, "correct horse battery staple", START - 3600)
-    await db.close()
+    await prepare(url, START - 3600)
     clock = Clock()
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(another(tmp_path, redis_one, clock))

@@ -62,11 +62,11 @@ async def test_a_press_that_is_sent_again_is_the_same_session(house: House) -> N
         assert len(await sessions.open_sessions(conn)) == 1
 
 
-async def test_of_two_accepts_at_once_one_wins_in_each_of_200_tries(house: House) -> None:
+async def test_of_two_accepts_at_once_one_wins_in_each_of_60_tries(house: House) -> None:
     dana, miguel = await house.page("dana"), await house.page("miguel")
     tablet = await house.page("tablet")
     wins = {"dana": 0, "miguel": 0}
-    for i in range(200):
+    for i in range(60):
         session = await house.pressed(tablet, f"key-{i:016d}")
         views = await asyncio.gather(
             *(
@@ -92,7 +92,7 @@ async def test_of_two_accepts_at_once_one_wins_in_each_of_200_tries(house: House
         row = await row_of(house, session)
         assert (row.state, row.lead_id) == ("answering", f"per_{winner}")
         await tablet.send("session.cancel", session=session)
-    assert sum(wins.values()) == 200
+    assert sum(wins.values()) == 60
 
 
 async def test_the_loser_of_a_race_reads_who_took_it(house: House) -> None:

@@ -1,7 +1,7 @@
 """A random net under the real desk: any order of commands, and what must hold after each.
 
 It is a net for regressions, not the argument for safety (that is the exhaustive exploration in
-tests/model). CRISISBRIDGE_NET_EXAMPLES makes it search longer.
+tests/model). NET_EXAMPLES makes it search longer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.signaling.pages import BOUND, Page, Refused
 STAFF = ("dana", "miguel", "priya")
 TABLETS = ("tablet", "elsewhere")
 LEADING = {"answering", "connected", "recovering", "wrap_up"}
-EXAMPLES = int(os.environ.get("CRISISBRIDGE_NET_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("NET_EXAMPLES", "8"))
 CATCHING = 30  # tries that a broken desk is given
 KINDS = (
     "press", "press", "cancel", "come", "come", "go", "pause", "back",
@@ -228,7 +228,7 @@ def test_whatever_the_order_of_commands_the_line_keeps_its_promises(
 ) -> None:
     @settings(
         max_examples=EXAMPLES,
-        derandomize="CRISISBRIDGE_NET_EXAMPLES" not in os.environ,
+        derandomize="NET_EXAMPLES" not in os.environ,
         deadline=None,
         database=None,
         report_multiple_bugs=False,
