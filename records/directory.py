@@ -174,6 +174,16 @@ async def post_of(conn: AsyncConnection, tablet_id: str) -> Post | None:
     return Post(**row._mapping) if row is not None else None
 
 
+async def version(conn: AsyncConnection) -> int:
+    """Grows with every committed change of the directory and of the queue's settings.
+
+    The database counts by itself, whoever changes them: a reading taken after this was read is
+    still so while it is the same.
+    """
+    found = await conn.execute(select(schema.directory_version.c.version))
+    return found.scalar_one_or_none() or 0
+
+
 async def read(conn: AsyncConnection) -> Directory:
     """The whole directory, in one consistent reading of `conn`'s transaction."""
     return Directory(

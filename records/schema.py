@@ -322,6 +322,14 @@ roster_version = Table(  # one row: grows with each change, so that readers know
     CheckConstraint("id = 1", name="one_row"),
 )
 
+directory_version = Table(  # one row: the database counts each change of the directory itself
+    "directory_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
 roster_feed = Table(  # a private address for calendars; only its digest is kept
     "roster_feed",
     metadata,

@@ -334,6 +334,7 @@ class Cluster:
         """A message for all consoles of one person, wherever they are."""
         for stream in self._desk.hub.of("console", person_id):
             stream.send(message)
+        self._desk.screens.touch_console(person_id)
         if self._bus is not None:
             self._post(b.ForPages(person_id, msgspec.json.encode(message).decode()))
 
@@ -400,7 +401,7 @@ class Cluster:
                 told = _message.decode(message)
                 for stream in desk.hub.of("console", person):
                     stream.send(told)
-                desk.screens.touch_consoles()
+                desk.screens.touch_console(person)
             case b.LegsSeen(session_id, tablet_id, seats):
                 if session_id not in self._hosted:
                     desk.legs.heard(session_id, seats)

@@ -57,6 +57,7 @@ async def set_activity(
         now = desk.now()
         await desk.db.write(lambda conn: offers.forgive(conn, actor.id, now))
     await desk.live.set_activity(actor.id, Activity(m.activity), m.reason, desk.now())
+    desk.screens.touch_console(actor.id)
     desk.screens.touch_all()
     desk.line.wake()
     return {}
@@ -132,7 +133,7 @@ async def missed_read(
     """The list of missed rings was read; what came after stays on it."""
     now = desk.now()
     await desk.db.write(lambda conn: offers.mark_read(conn, actor.id, min(m.until, now), now))
-    desk.screens.touch_consoles()
+    desk.screens.touch_console(actor.id)
     return {}
 
 

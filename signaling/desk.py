@@ -29,6 +29,7 @@ from records.sessions import Event, SessionRow
 from signaling import metrics, wire
 from signaling.cluster import Cluster, Shared
 from signaling.company import Company
+from signaling.directories import DirectoryReader
 from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
 from signaling.gapwatch import GapWatch
 from signaling.hub import Hub, Stream
@@ -97,6 +98,7 @@ class Desk:
             OnCallError,
         )
         self.rosters = RosterReader()
+        self.directories = DirectoryReader()
         self.screens = Screens(self)
         self.line = Linekeeper(self)
         self.company = Company(self)

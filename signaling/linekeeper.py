@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from oncall import policy
 from oncall.fit import AgeGroup, Licence, Misfit, Relaxation
 from oncall.presence import PresenceState
-from records import catchments, directory, escalations, offers, parties, sessions
+from records import directory, offers, parties, sessions
 from records.errors import RecordError, StaleSession
 from records.ids import new_id
 from records.offers import OfferRow
 from records.sessions import Event, SessionRow
 from records.vocabulary import PAUSED_FOR_MISSING
-from signaling import house_rules, ladders, metrics, needs, wire
+from signaling import metrics, needs, wire
 from signaling.errors import SessionError
 from signaling.screens import clinician_states
 from signaling.session import Escalated, Step, TimelineEvent, handle
@@ -55,7 +55,7 @@ class Linekeeper:
         self._explained: dict[str, str] = {}
         self._alarmed: dict[str, int] = {}  # clinician -> missed in a row when it was last said
         self._who: directory.Directory | None = None  # as of the newest plan
-        self._own: dict[str, policy.Rules] = {}  # providers' own rules, as of the newest plan
+        self._own: Mapping[str, policy.Rules] = {}  # providers' own rules, as of the newest plan
 
     def wake(self) -> None:
         """Something changed that the line may act on."""
@@ -239,7 +239,6 @@ class Linekeeper:
         """Stop the ring on all of a clinician's pages, with the reason in words."""
         gone = wire.OfferGone(offer=offer.id, session=offer.session_id, reason=reason, by=by)
         self._desk.cluster.tell(offer.clinician_id, gone)
-        self._desk.screens.touch_consoles()
 
     async def _explain(self, action: policy.Explain) -> bool:
         """Nobody can be rung: the reason goes on the timeline once, not on every round."""
@@ -267,6 +266,7 @@ class Linekeeper:
         await desk.live.set_activity(who, policy.Activity.PAUSED, PAUSED_FOR_MISSING, desk.now())
         metrics.PAUSED.labels(outcome="paused").inc()
         log.info("line.paused clinician=%s missed=%d", who, action.missed)
+        desk.screens.touch_console(who)
         desk.screens.touch_all()
         return True
 
@@ -299,10 +299,9 @@ class Linekeeper:
             # rung for a transfer, or sitting in to take a session over: not free for the line
             elsewhere = {o.clinician_id for o in rings if o.purpose == "transfer"}
             elsewhere |= await parties.receivers(conn)
-            who = await directory.read(conn)
+            known = await desk.directories.read(conn, desk.rules, now)
+            who, own = known.directory, known.rules
             tiers = await desk.rosters.on_call(conn, now)
-            own_steps = await escalations.steps(conn)
-            own = house_rules.rules_of_rows(await catchments.settings(conn), desk.rules)
             missed = await offers.missed_in_a_row(conn, now - MISSED_SECONDS)
             idle = await self._idle_since(conn, own, now)
         self._who = who
@@ -312,10 +311,10 @@ class Linekeeper:
         waiting = [r for r in rows if r.state == "waiting" and not r.test]
         if desk.live.partial:  # the consoles known here could not reach a call that is elsewhere
             waiting = [r for r in waiting if desk.cluster.mine(r)]
-        known = lru_cache(partial(needs.specialities_known, who))
+        specialities = lru_cache(partial(needs.specialities_known, who))
         self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}
         return policy.Snapshot(
-            waiting=tuple(self._waiting(r, ended, who, known, now) for r in waiting),
+            waiting=tuple(self._waiting(r, ended, who, specialities, now) for r in waiting),
             offers=tuple(_open_offer(o) for o in rung),
             clinicians=tuple(
                 self._clinician(person, states, rows, ended, elsewhere, now, missed, idle)
@@ -324,12 +323,12 @@ class Linekeeper:
                 if "clinician" in person.roles
             ),
             now=now,
-            ladders=ladders.of_rows(own_steps),
+            ladders=known.ladders,
             own_rules=own,
         )
 
     async def _idle_since(
-        self, conn: AsyncConnection, own: dict[str, policy.Rules], now: float
+        self, conn: AsyncConnection, own: Mapping[str, policy.Rules], now: float
     ) -> dict[str, float]:
         """Who has been idle since when; asked only where it decides."""
         if any(rules.ring is policy.Ring.ONE for rules in [self._desk.rules, *own.values()]):

@@ -1,11 +1,16 @@
 """Keeps every page's snapshot true: what changed is marked, gathered briefly, and sent once.
 
 One reading of the record serves all pages of a round, so that they never contradict each other.
+
+Pages that a change is about are drawn at once. The other consoles, which only show the line, are
+drawn together and not all the time: with a thousand of them that takes longer than the line takes
+to change, and whoever rings must not wait for whoever looks on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +21,6 @@ from oncall.presence import PresenceState
 from records import (
     assessments,
     chat,
-    directory,
     guest_links,
     offers,
     pages,
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
 GATHER_SECONDS = 0.015  # changes that come together are shown together
 UNREAD_CARD_SECONDS = 2 * 3600.0  # a card that came after the call waits this long to be read
 MISSED_SECONDS = 24 * 3600.0  # so long a missed ring waits on the console to be read
+REST = 2.0  # times as long as drawing all consoles took, before they are all drawn again
+LONGEST_REST_SECONDS = 1.0
+BREATH = 20  # pages drawn without letting anything else run
 REFRESH_SECONDS = 5.0  # waiting words, presence and readiness change by time alone
 
 
@@ -47,6 +54,9 @@ class Screens:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._tablets: set[str] = set()
+        self._people: set[str] = set()  # whose consoles a change is about
+        self._rested_at = 0.0  # loop time from which all consoles may be drawn again
+        self._refreshed_at = 0.0  # loop time when everything was drawn last
         self._greet: set[str] = set()
         self._consoles = False
         self._everything = False
@@ -54,14 +64,21 @@ class Screens:
         self._last: dict[str, str] = {}  # stream id -> what it showed last
 
     def touch(self, row: SessionRow) -> None:
-        """A session changed: its tablet, and all consoles, also of other processes."""
+        """A session changed: its tablet, its lead, and in time all consoles, of all processes."""
         self._desk.cluster.touched(row.tablet_id)
         self._tablets.add(row.tablet_id)
+        if row.lead_id is not None:
+            self._people.add(row.lead_id)
         self.touch_consoles()
 
     def touch_tablet(self, tablet_id: str) -> None:
         self._tablets.add(tablet_id)
         self._marked.set()
+
+    def touch_console(self, person_id: str) -> None:
+        """Something changed for one person's consoles: at once; for all the others in time."""
+        self._people.add(person_id)
+        self.touch_consoles()
 
     def touch_consoles(self) -> None:
         self._consoles = True
@@ -84,20 +101,34 @@ class Screens:
 
     async def run(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(REFRESH_SECONDS):
+            with contextlib.suppress(TimeoutError):  # time alone changes what pages show, too
+                async with asyncio.timeout(self._patience()):
                     await self._marked.wait()
-            except TimeoutError:
-                self._everything = True
             await asyncio.sleep(GATHER_SECONDS)
             await self._send()
 
+    def _patience(self) -> float:
+        """How long to wait for the next change, in seconds."""
+        due = self._refreshed_at + REFRESH_SECONDS
+        if self._consoles or self._everything:
+            due = 0.0
+        return max(0.0, max(due, self._rested_at) - asyncio.get_running_loop().time())
+
     async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         self._marked.clear()
         tablets, self._tablets = self._tablets, set()
+        people, self._people = self._people, set()
         greet, self._greet = self._greet, set()
-        consoles, self._consoles = self._consoles, False
-        everything, self._everything = self._everything, False
+        due = self._everything or began >= self._refreshed_at + REFRESH_SECONDS
+        rested = began >= self._rested_at
+        everything = due and rested
+        consoles = rested and (everything or self._consoles)
+        if rested:
+            self._everything = self._consoles = False
+        if everything:
+            self._refreshed_at = began
         hub = self._desk.hub
         streams = [
             stream
@@ -106,7 +137,7 @@ class Screens:
             and (
                 everything
                 or stream.id in greet
-                or (stream.audience in {"console", "guest"} and consoles)
+                or (stream.audience != "tablet" and (consoles or stream.actor.id in people))
                 or (stream.audience == "tablet" and stream.actor.id in tablets)
             )
         ]
@@ -114,10 +145,15 @@ class Screens:
             return
         async with self._desk.db.read() as conn:
             picture = await self._picture(conn)
-            for stream in streams:
+            for number, stream in enumerate(streams, start=1):
                 message = await self._view(conn, picture, stream)
                 if message is not None:
                     self._show(stream, message)
+                if number % BREATH == 0:
+                    await asyncio.sleep(0)
+        if consoles:
+            ended = loop.time()
+            self._rested_at = ended + min(LONGEST_REST_SECONDS, REST * (ended - began))
         known = {stream.id for stream in hub.all()}
         self._last = {key: text for key, text in self._last.items() if key in known}
 
@@ -138,7 +174,7 @@ class Screens:
         now = desk.now()
         return Picture(
             now=now,
-            directory=await directory.read(conn),
+            directory=(await desk.directories.read(conn, desk.rules, now)).directory,
             sessions=await sessions.open_sessions(conn),
             offers=await offers.open_offers(conn),
             clinicians=await clinician_states(desk, await desk.rosters.on_call(conn, now), now),

@@ -1,0 +1,70 @@
+"""When pages are drawn: whom a change is about at once, those who look on when there is time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from signaling import screens
+from tests.signaling.conftest import House
+
+
+def nobody_looks_on(house: House) -> None:
+    """All consoles have just been drawn, and it took long."""
+    house.desk.screens._rested_at = asyncio.get_running_loop().time() + 3600
+
+
+async def test_who_is_rung_sees_it_at_once_while_the_others_are_not_drawn(house: House) -> None:
+    tablet, dana, lena = [await house.page(who) for who in ("tablet", "dana", "ada")]
+    await lena.until_view(lambda v: v["me"])
+    nobody_looks_on(house)
+    session = await house.pressed(tablet)
+    offer = await house.rung(dana)
+    assert offer["session"] == session
+    assert not lena.view["waiting"]
+
+
+async def test_who_answers_ends_or_loses_a_ring_sees_it_at_once(house: House) -> None:
+    tablet, dana, miguel = [await house.page(who) for who in ("tablet", "dana", "miguel")]
+    for console in (dana, miguel):
+        await console.until_view(lambda v: v["me"])
+    nobody_looks_on(house)
+    session = await house.pressed(tablet)
+    offer = await house.rung(dana)
+    await house.rung(miguel)
+    taken = await dana.send("offer.accept", offer=offer["offer"], token=offer["token"])
+    await dana.until_view(lambda v: v["session"] and v["session"]["state"] == "answering")
+    await miguel.until_view(lambda v: not v["offers"])
+    await dana.send("session.end", session=session, epoch=taken["epoch"])
+    await dana.until_view(lambda v: v["session"] and v["session"]["state"] == "wrap_up")
+
+
+async def test_a_clinician_s_own_choice_shows_at_once(house: House) -> None:
+    dana = await house.page("dana")
+    await dana.until_view(lambda v: v["me"]["activity"] == "available")
+    nobody_looks_on(house)
+    await dana.send("activity.set", activity="paused", reason=None)
+    await dana.until_view(lambda v: v["me"]["activity"] == "paused")
+
+
+async def test_those_who_look_on_are_drawn_after_the_rest(house: House) -> None:
+    tablet, ada = await house.page("tablet"), await house.page("ada")
+    await ada.until_view(lambda v: v["me"])
+    house.desk.screens._rested_at = asyncio.get_running_loop().time() + 0.2
+    session = await house.pressed(tablet)
+    await ada.until_view(lambda v: [s for s in v["waiting"] if s["session"] == session])
+
+
+async def test_a_line_that_never_stands_still_does_not_stop_the_clocks_of_tablets(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screens, "REFRESH_SECONDS", 0.2)
+    tablet = await house.page("tablet")
+    await house.pressed(tablet)
+    before = len(tablet.seen("tablet"))
+    async with asyncio.timeout(10):
+        while len(tablet.seen("tablet")) < before + 2:
+            house.clock.advance(1)
+            house.desk.screens.touch_consoles()  # something changes all the time, elsewhere
+            await asyncio.sleep(0.05)
