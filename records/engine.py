@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from records import one_trip
 from records.errors import StaleSession
 from records.refusals import lost_the_race
 
@@ -75,7 +76,10 @@ class Database:
     def _engine(self, begin: str) -> AsyncEngine:
         if not self.sqlite:
             return create_async_engine(self._parsed, pool_pre_ping=True, pool_size=10)
-        engine = create_async_engine(self._parsed, connect_args={"isolation_level": None})
+        engine = create_async_engine(
+            self._parsed,
+            connect_args={"isolation_level": None, "async_creator_fn": one_trip.connect},
+        )
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
 
         def explicit(conn: Connection) -> None:

@@ -7,28 +7,25 @@ the decision stood on. An action that was overtaken is dropped, and the next rou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
-from oncall.fit import AgeGroup, Licence, Misfit, Relaxation
-from oncall.presence import PresenceState
-from records import directory, offers, parties, sessions
+from oncall.fit import Relaxation
+from records import directory, offers, sessions
 from records.errors import RecordError, StaleSession
 from records.ids import new_id
 from records.offers import OfferRow
 from records.sessions import Event, SessionRow
 from records.vocabulary import PAUSED_FOR_MISSING
-from signaling import metrics, needs, wire
+from signaling import line_reading, metrics, wire
 from signaling.errors import SessionError
-from signaling.screens import clinician_states
 from signaling.session import Escalated, Step, TimelineEvent, handle
-from signaling.views import ClinicianState, offer_view
+from signaling.views import offer_view
 
 if TYPE_CHECKING:
     from signaling.desk import Desk
@@ -39,9 +36,6 @@ MOST_ROUNDS = 20  # a plan that never settles is a fault: stop, log, and go on a
 IDLE_SECONDS = 5.0  # the auditor's round, even when nothing wakes the line
 EXCLUDED_SECONDS = 60.0  # after a failed set-up or a lost clinician, others first
 EXPLAINS = ("queue.nobody", "offer.sent")
-LOOK_BACK_SECONDS = 300.0  # ended offers that still matter for cool-downs
-MISSED_SECONDS = 12 * 3600.0  # so long ago a missed ring is of another turn
-IDLE_LOOK_BACK_SECONDS = 24 * 3600.0  # whose last work was before has been idle longest
 
 
 class Linekeeper:
@@ -51,15 +45,25 @@ class Linekeeper:
         self._desk = desk
         self.settled = 0  # how often the line came to rest
         self._wake = asyncio.Event()
+        self._quiet = asyncio.Event()  # nothing has changed since the newest plan
         self._excluded: dict[tuple[str, str], float] = {}
         self._explained: dict[str, str] = {}
         self._alarmed: dict[str, int] = {}  # clinician -> missed in a row when it was last said
         self._who: directory.Directory | None = None  # as of the newest plan
-        self._own: Mapping[str, policy.Rules] = {}  # providers' own rules, as of the newest plan
 
     def wake(self) -> None:
         """Something changed that the line may act on."""
+        self._quiet.clear()
         self._wake.set()
+
+    async def quiet(self, at_most: float) -> None:
+        """Wait until the line has acted on what changed, or so many seconds.
+
+        For work that can wait: who rings goes before who looks on, and before what is logged.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most):
+                await self._quiet.wait()
 
     def exclude(self, session_id: str, clinician_id: str, now: float) -> None:
         """Do not ring this clinician for this session again at once."""
@@ -82,6 +86,8 @@ class Linekeeper:
         while True:
             deadline = await self._settle()
             self.settled += 1
+            if not self._wake.is_set():
+                self._quiet.set()
             delay = IDLE_SECONDS
             if deadline is not None:
                 delay = min(IDLE_SECONDS, max(0.02, deadline - self._desk.now()))
@@ -95,8 +101,7 @@ class Linekeeper:
     async def _settle(self) -> float | None:
         """Plan and act until the policy has nothing more to do; the next deadline."""
         for _ in range(MOST_ROUNDS):
-            snapshot = await self._snapshot()
-            plan = policy.plan(snapshot, self._desk.rules)
+            plan = policy.plan(await self._look(), self._desk.rules)
             acted = False
             for action in plan.actions:
                 acted = await self._act(action) or acted
@@ -104,6 +109,16 @@ class Linekeeper:
                 return plan.next_deadline
         log.error("line.unsettled rounds=%d", MOST_ROUNDS)
         return None
+
+    async def _look(self) -> policy.Snapshot:
+        now = self._desk.now()
+        self._excluded = {pair: until for pair, until in self._excluded.items() if until > now}
+        reading = await line_reading.read(self._desk, self._excluded)
+        waits = {session.id for session in reading.snapshot.waiting}
+        self._who = reading.who
+        self._explained = {k: v for k, v in self._explained.items() if k in waits}
+        self._alarmed = {c: n for c, n in self._alarmed.items() if c in reading.missed}
+        return reading.snapshot
 
     async def _act(self, action: policy.Action) -> bool:
         """Carry out one action; False when there was nothing to do any more."""
@@ -280,181 +295,6 @@ class Linekeeper:
             )
             self._desk.screens.touch_consoles()
         return False
-
-    # --- reading ---------------------------------------------------------------------------------
-
-    async def _snapshot(self) -> policy.Snapshot:
-        desk = self._desk
-        now = desk.now()
-        self._excluded = {pair: until for pair, until in self._excluded.items() if until > now}
-        async with desk.db.read() as conn:
-            rows = await sessions.open_sessions(conn)
-            rings = await offers.open_offers(conn)
-            rung = [o for o in rings if o.purpose == "answer"]
-            ended = [
-                o
-                for o in await offers.recent(conn, now - LOOK_BACK_SECONDS)
-                if o.purpose == "answer"
-            ]
-            # rung for a transfer, or sitting in to take a session over: not free for the line
-            elsewhere = {o.clinician_id for o in rings if o.purpose == "transfer"}
-            elsewhere |= await parties.receivers(conn)
-            known = await desk.directories.read(conn, desk.rules, now)
-            who, own = known.directory, known.rules
-            tiers = await desk.rosters.on_call(conn, now)
-            missed = await offers.missed_in_a_row(conn, now - MISSED_SECONDS)
-            idle = await self._idle_since(conn, own, now)
-        self._who = who
-        self._own = own
-        self._alarmed = {c: n for c, n in self._alarmed.items() if c in missed}
-        states = await clinician_states(desk, tiers, now)
-        waiting = [r for r in rows if r.state == "waiting" and not r.test]
-        if desk.live.partial:  # the consoles known here could not reach a call that is elsewhere
-            waiting = [r for r in waiting if desk.cluster.mine(r)]
-        specialities = lru_cache(partial(needs.specialities_known, who))
-        self._explained = {k: v for k, v in self._explained.items() if k in {r.id for r in waiting}}
-        return policy.Snapshot(
-            waiting=tuple(self._waiting(r, ended, who, specialities, now) for r in waiting),
-            offers=tuple(_open_offer(o) for o in rung),
-            clinicians=tuple(
-                self._clinician(person, states, rows, ended, elsewhere, now, missed, idle)
-                for provider_id in who.providers
-                for person in who.clinicians(provider_id)
-                if "clinician" in person.roles
-            ),
-            now=now,
-            ladders=known.ladders,
-            own_rules=own,
-        )
-
-    async def _idle_since(
-        self, conn: AsyncConnection, own: Mapping[str, policy.Rules], now: float
-    ) -> dict[str, float]:
-        """Who has been idle since when; asked only where it decides."""
-        if any(rules.ring is policy.Ring.ONE for rules in [self._desk.rules, *own.values()]):
-            return await sessions.idle_since(conn, now - IDLE_LOOK_BACK_SECONDS)
-        return {}
-
-    def _rules(self, provider_id: str | None) -> policy.Rules:
-        return self._own.get(provider_id or "", self._desk.rules)
-
-    def _waiting(
-        self,
-        row: SessionRow,
-        ended: list[OfferRow],
-        who: directory.Directory,
-        known: Callable[[tuple[str, ...]], frozenset[str]],
-        now: float,
-    ) -> policy.WaitingSession:
-        excluded = {c: until for (s, c), until in self._excluded.items() if s == row.id}
-        rounds = [o.sent_at for o in ended if o.session_id == row.id]
-        for offer in ended:
-            if offer.session_id == row.id and offer.state == "declined":
-                rules = self._rules(row.provider_id)
-                until = _ended(offer, now) + rules.excluded_after_decline
-                excluded[offer.clinician_id] = max(until, excluded.get(offer.clinician_id, 0.0))
-        place = needs.place_of(row, who.agencies[row.agency_id])
-        # The place's other providers would be rung by the step for it; but their people may not
-        # open this provider's sessions, so that such a ring could not be answered.
-        others: tuple[str, ...] = ()
-        return policy.WaitingSession(
-            id=row.id,
-            provider_id=row.provider_id,
-            priority=row.priority,
-            seq=row.seq,
-            pressed_at=row.pressed_at,
-            requeued_at=row.requeued_at,
-            epoch=row.epoch,
-            level=row.level,
-            last_round_at=max(rounds, default=None),
-            licence_state=place.state,
-            excluded=excluded,
-            other_providers=others,
-            language=row.language,
-            age_group=needs.age_group_of(row.intake),
-            specialities=needs.specialities_of(row.intake, known((row.provider_id, *others))),
-        )
-
-    def _clinician(
-        self,
-        person: directory.Person,
-        states: dict[str, ClinicianState],
-        rows: list[SessionRow],
-        ended: list[OfferRow],
-        elsewhere: Collection[str],
-        now: float,
-        missed: dict[str, int],
-        idle: dict[str, float],
-    ) -> policy.ClinicianNow:
-        state = states.get(person.id)
-        led = {row.state for row in rows if row.lead_id == person.id}
-        return policy.ClinicianNow(
-            id=person.id,
-            provider_ids=frozenset({person.provider_id or ""}),
-            tier=state.tier if state else None,
-            activity=policy.Activity(state.activity) if state else policy.Activity.OFFLINE,
-            presence=state.presence if state else PresenceState.LOST,
-            busy=bool(led) or person.id in elsewhere,
-            wrapping_up=led == {"wrap_up"} and person.id not in elsewhere,
-            cooldown_until=self._after_offers(person, ended, ("expired",), now),
-            resting_until=self._after_offers(person, ended, ("declined", "undelivered"), now),
-            licences=tuple(Licence(one.state, one.expires_at) for one in person.licences),
-            languages=person.languages,
-            age_groups=_age_groups(person),
-            specialities=person.specialities,
-            idle_since=idle.get(person.id, 0.0),
-            missed=missed.get(person.id, 0),
-        )
-
-    def _after_offers(
-        self,
-        person: directory.Person,
-        ended: list[OfferRow],
-        states: tuple[str, ...],
-        now: float,
-    ) -> float:
-        """Until when a clinician's ended offers speak against ringing them again."""
-        rules = self._rules(person.provider_id)
-        seconds = {
-            "declined": rules.cooldown_declined,
-            "expired": rules.cooldown_expired,
-            "undelivered": rules.cooldown_undelivered,
-        }
-        return max(
-            (
-                _ended(offer, now) + seconds[offer.state]
-                for offer in ended
-                if offer.clinician_id == person.id and offer.state in states
-            ),
-            default=0.0,
-        )
-
-
-def _ended(offer: OfferRow, now: float) -> float:
-    """When it ended; by a clock that was set back since, now: nobody rests for that long."""
-    return min(now, offer.ended_at or offer.sent_at)
-
-
-def _open_offer(offer: OfferRow) -> policy.OpenOffer:
-    return policy.OpenOffer(
-        id=offer.id,
-        session_id=offer.session_id,
-        clinician_id=offer.clinician_id,
-        epoch=offer.epoch,
-        state=policy.OfferState(offer.state),
-        sent_at=offer.sent_at,
-        deliver_by=offer.deliver_by,
-        expires_at=offer.expires_at,
-        relaxed=frozenset(Misfit(step) for step, _ in offer.relaxed),
-    )
-
-
-def _age_groups(person: directory.Person) -> frozenset[AgeGroup]:
-    groups = (
-        (AgeGroup.ADULT, person.serves_adult),
-        (AgeGroup.JUVENILE, person.serves_juvenile),
-    )
-    return frozenset(group for group, serves in groups if serves)
 
 
 async def _widened(

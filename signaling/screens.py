@@ -44,6 +44,7 @@ UNREAD_CARD_SECONDS = 2 * 3600.0  # a card that came after the call waits this l
 MISSED_SECONDS = 24 * 3600.0  # so long a missed ring waits on the console to be read
 REST = 2.0  # times as long as drawing all consoles took, before they are all drawn again
 LONGEST_REST_SECONDS = 1.0
+LINE_FIRST_SECONDS = 0.1  # so long pictures wait for the line: who rings goes first
 BREATH = 20  # pages drawn without letting anything else run
 REFRESH_SECONDS = 5.0  # waiting words, presence and readiness change by time alone
 
@@ -105,6 +106,7 @@ class Screens:
                 async with asyncio.timeout(self._patience()):
                     await self._marked.wait()
             await asyncio.sleep(GATHER_SECONDS)
+            await self._desk.line.quiet(LINE_FIRST_SECONDS)
             await self._send()
 
     def _patience(self) -> float:

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RING_FIRST_SECONDS = 0.25  # so long the audit of a press waits for the rings of it
+
 
 async def open_session(
     desk: Desk, actor: Actor, _s: Stream, m: wire.SessionOpen
@@ -109,6 +111,7 @@ async def _new_session(
 
 async def _audit_press(desk: Desk, actor: Actor, row: SessionRow) -> None:
     """Taking a crisis call never waits for the audit: a failure is alarmed, not answered."""
+    await desk.line.quiet(RING_FIRST_SECONDS)
     try:
         await desk.db.write(
             lambda conn: record(

@@ -89,7 +89,7 @@ class Decided(NamedTuple):
 
 
 def decide(now: float, store: Store, people: tuple[Known, ...]) -> Decided:
-    """Read the queue as `signaling.linekeeper` does, and let the policy plan."""
+    """Read the queue as `signaling.line_reading` does, and let the policy plan."""
     made: Plan = plan(snapshot(now, store, people), RULES)
     deeds: list[Deed] = []
     for action in made.actions:

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from signaling import screens
 from tests.signaling.conftest import House
 
-
-def nobody_looks_on(house: House) -> None:
-    """All consoles have just been drawn, and it took long."""
-    house.desk.screens._rested_at = asyncio.get_running_loop().time() + 3600
+Rest = Callable[[House], None]
 
 
-async def test_who_is_rung_sees_it_at_once_while_the_others_are_not_drawn(house: House) -> None:
-    tablet, dana, lena = [await house.page(who) for who in ("tablet", "dana", "ada")]
-    await lena.until_view(lambda v: v["me"])
+@pytest.fixture
+def nobody_looks_on(monkeypatch: pytest.MonkeyPatch) -> Rest:
+    """From now on consoles are not drawn all together, as after a drawing that took very long."""
+
+    def rest(house: House) -> None:
+        monkeypatch.setattr(screens, "REST", 1e9)  # one that is under way rests as long
+        monkeypatch.setattr(screens, "LONGEST_REST_SECONDS", 3600.0)
+        house.desk.screens._rested_at = asyncio.get_running_loop().time() + 3600
+
+    return rest
+
+
+async def test_who_is_rung_sees_it_at_once_while_the_others_are_not_drawn(
+    house: House, nobody_looks_on: Rest
+) -> None:
+    tablet, dana, ada = [await house.page(who) for who in ("tablet", "dana", "ada")]
+    await ada.until_view(lambda v: v["me"])
     nobody_looks_on(house)
     session = await house.pressed(tablet)
     offer = await house.rung(dana)
     assert offer["session"] == session
-    assert not lena.view["waiting"]
+    assert not ada.view["waiting"]
 
 
-async def test_who_answers_ends_or_loses_a_ring_sees_it_at_once(house: House) -> None:
+async def test_who_answers_ends_or_loses_a_ring_sees_it_at_once(
+    house: House, nobody_looks_on: Rest
+) -> None:
     tablet, dana, miguel = [await house.page(who) for who in ("tablet", "dana", "miguel")]
     for console in (dana, miguel):
         await console.until_view(lambda v: v["me"])
@@ -40,7 +54,7 @@ async def test_who_answers_ends_or_loses_a_ring_sees_it_at_once(house: House) ->
     await dana.until_view(lambda v: v["session"] and v["session"]["state"] == "wrap_up")
 
 
-async def test_a_clinician_s_own_choice_shows_at_once(house: House) -> None:
+async def test_a_clinician_s_own_choice_shows_at_once(house: House, nobody_looks_on: Rest) -> None:
     dana = await house.page("dana")
     await dana.until_view(lambda v: v["me"]["activity"] == "available")
     nobody_looks_on(house)

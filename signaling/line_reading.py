@@ -1,0 +1,237 @@
+"""What the line's policy decides from, read from the record and the live state in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from oncall import policy
+from oncall.fit import AgeGroup, Licence, Misfit
+from oncall.presence import PresenceState
+from records import directory, offers, parties, sessions
+from records.offers import OfferRow
+from records.sessions import SessionRow
+from signaling import needs
+from signaling.screens import clinician_states
+from signaling.views import ClinicianState
+
+if TYPE_CHECKING:
+    from signaling.desk import Desk
+
+LOOK_BACK_SECONDS = 300.0  # ended offers that still matter for cool-downs
+MISSED_SECONDS = 12 * 3600.0  # so long ago a missed ring is of another turn
+IDLE_LOOK_BACK_SECONDS = 24 * 3600.0  # whose last work was before has been idle longest
+
+T = TypeVar("T")
+Excluded = Mapping[tuple[str, str], float]  # session and clinician -> until when not to be rung
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at the line."""
+
+    snapshot: policy.Snapshot
+    who: directory.Directory
+    missed: Mapping[str, int]  # clinician -> rings in a row that nobody answered
+
+
+async def read(desk: Desk, excluded: Excluded) -> Reading:
+    """The line as it is now."""
+    now = desk.now()
+    async with desk.db.read() as conn:
+        rows = await sessions.open_sessions(conn)
+        rings = await offers.open_offers(conn)
+        ended = [
+            offer
+            for offer in await offers.recent(conn, now - LOOK_BACK_SECONDS)
+            if offer.purpose == "answer"
+        ]
+        # rung for a transfer, or sitting in to take a session over: not free for the line
+        elsewhere = {o.clinician_id for o in rings if o.purpose == "transfer"}
+        elsewhere |= await parties.receivers(conn)
+        known = await desk.directories.read(conn, desk.rules, now)
+        tiers = await desk.rosters.on_call(conn, now)
+        missed = await offers.missed_in_a_row(conn, now - MISSED_SECONDS)
+        idle = await _idle_since(conn, [desk.rules, *known.rules.values()], now)
+    states = await clinician_states(desk, tiers, now)
+    waiting = [row for row in rows if row.state == "waiting" and not row.test]
+    if desk.live.partial:  # the consoles known here could not reach a call that is elsewhere
+        waiting = [row for row in waiting if desk.cluster.mine(row)]
+    one = _Look(
+        known.directory, known.rules, desk.rules, rows, ended, elsewhere, states, missed, idle, now
+    )
+    snapshot = policy.Snapshot(
+        waiting=one.waiting(waiting, excluded),
+        offers=tuple(_open_offer(offer) for offer in rings if offer.purpose == "answer"),
+        clinicians=one.clinicians(),
+        now=now,
+        ladders=known.ladders,
+        own_rules=known.rules,
+    )
+    return Reading(snapshot, known.directory, missed)
+
+
+async def _idle_since(
+    conn: AsyncConnection, rules: Iterable[policy.Rules], now: float
+) -> dict[str, float]:
+    """Who has been idle since when; asked only where it decides."""
+    if any(one.ring is policy.Ring.ONE for one in rules):
+        return await sessions.idle_since(conn, now - IDLE_LOOK_BACK_SECONDS)
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Rows on their way to becoming facts: each list is gone through once, whatever its length."""
+
+    who: directory.Directory
+    own: Mapping[str, policy.Rules]
+    default: policy.Rules
+    rows: list[SessionRow]
+    ended: list[OfferRow]
+    elsewhere: Collection[str]
+    states: Mapping[str, ClinicianState]
+    missed: Mapping[str, int]
+    idle: Mapping[str, float]
+    now: float
+
+    def waiting(
+        self, rows: Iterable[SessionRow], excluded: Excluded
+    ) -> tuple[policy.WaitingSession, ...]:
+        ended = _grouped(self.ended, lambda offer: offer.session_id)
+        kept_out: dict[str, dict[str, float]] = {}
+        for (session_id, clinician_id), until in excluded.items():
+            kept_out.setdefault(session_id, {})[clinician_id] = until
+        known = lru_cache(partial(needs.specialities_known, self.who))
+        return tuple(
+            self._waiting(row, ended.get(row.id, []), kept_out.get(row.id, {}), known)
+            for row in rows
+        )
+
+    def clinicians(self) -> tuple[policy.ClinicianNow, ...]:
+        ended = _grouped(self.ended, lambda offer: offer.clinician_id)
+        led: dict[str | None, set[str]] = {}
+        for row in self.rows:
+            led.setdefault(row.lead_id, set()).add(row.state)
+        return tuple(
+            self._clinician(person, led.get(person.id, set()), ended.get(person.id, []))
+            for provider_id in self.who.providers
+            for person in self.who.clinicians(provider_id)
+            if "clinician" in person.roles
+        )
+
+    def _rules(self, provider_id: str | None) -> policy.Rules:
+        return self.own.get(provider_id or "", self.default)
+
+    def _waiting(
+        self,
+        row: SessionRow,
+        ended: list[OfferRow],
+        excluded: dict[str, float],
+        known: Callable[[tuple[str, ...]], frozenset[str]],
+    ) -> policy.WaitingSession:
+        for offer in ended:
+            if offer.state == "declined":
+                rules = self._rules(row.provider_id)
+                until = _ended(offer, self.now) + rules.excluded_after_decline
+                excluded[offer.clinician_id] = max(until, excluded.get(offer.clinician_id, 0.0))
+        place = needs.place_of(row, self.who.agencies[row.agency_id])
+        # The place's other providers would be rung by the step for it; but their people may not
+        # open this provider's sessions, so that such a ring could not be answered.
+        others: tuple[str, ...] = ()
+        return policy.WaitingSession(
+            id=row.id,
+            provider_id=row.provider_id,
+            priority=row.priority,
+            seq=row.seq,
+            pressed_at=row.pressed_at,
+            requeued_at=row.requeued_at,
+            epoch=row.epoch,
+            level=row.level,
+            last_round_at=max((offer.sent_at for offer in ended), default=None),
+            licence_state=place.state,
+            excluded=excluded,
+            other_providers=others,
+            language=row.language,
+            age_group=needs.age_group_of(row.intake),
+            specialities=needs.specialities_of(row.intake, known((row.provider_id, *others))),
+        )
+
+    def _clinician(
+        self, person: directory.Person, led: set[str], ended: list[OfferRow]
+    ) -> policy.ClinicianNow:
+        state = self.states.get(person.id)
+        return policy.ClinicianNow(
+            id=person.id,
+            provider_ids=frozenset({person.provider_id or ""}),
+            tier=state.tier if state else None,
+            activity=policy.Activity(state.activity) if state else policy.Activity.OFFLINE,
+            presence=state.presence if state else PresenceState.LOST,
+            busy=bool(led) or person.id in self.elsewhere,
+            wrapping_up=led == {"wrap_up"} and person.id not in self.elsewhere,
+            cooldown_until=self._after_offers(person, ended, ("expired",)),
+            resting_until=self._after_offers(person, ended, ("declined", "undelivered")),
+            licences=tuple(Licence(one.state, one.expires_at) for one in person.licences),
+            languages=person.languages,
+            age_groups=_age_groups(person),
+            specialities=person.specialities,
+            idle_since=self.idle.get(person.id, 0.0),
+            missed=self.missed.get(person.id, 0),
+        )
+
+    def _after_offers(
+        self, person: directory.Person, ended: list[OfferRow], states: tuple[str, ...]
+    ) -> float:
+        """Until when a clinician's ended offers speak against ringing them again."""
+        rules = self._rules(person.provider_id)
+        seconds = {
+            "declined": rules.cooldown_declined,
+            "expired": rules.cooldown_expired,
+            "undelivered": rules.cooldown_undelivered,
+        }
+        return max(
+            (
+                _ended(offer, self.now) + seconds[offer.state]
+                for offer in ended
+                if offer.state in states
+            ),
+            default=0.0,
+        )
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def _ended(offer: OfferRow, now: float) -> float:
+    """When it ended; by a clock that was set back since, now: nobody rests for that long."""
+    return min(now, offer.ended_at or offer.sent_at)
+
+
+def _open_offer(offer: OfferRow) -> policy.OpenOffer:
+    return policy.OpenOffer(
+        id=offer.id,
+        session_id=offer.session_id,
+        clinician_id=offer.clinician_id,
+        epoch=offer.epoch,
+        state=policy.OfferState(offer.state),
+        sent_at=offer.sent_at,
+        deliver_by=offer.deliver_by,
+        expires_at=offer.expires_at,
+        relaxed=frozenset(Misfit(step) for step, _ in offer.relaxed),
+    )
+
+
+def _age_groups(person: directory.Person) -> frozenset[AgeGroup]:
+    groups = (
+        (AgeGroup.ADULT, person.serves_adult),
+        (AgeGroup.JUVENILE, person.serves_juvenile),
+    )
+    return frozenset(group for group, serves in groups if serves)
