@@ -208,6 +208,19 @@ export class Console {
 
   // --- what goes out --------------------------------------------------------------------------------
 
+  /** Before the first call, not in it: whether a ring would be heard, now and whenever the browser changes its mind. */
+  watchSound() {
+    /** @type {boolean | null} */
+    let heard = null;
+    const look = () => {
+      if (heard !== sounds.ready() && !sounds.ready()) assertive(t("console.sound.blocked"));
+      heard = sounds.ready();
+      this.draw();
+    };
+    sounds.watch(look);
+    void sounds.unlock().then(look);
+  }
+
   /** Sounds may be played from now on; to be called within a press. */
   unlock() {
     void sounds.unlock().then(() => this.draw());

@@ -7,15 +7,34 @@
 /** @type {AudioContext | null} */
 let context = null;
 
+/** @type {() => void} */
+let changed = () => {};
+
+/**
+ * Be told when sounds become possible or stop being so: Safari suspends or interrupts a page's sound (a phone call, a sleep)
+ * without a press or any other event.
+ * @param {() => void} listener  the only one; reads `ready`
+ */
+export function watch(listener) {
+  changed = listener;
+}
+
+function open() {
+  const made = new AudioContext();
+  made.addEventListener("statechange", () => { if (made === context) changed(); });
+  return made;
+}
+
 /**
  * Make sound possible; call it within a press.
  * @returns {Promise<boolean>} whether sounds can be heard now
  */
 export async function unlock() {
-  context ??= new AudioContext();
+  if (context === null || context.state === "closed") context = open();
   if (context.state !== "running") {
-    // resume() of a page without a press stays pending for ever: do not wait for it longer than this.
-    await Promise.race([context.resume(), new Promise((resolve) => setTimeout(resolve, 300))]);
+    // resume() of a page without a press stays pending for ever: do not wait for it longer than this. It is refused while
+    // the system itself holds the sound: `ready` says so, and the next press tries again.
+    await Promise.race([context.resume().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 300))]);
   }
   return ready();
 }

@@ -163,7 +163,7 @@ addEventListener("keydown", (event) => {
   else if (model.asksDecline) { page.set({ asksDecline: false }); focus("#decline"); }
 });
 
-void sounds.unlock().then(() => page.draw());
+page.watchSound();
 page.line.start();
 setInterval(() => page.draw(), 500);
 setTimeout(warm, 2000);
