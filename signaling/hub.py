@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from auth.actors import Actor
 from signaling.errors import OutOfOrder, TooMany
-from signaling.wire import Ack, Audience, Bye, Error, ServerMessage, encode
+from signaling.wire import Ack, Audience, Bye, Error, ServerMessage, encode, numbered
 
 KEPT_MESSAGES = 256  # per stream; a page that missed more gets a fresh snapshot
 KEPT_ANSWERS = 64  # per stream; a page re-sends only what it has not seen answered
@@ -47,14 +47,18 @@ class Stream:
 
     def send(self, message: ServerMessage) -> None:
         """Number a message, keep it, and hand it to the socket if there is one."""
+        self.send_text(encode(message))
+
+    def send_text(self, text: str) -> None:
+        """The same with a message that is encoded already."""
         self._n += 1
-        text = encode(message, self._n)
+        text = numbered(text, self._n)
         self._kept.append((self._n, text))
         self._hand_over(text)
 
     def answer(self, command_id: int, message: Ack | Error) -> None:
         """Answer a command; kept for a repeat, outside the numbered messages."""
-        text = encode(message, None)
+        text = encode(message)
         self._running.discard(command_id)
         self._answers[command_id] = text
         while len(self._answers) > KEPT_ANSWERS:
@@ -148,7 +152,7 @@ class Hub:
     def dismiss(self, stream: Stream, reason: str, *, retry: bool) -> None:
         """Say good-bye and forget the stream."""
         if stream.outlet is not None:
-            stream.outlet.put(encode(Bye(reason=reason, retry=retry), None))
+            stream.outlet.put(encode(Bye(reason=reason, retry=retry)))
             stream.outlet.close(reason)
             stream.outlet = None
         self._forget(stream)

@@ -161,10 +161,10 @@ class Screens:
 
     def _show(self, stream: Stream, message: wire.ServerMessage) -> None:
         """Send a snapshot unless the page shows exactly that already."""
-        text = wire.encode(message, None)
+        text = wire.encode(message)
         if self._last.get(stream.id) != text:
             self._last[stream.id] = text
-            stream.send(message)
+            stream.send_text(text)
 
     async def picture(self) -> Picture:
         """The newest reading, without anybody's content."""

@@ -165,8 +165,7 @@ class _Conversation:
                     resumed=resumed,
                     expect=stream.expect,
                     beat_seconds=BEAT_SECONDS,
-                ),
-                None,
+                )
             )
         )
         for text in missed or () if resumed else ():
@@ -237,7 +236,7 @@ class _Conversation:
         known = isinstance(error, self._desk.typed_errors)
         shown: BaseException = error if known else BadMessage()
         if not self._socket.closed:
-            await self._socket.send_str(wire.encode(_error(None, shown), None))
+            await self._socket.send_str(wire.encode(_error(None, shown)))
             await self._socket.close(code=WSCloseCode.POLICY_VIOLATION)
 
     def _put(self, text: str) -> bool:
@@ -248,7 +247,7 @@ class _Conversation:
         return True
 
     def _put_error(self, re: int | None, error: BaseException) -> None:
-        self._put(wire.encode(_error(re, error), None))
+        self._put(wire.encode(_error(re, error)))
 
     def _close(self, reason: str) -> None:
         """Let the writer finish what is queued, then close. Safe to call twice."""

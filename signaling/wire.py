@@ -429,9 +429,11 @@ def parse_command(raw: str | bytes) -> Command:
     return command
 
 
-def encode(message: ServerMessage, n: int | None) -> str:
-    """The JSON text of a message, numbered `n` (None: outside the numbered sequence)."""
-    body = msgspec.to_builtins(message)
-    if n is not None:
-        body["n"] = n
-    return _encoder.encode(body).decode()
+def encode(message: ServerMessage) -> str:
+    """The JSON text of a message, outside the numbered sequence."""
+    return _encoder.encode(message).decode()
+
+
+def numbered(text: str, n: int) -> str:
+    """The text of a message as number `n` of a stream. A message is an object with a type."""
+    return f'{{"n":{n},{text[1:]}'
