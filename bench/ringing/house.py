@@ -120,6 +120,8 @@ async def _organisations(conn: AsyncConnection) -> None:
             id="prv", name="Bench Care", timezone="UTC", bridge_line="605-555-0101"
         )
     )
+    # one at a time: else those who wait ring everybody, and nobody is left for the next press
+    await conn.execute(insert(schema.queue_settings).values(provider_id="prv", ring="one"))
     await conn.execute(insert(schema.program).values(id="prg", name="Bench"))
     await conn.execute(
         insert(schema.coverage).values(agency_id="agy", provider_id="prv", program_id="prg")
