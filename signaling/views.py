@@ -28,6 +28,7 @@ from records.transfers import TransferRow
 from records.vocabulary import GIVEN_BACK_REASONS
 from records.wrapups import WrapupRow
 from signaling import party_views, shapes, wire
+from signaling.alike import Alike
 from signaling.legs import Legs
 from signaling.needs import place_of
 
@@ -315,7 +316,7 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
         ],
         missed=_missed(picture, person_id),
         session=_console_session(picture, session, person_id) if session is not None else None,
-        colleagues=[one for one in shared.staff.values() if one.id != person_id],
+        colleagues=shared.but(person_id),
         live=_live(picture, provider_id) if _supervises(picture, person_id) else [],
         owners=shared.owners,
     )
@@ -348,20 +349,30 @@ class _Shared:
     """What all consoles of one provider show alike."""
 
     sessions: Mapping[str, SessionRow]
-    waiting: list[shapes.WaitingRow]
+    waiting: Alike[shapes.WaitingRow]
     staff: Mapping[str, shapes.Me]
-    owners: list[shapes.Option]
+    owners: Alike[shapes.Option]
+    everybody: Alike[shapes.Me]  # the staff in its order
+    places: Mapping[str, int]  # person -> where in `everybody`
+
+    def but(self, person_id: str) -> Alike[shapes.Me]:
+        """Everybody else."""
+        at = self.places.get(person_id)
+        return self.everybody if at is None else self.everybody.without(at)
 
 
 def _shared(picture: Picture, provider_id: str) -> _Shared:
     mine = [s for s in picture.sessions if s.provider_id == provider_id]
     waiting = [s for s in mine if s.state == "waiting" and not s.test]
     staff = picture.directory.clinicians(provider_id)
+    shown = {person.id: _me(picture, person.id) for person in staff}
     return _Shared(
         sessions={s.id: s for s in mine},
-        waiting=[_waiting_row(picture, s) for s in sorted(waiting, key=_in_line)],
-        staff={person.id: _me(picture, person.id) for person in staff},
-        owners=[shapes.Option(person.id, person.name) for person in staff],
+        waiting=Alike(_waiting_row(picture, s) for s in sorted(waiting, key=_in_line)),
+        staff=shown,
+        owners=Alike(shapes.Option(person.id, person.name) for person in staff),
+        everybody=Alike(shown.values()),
+        places={person_id: at for at, person_id in enumerate(shown)},
     )
 
 

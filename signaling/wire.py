@@ -12,12 +12,13 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from signaling import alike
 from signaling.guest_wire import GuestCommand, GuestView
 from signaling.party_wire import PartyCommand
 from signaling.shapes import (
@@ -351,13 +352,13 @@ class ConsoleView(ServerMessage, frozen=True, tag="console"):
     """
 
     me: Me
-    waiting: list[WaitingRow]
+    waiting: Sequence[WaitingRow]
     offers: list[OfferView]
     missed: list[MissedRow]
     session: ConsoleSession | None
-    colleagues: list[Me]
+    colleagues: Sequence[Me]
     live: list[LiveRow]
-    owners: list[Option]
+    owners: Sequence[Option]
 
 
 class OfferRung(ServerMessage, frozen=True, tag="offer"):
@@ -415,7 +416,7 @@ Event = (
 
 _hello = msgspec.json.Decoder(Hello)
 _command = msgspec.json.Decoder(Command)
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(enc_hook=alike.encoded)
 
 
 def parse_hello(raw: str | bytes) -> Hello:
