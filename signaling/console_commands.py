@@ -119,6 +119,7 @@ async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> d
         return Step(step.before, step.after, step.events + withdrawn)
 
     row = await desk.change(offer.session_id, decide, by(actor))
+    desk.line.tell_gone(offer, "accepted", None)  # their other pages ring on otherwise
     for loser in losers:
         desk.line.tell_gone(loser, "taken", actor.short_name)
     metrics.OFFERS.labels(outcome="accepted").inc()

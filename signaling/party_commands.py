@@ -178,6 +178,7 @@ async def sit_in(desk: Desk, actor: Actor, offer: OfferRow) -> dict[str, object]
         return Step(before, before, (TimelineEvent("transfer.accepted", {"clinician": actor.id}),))
 
     row = await desk.change(offer.session_id, decide, by(actor))
+    desk.line.tell_gone(offer, "accepted", None)
     for loser in losers:
         desk.line.tell_gone(loser, "taken", actor.short_name)
     metrics.OFFERS.labels(outcome="accepted").inc()

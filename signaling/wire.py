@@ -375,7 +375,7 @@ class OfferGone(ServerMessage, frozen=True, tag="offer.gone"):
 
     offer: str
     session: str
-    reason: str  # taken | cancelled | expired | declined | …
+    reason: str  # taken | cancelled | expired | undelivered | accepted | declined
     by: str | None
 
 

@@ -57,7 +57,7 @@ class LiveStore(Protocol):
     async def set_activity(
         self, person_id: str, activity: Activity, reason: str | None, now: float
     ) -> None:
-        """What the clinician chose; a reason only goes with a pause. A change wakes the line."""
+        """What the clinician chose; no reason goes with "available". A change wakes the line."""
 
     async def snapshot(self, now: float) -> Mapping[str, LiveClinician]:
         """Every clinician who is, or not long ago was, here."""
@@ -123,7 +123,7 @@ class EmbeddedLiveStore:
         self, person_id: str, activity: Activity, reason: str | None, now: float
     ) -> None:
         self._make_room(person_id, now)
-        chosen = (activity, reason if activity is Activity.PAUSED else None)
+        chosen = (activity, None if activity is Activity.AVAILABLE else reason)
         self._wake_if(self._chosen.get(person_id) != chosen)
         self._chosen[person_id] = chosen
 

@@ -17,6 +17,9 @@ async def violations(page: Page, within: str = "html") -> list[str]:
     await page.evaluate(SOURCE.read_text(encoding="utf-8") + "\n;0")
     found: list[dict[str, Any]] = await page.evaluate(
         """async ([within, tags]) => {
+            // half-way between two colours the contrast of neither is seen
+            const moving = document.getAnimations().filter((one) => one instanceof CSSTransition);
+            await Promise.allSettled(moving.map((one) => one.finished));
             const done = await globalThis.axe.run(within, {
                 runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'],
             });

@@ -50,6 +50,23 @@ test("the loser reads who took it", () => {
   assert.equal(notice(state, 110 + NOTICE_SECONDS), null);
 });
 
+test("an answer stops the ring on every page at once, also when it came before any snapshot had the offer", () => {
+  const early = rung(NONE, offered("a"), 110);
+  const elsewhere = gone(early, { offer: "a", reason: "accepted", by: null }, 111);
+  assert.deepEqual([shown(elsewhere, 111), notice(elsewhere, 111)], [null, null]);
+  assert.equal(shown(snapshot(elsewhere, [], 111), 111), null);
+  const here = gone(answer(early, "a", "accepting"), { offer: "a", reason: "accepted", by: null }, 111);
+  assert.equal(shown(here, 111)?.offer, "a"); // until the call is there
+  const call = snapshot(here, [], 111);
+  assert.deepEqual([shown(call, 111), call.answers, notice(call, 111)], [null, {}, null]);
+});
+
+test("of two pages of one clinician the slower one is not told that somebody was faster", () => {
+  const both = answer(rung(NONE, offered("a"), 110), "a", "accepting");
+  const accepted = gone(both, { offer: "a", reason: "accepted", by: null }, 111);
+  assert.equal(notice(gone(accepted, { offer: "a", reason: "gone", by: null }, 111), 111), null);
+});
+
 test("the refusal of our own accept does not replace the name of who took it, in either order", () => {
   const vague = { offer: "a", reason: "gone", by: null };
   const named = { offer: "a", reason: "taken", by: "Dana" };

@@ -56,9 +56,11 @@ class LiveContract:
         there = (await store.snapshot(T + 600))["dana"]
         assert (there.activity, there.reason) == (Activity.PAUSED, "break")
 
-    async def test_a_reason_goes_only_with_a_pause(self, store: LiveStore) -> None:
+    async def test_a_reason_goes_with_not_being_available_only(self, store: LiveStore) -> None:
         await store.beat("dana", "one", T)
-        await store.set_activity("dana", Activity.OFFLINE, "break", T)
+        await store.set_activity("dana", Activity.OFFLINE, "idle", T)
+        assert (await store.snapshot(T))["dana"].reason == "idle"
+        await store.set_activity("dana", Activity.AVAILABLE, "idle", T)
         assert (await store.snapshot(T))["dana"].reason is None
 
     async def test_a_snapshot_does_not_change_afterwards(self, store: LiveStore) -> None:

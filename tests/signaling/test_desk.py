@@ -106,6 +106,17 @@ async def test_the_loser_of_a_race_reads_who_took_it(house: House) -> None:
     await miguel.until_view(lambda v: not v["offers"])
 
 
+async def test_an_answer_stops_the_ring_on_all_pages_of_the_clinician(house: House) -> None:
+    dana, tab, tablet = [await house.page(who) for who in ("dana", "dana", "tablet")]
+    await house.pressed(tablet)
+    offer = await house.rung(dana)
+    await dana.send("offer.accept", offer=offer["offer"], token=offer["token"])
+    for page in (dana, tab):
+        await page.until(lambda page=page: page.seen("offer.gone"))  # type: ignore[misc]
+        gone = page.seen("offer.gone")[0]
+        assert (gone["offer"], gone["reason"]) == (offer["offer"], "accepted")
+
+
 async def test_media_both_ways_connects_and_only_then(house: House) -> None:
     dana, tablet = await house.page("dana"), await house.page("tablet")
     session = await house.pressed(tablet)

@@ -13,6 +13,8 @@ import { CardView } from "./card.js";
 import { sentence } from "./errors.js";
 import { ConsoleMedia } from "./media.js";
 import * as offers from "./offers.js";
+import { comesBack, mayEnd, REASON } from "./idle.js";
+import { IdleEnd } from "./idle_end.js";
 import { Preview } from "./preview.js";
 import { Records } from "./records.js";
 import { endKey, placeKey, wantsMedia } from "./parties.js";
@@ -46,6 +48,10 @@ export class Console {
       line: this.line, session: () => liveSession(this.model.view), iceServers: given.iceServers, changed: () => this.draw(),
     });
     this.ringing = new Ringing();
+    this.idleEnd = new IdleEnd({
+      watched: () => this.model.line === "open" && mayEnd(this.model.view, offers.shown(this.model.offers, this.line.serverNow()) !== null),
+      end: () => { void this.setActivity("offline", REASON); },
+    });
     this.preview = new Preview();
     this.records = new Records({
       line: this.line, instrument: instrument.id, actions: given.cardActions, session: () => this.model.view?.session ?? null, changed: () => this.draw(),
@@ -64,6 +70,7 @@ export class Console {
   draw() {
     const model = this.model;
     model.now = this.line.serverNow();
+    this.idleEnd.look(); // first: its dialog must not lie over a ring
     const offer = offers.shown(model.offers, model.now);
     const before = document.documentElement.dataset["screen"];
     const after = screenOf(model.view, offer !== null);
@@ -170,6 +177,7 @@ export class Console {
     this.records.take(view.session);
     this.media.follow(wantsMedia(after, model.joined) ? after : null);
     this.#sayChange(before, after);
+    if (comesBack(view.me)) void this.setActivity("available", null);
     this.draw();
   }
 

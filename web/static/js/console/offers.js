@@ -109,11 +109,13 @@ export function refused(state, offer) {
  * @returns {Offers}
  */
 export function gone(state, { offer, reason, by }, now) {
-  const known = state.notice?.offer === offer ? state.notice : null;
+  const vague = by === null && state.over.includes(offer);
   const quiet = reason === "declined" || reason === "accepted";
-  const vague = known !== null && by === null && known.by !== null;
-  const open = state.open.filter((one) => one.offer !== offer);
-  const { [offer]: _pressed, ...answers } = state.answers;
+  // The page where Accept was pressed goes from the ring to the call, not by way of the empty screen: the snapshot takes it down.
+  const held = reason === "accepted" && state.answers[offer] === "accepting";
+  const open = held ? state.open : state.open.filter((one) => one.offer !== offer);
+  const { [offer]: pressed, ...others } = state.answers;
+  const answers = held && pressed ? { ...others, [offer]: pressed } : others;
   const notice = quiet || vague ? state.notice : { offer, reason, by, at: now };
   return { ...state, open, answers, over: remember(state.over, offer), notice };
 }

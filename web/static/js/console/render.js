@@ -10,6 +10,7 @@ import * as sounds from "../lib/sounds.js";
 import { notice } from "./offers.js";
 import { handing, liveBoard } from "./handing.js";
 import { wantsMedia } from "./parties.js";
+import { REASON } from "./idle.js";
 import { liveSession, peerWords, phaseSeconds } from "./state.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleView} ConsoleView */
@@ -179,6 +180,7 @@ function side(model, view) {
   const byMissing = me.activity === "paused" && me.reason === "missed"; // by the line, after rings that nobody answered
   show("pause-field", me.activity === "paused" && !byMissing);
   show("paused-by-missing", byMissing);
+  show("put-away", me.activity === "offline" && me.reason === REASON);
   const reason = find("#pause-reason", HTMLSelectElement);
   if (document.activeElement !== reason && reason.value !== (me.reason ?? "")) reason.value = me.reason ?? "";
   const work = byId("work");

@@ -49,6 +49,12 @@ const reason = find("#pause-reason", HTMLSelectElement);
 onEach(".activity", "activity", (activity) => { void page.setActivity(activity, activity === "paused" ? reason.value || null : null); });
 reason.addEventListener("input", () => { void page.setActivity("paused", reason.value || null); });
 
+on("#still-here-yes", () => page.idleEnd.here());
+on("#still-here-no", () => {
+  page.idleEnd.here();
+  void page.setActivity("offline", null);
+});
+
 on("#missed-read", () => { void page.readMissed(); });
 
 // Ringing

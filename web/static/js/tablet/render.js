@@ -43,7 +43,7 @@ const at = {
   officers: find("#officers", html), readiness: find("#readiness", html), readinessText: find("#readiness-text", html),
   owed: find("#owed", html), closed: find("#closed", html), closedNext: find("#closed-next", html), closedNumber: find("#closed-number", html),
   closedRegional: find("#closed-regional", HTMLAnchorElement), connect: find("#connect", html), connectHint: find("#connect-hint", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
-  statusNext: find("#status-next", html), statusNumber: find("#status-number", html), checks: find("#test-checks", html),
+  statusNext: find("#status-next", html), statusNumber: find("#status-number", html), statusCall: find("#status-call", HTMLAnchorElement), checks: find("#test-checks", html),
   intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), actions: find("#connecting-actions", html),
   voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
@@ -176,7 +176,7 @@ function renderConnecting(model) {
   if (at.status.textContent !== status) setText(at.status, status);
   setText(at.statusNext, t(words.next, words.values));
   at.statusNumber.hidden = words.number === null;
-  setText(at.statusNumber, words.number ?? "");
+  if (words.number !== null) phoneLink(at.statusCall, words.number);
   const since = session?.pressed_at ?? local.press?.at ?? model.now;
   setText(at.elapsed, duration(model.now - since));
   const test = session?.test ?? local.press?.test ?? false;
