@@ -10,6 +10,7 @@ import pytest
 from media import LegEventKind
 from records import parties, sessions, transfers
 from records.sessions import SessionRow
+from tests.signaling import services
 from tests.signaling.conftest import House
 from tests.signaling.pages import BOUND, Page, Refused
 
@@ -173,7 +174,7 @@ async def test_the_sender_stays_as_long_as_one_side_takes_it_back(
     await dana.send("transfer.call_off", session=session, epoch=epoch)
     await miguel.until_view(lambda v: v["session"] is None)
     assert (await row_of(house, session)).lead_id == "per_dana"
-    assert (session, "side1") in house.bridge.left
+    await services.until(lambda: (session, "side1") in house.bridge.left)
     assert await refused(miguel, "transfer.confirm", session=session, epoch=epoch) == "no-transfer"
     code = await refused(
         miguel, "media.describe", session=session, epoch=epoch, generation="g9", description="v=0"
@@ -341,7 +342,7 @@ async def test_handed_back_to_the_line_it_rings_for_others_first_and_keeps_the_t
     view = await miguel.until_view(lambda v: v["offers"])
     assert view["offers"][0]["requeued"]
     assert not dana.view["offers"]
-    assert (session, "clinician") in house.bridge.left
+    await services.until(lambda: (session, "clinician") in house.bridge.left)
     assert (session, "tablet") not in house.bridge.left
 
 
@@ -393,7 +394,7 @@ async def test_a_supervisor_who_listens_is_heard_by_nobody_and_seen_by_everybody
     assert code == "not-yours"
     await ada.send("party.leave", session=session)
     await tablet.until_view(lambda v: not v["session"]["company"])
-    assert (session, "side1") in house.bridge.left
+    await services.until(lambda: (session, "side1") in house.bridge.left)
 
 
 async def test_the_end_of_the_call_ends_every_place_at_its_side(

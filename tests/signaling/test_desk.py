@@ -14,6 +14,7 @@ from records.sessions import SessionRow, TimelineRow
 from signaling.session import State
 from tests.signaling.conftest import House
 from tests.signaling.pages import BOUND, Page, Refused
+from tests.signaling.services import until
 
 
 async def row_of(house: House, session: str) -> SessionRow:
@@ -152,7 +153,7 @@ async def test_a_clinician_who_vanishes_gives_the_session_back_to_the_head_of_th
     house.clock.advance(25)
     row = await until_state(house, session, "waiting")
     assert row.epoch == epoch + 1
-    assert (session, "clinician") in house.bridge.left
+    await until(lambda: (session, "clinician") in house.bridge.left)
     assert "tablet" in {seat for _, seat in house.bridge.legs}, "the tablet's leg is kept"
     await miguel.send("beat")  # the moved clock has let the lease run out
     view = await miguel.until_view(lambda v: v["offers"])
