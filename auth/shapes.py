@@ -35,7 +35,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One event. `names` holds the names of the people whose ids stand in `data`, by key."""
+    """One event. `names`: of the people and providers whose ids stand in `data`, by key."""
 
     no: int
     at: float
@@ -174,6 +174,12 @@ def durations(row: SessionRow) -> Durations:
     )
 
 
+def _called(who: Directory, id_: str) -> str | None:
+    if id_ in who.people:
+        return who.people[id_].name
+    return who.providers[id_].name if id_ in who.providers else None
+
+
 def timeline(
     rows: Sequence[TimelineRow], pressed_at: float, who: Directory
 ) -> tuple[TimelineEntry, ...]:
@@ -188,9 +194,9 @@ def timeline(
             actor=name(who, row.actor_id),
             data=row.data,
             names={
-                key: who.people[value].name
+                key: found
                 for key, value in row.data.items()
-                if isinstance(value, str) and value in who.people
+                if isinstance(value, str) and (found := _called(who, value)) is not None
             },
         )
         for row in rows

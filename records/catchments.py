@@ -122,19 +122,20 @@ async def replace_settings(
 
 
 def providers_at(
-    rows: Mapping[tuple[str, str], Sequence[str]], place: Place, own: str | None, *, at_home: bool
+    rows: Mapping[tuple[str, str], Sequence[str]], place: Place, own: str | None
 ) -> tuple[str, ...]:
     """The providers that may answer at a place, the first one first.
 
     A county's own rows go before those of its whole state. The provider that the agency has an
-    agreement with (`own`) always stays one of them: the first at the agency's own place, the last
-    elsewhere, unless the rows say where it stands. `rows`: as `by_place` gives them.
+    agreement with (`own`) shares a place only by being listed there itself: otherwise it is the
+    only one, so that nobody gets an agency's sessions by listing a place alone. `rows`: as
+    `by_place` gives them.
     """
+    if own is None:
+        return ()
     county, state = _folded(place)
     listed = [*rows.get((county, state), ()), *rows.get(("", state), ())]
-    if own is not None and own not in listed:
-        listed = [own, *listed] if at_home else [*listed, own]
-    return tuple(dict.fromkeys(listed))
+    return tuple(dict.fromkeys(listed)) if own in listed else (own,)
 
 
 def by_place(rows: Iterable[CatchmentRow]) -> dict[tuple[str, str], list[str]]:

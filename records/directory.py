@@ -116,10 +116,7 @@ class Directory:
     def providers_at(self, agency_id: str, place: Place | None = None) -> tuple[str, ...]:
         """Who may answer an agency's incident at a place (None: its own), the first one first."""
         agency = self.agencies[agency_id]
-        there = place or agency.home
-        return catchments.providers_at(
-            self.catchments, there, agency.provider_id, at_home=there.same(agency.home)
-        )
+        return catchments.providers_at(self.catchments, place or agency.home, agency.provider_id)
 
     def short_name(self, person_id: str | None) -> str | None:
         """How the other side reads a person; None for nobody."""

@@ -140,6 +140,7 @@ TIMELINE_KINDS: Final = (
     "page.stand_down",
     "page.nobody",
     "session.place",
+    "session.provider",
     "session.language",
     "queue.nobody",
     "queue.relaxed",

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.audit import record
+from oncall.fit import Misfit
 from oncall.policy import Activity
 from records import (
     assessments,
@@ -107,11 +108,12 @@ async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> d
             raise OfferGone
         if actor.id in await parties.receivers(conn):
             raise Busy
+        provider = _answers_for(actor, row, offer)
         if not await offers.end(conn, offer.id, to_state="accepted", reason=None, now=now):
             raise OfferGone
         losers.extend(await offers.withdraw_all(conn, row.id, "taken", now))
         await offers.forgive(conn, actor.id, now)
-        step = handle(desk.machine(row), Accepted(actor.id), now)
+        step = handle(desk.machine(row), Accepted(actor.id, provider), now)
         withdrawn = tuple(
             TimelineEvent("offer.withdrawn", {"clinician": o.clinician_id, "reason": "taken"})
             for o in losers
@@ -126,6 +128,16 @@ async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> d
     metrics.observe_accept(row)
     desk.line.wake()
     return {"session": row.id, "epoch": row.epoch}
+
+
+def _answers_for(actor: Actor, row: SessionRow, offer: OfferRow) -> str:
+    """Whose session it is from now on. Raises OfferGone for another provider's clinician, unless
+    the search had been widened that far when they were rung."""
+    own = actor.provider_id
+    widened = any(step == Misfit.PROVIDER for step, _ in offer.relaxed)
+    if own is None or (own != row.provider_id and not widened):
+        raise OfferGone
+    return own
 
 
 async def missed_read(

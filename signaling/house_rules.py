@@ -32,11 +32,6 @@ def rules_of_rows(rows: Mapping[str, SettingsRow], default: Rules) -> dict[str, 
     return {provider_id: rules_of(row, default) for provider_id, row in rows.items()}
 
 
-def rows_of(steps: tuple[Relaxation, ...]) -> tuple[tuple[str, float, bool], ...]:
-    """Steps of the widening search as they are stored."""
-    return tuple((str(step.what), step.after, step.at_once) for step in steps)
-
-
 def _relaxation(what: str, after: float, at_once: bool) -> Relaxation:
     try:
         return Relaxation(Misfit(what), after, at_once)

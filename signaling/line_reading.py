@@ -140,9 +140,8 @@ class _Look:
                 until = _ended(offer, self.now) + rules.excluded_after_decline
                 excluded[offer.clinician_id] = max(until, excluded.get(offer.clinician_id, 0.0))
         place = needs.place_of(row, self.who.agencies[row.agency_id])
-        # The place's other providers would be rung by the step for it; but their people may not
-        # open this provider's sessions, so that such a ring could not be answered.
-        others: tuple[str, ...] = ()
+        there = self.who.providers_at(row.agency_id, place)
+        others = tuple(one for one in there if one != row.provider_id)
         return policy.WaitingSession(
             id=row.id,
             provider_id=row.provider_id,

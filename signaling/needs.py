@@ -50,6 +50,12 @@ def place_of(row: SessionRow, agency: Agency) -> Place:
     return Place(row.place_county or "", row.place_state)
 
 
+def elsewhere(row: SessionRow, agency: Agency) -> str | None:
+    """The state where the incident is, when it is not the agency's own; for people to read."""
+    place = place_of(row, agency)
+    return place.state if place.state != agency.state else None
+
+
 def in_line(row: SessionRow, now: float, promote_after: float) -> tuple[int, bool, int]:
     """The order in which consoles list who waits: the order of the line."""
     urgency = priority_now(row.priority, row.pressed_at, now, promote_after)

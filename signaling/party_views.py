@@ -9,6 +9,7 @@ from records.guest_links import GuestLinkRow
 from records.sessions import SessionRow
 from signaling import shapes
 from signaling.guest_wire import GuestSession, GuestView
+from signaling.needs import elsewhere, place_of
 
 if TYPE_CHECKING:
     from auth.actors import Actor
@@ -132,7 +133,8 @@ def live_rows(picture: Picture, provider_id: str) -> list[shapes.LiveRow]:
             session=one.id,
             code=one.code,
             agency=picture.directory.agencies[one.agency_id].name,
-            county=picture.directory.agencies[one.agency_id].county,
+            county=place_of(one, picture.directory.agencies[one.agency_id]).county,
+            place_state=elsewhere(one, picture.directory.agencies[one.agency_id]),
             unit=picture.directory.tablets[one.tablet_id].label,
             state=one.state,
             phase=one.phase,

@@ -22,6 +22,7 @@ def machine(row: SessionRow) -> Session:
         language=row.language,
         place_county=row.place_county,
         place_state=row.place_state,
+        provider_id=row.provider_id,
         deadline_at=row.deadline_at,
         close_reason=row.close_reason,
         alerted_at=row.alerted_at,

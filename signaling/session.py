@@ -58,6 +58,7 @@ class Session:
     language: str | None = None
     place_county: str | None = None
     place_state: str | None = None
+    provider_id: str = ""
     deadline_at: float | None = None
     close_reason: str | None = None
     alerted_at: float | None = None
@@ -92,7 +93,10 @@ class Alerted:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
+    """A clinician answers; `provider`: theirs, when the session was another provider's."""
+
     clinician_id: str
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +176,11 @@ class LanguageAsked:
 
 @dataclass(frozen=True, slots=True)
 class PlaceTold:
-    """Where the incident is, of the agency's own places."""
+    """Where the incident is, of the agency's own places; `provider`: who answers there first."""
 
     county: str
     state: str
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,8 +369,8 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
     match item:
         case Alerted(who):
             return _alerted(s, who, now)
-        case Accepted(who):
-            return _accepted(s, who, now)
+        case Accepted(who, provider):
+            return _accepted(s, who, provider, now)
         case MediaFlowing():
             return _flowing(s, now)
         case SetupFailed(reason):
@@ -390,9 +395,11 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
         case LanguageAsked(language):
             asked = replace(s, language=language)
             return asked, [TimelineEvent("session.language", {"language": language or "en"})]
-        case PlaceTold(county, state):
+        case PlaceTold(county, state, provider):
             there = replace(s, place_county=county, place_state=state)
-            return there, [TimelineEvent("session.place", {"county": county, "state": state})]
+            where = TimelineEvent("session.place", {"county": county, "state": state})
+            there, moved = _moved(there, provider if s.state is S.WAITING else None, "place")
+            return there, [where, *moved]
         case VoiceChosen(voice_only):
             chosen = replace(s, voice_only=voice_only)
             return chosen, [TimelineEvent("session.voice", {"voice_only": voice_only})]
@@ -410,7 +417,18 @@ def _alerted(s: Session, who: str, now: float) -> tuple[Session, list[TimelineEv
     return replace(s, alerted_at=first), [TimelineEvent("offer.delivered", {"clinician": who})]
 
 
-def _accepted(s: Session, who: str, now: float) -> tuple[Session, list[TimelineEvent]]:
+def _moved(s: Session, to: str | None, why: str) -> tuple[Session, list[TimelineEvent]]:
+    """The session is another provider's from now on, or (None) stays where it is."""
+    if to is None or to == s.provider_id:
+        return s, []
+    told = {"provider": to, "before": s.provider_id, "why": why}
+    return replace(s, provider_id=to), [TimelineEvent("session.provider", told)]
+
+
+def _accepted(
+    s: Session, who: str, provider: str | None, now: float
+) -> tuple[Session, list[TimelineEvent]]:
+    s, moved = _moved(s, provider, "accepted")
     after = replace(
         s,
         lead_id=who,
@@ -420,6 +438,7 @@ def _accepted(s: Session, who: str, now: float) -> tuple[Session, list[TimelineE
     )
     return after, [
         TimelineEvent("offer.accepted", {"clinician": who}),
+        *moved,
         TimelineEvent("session.answering", {"epoch": after.epoch}),
     ]
 

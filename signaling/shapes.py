@@ -127,7 +127,8 @@ class WaitingRow(Struct, frozen=True):
     session: str
     code: str
     agency: str
-    county: str
+    county: str  # where it is; empty: no county was said
+    place_state: str | None  # where it is, if not in the agency's own state
     unit: str
     intake: list[str]
     pressed_at: float
@@ -153,7 +154,8 @@ class OfferView(Struct, frozen=True):
     epoch: int
     expires_at: float
     agency: str
-    county: str
+    county: str  # where it is; empty: no county was said
+    place_state: str | None  # where it is, if not in the agency's own state
     unit: str
     officer: str | None
     intake: list[str]
@@ -163,6 +165,7 @@ class OfferView(Struct, frozen=True):
     voice_only: bool
     purpose: Literal["answer", "transfer"]
     by: str | None  # short name of who hands the session on
+    relaxed: list[str]  # in what this clinician is not what it asks for: language, provider, …
 
 
 class AssessmentView(Struct, frozen=True):
@@ -228,7 +231,8 @@ class LiveRow(Struct, frozen=True):
     session: str
     code: str
     agency: str
-    county: str
+    county: str  # where it is; empty: no county was said
+    place_state: str | None  # where it is, if not in the agency's own state
     unit: str
     state: str
     phase: str
@@ -246,7 +250,8 @@ class ConsoleSession(Struct, frozen=True):
     phase: str
     epoch: int
     agency: str
-    county: str
+    county: str  # where it is; empty: no county was said
+    place_state: str | None  # where it is, if not in the agency's own state
     unit: str
     officer: str | None
     intake: list[str]

@@ -159,13 +159,16 @@ async def tell_language(
 async def tell_place(
     desk: Desk, actor: Actor, _s: Stream, m: wire.SessionPlace
 ) -> dict[str, object]:
-    """Where it is, of the agency's own places: its state decides which licence is needed."""
+    """Where it is, of the agency's own places: the state decides which licence is needed,
+    and the providers that are listed there who is rung first."""
     async with desk.db.read() as conn:
-        agency = (await directory.read(conn)).agencies[actor.agency_id or ""]
+        who = await directory.read(conn)
+    agency = who.agencies[actor.agency_id or ""]
     if m.place >= len(agency.places):
         raise UnknownCode
     place = agency.places[m.place]
-    await _feed(desk, actor, m.session, PlaceTold(place.county, place.state))
+    first = next(iter(who.providers_at(agency.id, place)), None)
+    await _feed(desk, actor, m.session, PlaceTold(place.county, place.state, first))
     desk.line.wake()
     return {}
 

@@ -30,7 +30,7 @@ from records.wrapups import WrapupRow
 from signaling import party_views, shapes, wire
 from signaling.alike import Alike
 from signaling.legs import Legs
-from signaling.needs import place_of
+from signaling.needs import elsewhere, place_of
 
 Nearness = Literal["alerted", "ringing", "opening", "coming"]
 MOST_MISSED = 20  # of one clinician, on the console
@@ -98,6 +98,11 @@ class Picture:
             self._index[name] = make()
         found: T = self._index[name]
         return found
+
+    @property
+    def by_id(self) -> Mapping[str, SessionRow]:
+        """The open sessions."""
+        return self.once("by id", lambda: {one.id: one for one in self.sessions})
 
     def ringing(self, session_id: str) -> list[OfferRow]:
         rings = self.once("rings", lambda: _grouped(self.offers, lambda one: one.session_id))
@@ -306,13 +311,14 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
     """All that one clinician's console shows."""
     provider_id = picture.directory.people[person_id].provider_id or ""
     shared = picture.once(f"provider {provider_id}", lambda: _shared(picture, provider_id))
+    rung = picture.by_id  # also for another provider's sessions, when the search was widened
     return wire.ConsoleView(
         me=shared.staff.get(person_id) or _me(picture, person_id),
         waiting=shared.waiting,
         offers=[
-            offer_view(picture.directory, offer, shared.sessions[offer.session_id])
+            offer_view(picture.directory, offer, rung[offer.session_id])
             for offer in picture.offers_to(person_id)
-            if offer.session_id in shared.sessions
+            if offer.session_id in rung
         ],
         missed=_missed(picture, person_id),
         session=_console_session(picture, session, person_id) if session is not None else None,
@@ -348,7 +354,6 @@ def _live(picture: Picture, provider_id: str) -> list[shapes.LiveRow]:
 class _Shared:
     """What all consoles of one provider show alike."""
 
-    sessions: Mapping[str, SessionRow]
     waiting: Alike[shapes.WaitingRow]
     staff: Mapping[str, shapes.Me]
     owners: Alike[shapes.Option]
@@ -367,7 +372,6 @@ def _shared(picture: Picture, provider_id: str) -> _Shared:
     staff = picture.directory.clinicians(provider_id)
     shown = {person.id: _me(picture, person.id) for person in staff}
     return _Shared(
-        sessions={s.id: s for s in mine},
         waiting=Alike(_waiting_row(picture, s) for s in sorted(waiting, key=_in_line)),
         staff=shown,
         owners=Alike(shapes.Option(person.id, person.name) for person in staff),
@@ -413,7 +417,8 @@ def _waiting_row(picture: Picture, session: SessionRow) -> shapes.WaitingRow:
         session=session.id,
         code=session.code,
         agency=agency.name,
-        county=agency.county,
+        county=place_of(session, agency).county,
+        place_state=elsewhere(session, agency),
         unit=_unit(picture.directory, session),
         intake=list(session.intake),
         pressed_at=session.pressed_at,
@@ -433,7 +438,8 @@ def offer_view(who: Directory, offer: OfferRow, session: SessionRow) -> shapes.O
         epoch=offer.epoch,
         expires_at=offer.expires_at,
         agency=agency.name,
-        county=agency.county,
+        county=place_of(session, agency).county,
+        place_state=elsewhere(session, agency),
         unit=_unit(who, session),
         officer=who.short_name(session.officer_id),
         intake=list(session.intake),
@@ -443,6 +449,7 @@ def offer_view(who: Directory, offer: OfferRow, session: SessionRow) -> shapes.O
         voice_only=session.voice_only,
         purpose="transfer" if offer.purpose == "transfer" else "answer",
         by=who.short_name(session.lead_id),
+        relaxed=[step for step, _ in offer.relaxed],
     )
 
 
@@ -459,7 +466,8 @@ def _console_session(
         phase=session.phase,
         epoch=session.epoch,
         agency=agency.name,
-        county=agency.county,
+        county=place_of(session, agency).county,
+        place_state=elsewhere(session, agency),
         unit=_unit(picture.directory, session),
         officer=picture.directory.short_name(session.officer_id),
         intake=list(session.intake),

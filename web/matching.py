@@ -111,10 +111,6 @@ async def set_ring(request: web.Request) -> web.StreamResponse:
     except BadMatching as error:
         return await _page(request, wrong=error.field)
     services = services_of(request)
-    if steps is not None:  # the step that has no row on the page stays as it is by default
-        default = services.desk.rules.relaxations
-        kept = tuple(step for step in default if step.what not in matching_forms.STEPS)
-        steps = tuple(sorted((*steps, *house_rules.rows_of(kept)), key=lambda step: step[1]))
     await matching.set_ring(
         services.db, actor_of(request), _id(request), style, steps, now_of(request)
     )

@@ -27,8 +27,10 @@ LONGEST_TEXT = 40
 MOST_LICENCES = 20
 LATEST_STEP = 3600.0
 RANKS = range(1, 10)
-# in the order of the page; the provider's own step has no effect while its people cannot be rung
-STEPS = (Misfit.SPECIALITY, Misfit.LANGUAGE, Misfit.AGE_GROUP, Misfit.LICENCE_STATE)
+STEPS = (  # in the order of the page
+    *(Misfit.SPECIALITY, Misfit.LANGUAGE, Misfit.AGE_GROUP),
+    *(Misfit.PROVIDER, Misfit.LICENCE_STATE),
+)
 NEVER_AT_ONCE = frozenset({Misfit.LICENCE_STATE})
 
 

@@ -159,6 +159,7 @@ def event(entry: TimelineEntry, texts: Texts) -> str:
         values["close"] = label(texts, "common.close", entry.data["reason"])
     values["tiles"] = tiles(entry.data.get("tiles", ()), texts)
     values["clinician"] = entry.names.get("clinician") or texts.t("common.actor.clinician")
+    values["provider"] = entry.names.get("provider") or texts.t("common.unknown")
     values["by"] = label(texts, "common.actor", entry.data.get("by", entry.actor_kind))
     for key in (*_LABELS, "close"):
         values.setdefault(key, texts.t("common.unknown"))

@@ -16,6 +16,7 @@ test("keys that are put together at run time are complete", () => {
     ...words("decline", "busy not_my_state unwell technical other"), ...words("phase", "brief handed_over debrief"),
     ...words("gone", "taken cancelled expired undelivered gone"), ...words("notify", "default granted denied unsupported"),
     ...words("status", "connecting lost ready not_on_call paused off ringing in_call wrap_up"), ...words("mark", "requeued voice_only"),
+    ...words("relaxed", "speciality language age_group provider licence_state"),
     ...words("followup", "in_24 in_48 in_7d"), ...words("preview", "camera.ok microphone.ok"),
     ...words("error", "stale_epoch conflict offer_gone stale_token forbidden no_such_session illegal_transition unknown_code busy"),
   ];

@@ -119,7 +119,7 @@ async def test_a_press_here_rings_a_console_there_which_answers_and_talks_here(t
     }
     assert other.bridge.legs == {}, "media stays on the process that holds the tablet's leg"
     assert (await row_of(one, session)).node_id == one.desk.cluster.id
-    await console.until_view(lambda v: v["session"]["peer"]["connected"])
+    await console.until_view(lambda v: v["session"] and v["session"]["peer"]["connected"])
 
 
 async def test_what_one_side_says_of_its_devices_reaches_the_other_s_process(two: Two) -> None:
@@ -129,9 +129,9 @@ async def test_what_one_side_says_of_its_devices_reaches_the_other_s_process(two
     session, _ = await connected(tablet, console, one)
     state = {"session": session, "camera": True, "quality": "fair"}
     await console.send("media.state", muted=True, **state)
-    await tablet.until_view(lambda v: v["session"]["peer"]["muted"])
+    await tablet.until_view(lambda v: v["session"] and v["session"]["peer"]["muted"])
     await tablet.send("media.state", muted=True, **state)
-    await console.until_view(lambda v: v["session"]["peer"]["muted"])
+    await console.until_view(lambda v: v["session"] and v["session"]["peer"]["muted"])
 
 
 async def test_the_first_answer_stops_the_ring_on_consoles_of_every_process(two: Two) -> None:
@@ -162,7 +162,7 @@ async def test_the_end_of_a_call_said_elsewhere_ends_its_media_at_home(two: Two)
     session, epoch = await connected(tablet, console, one)
     await console.send("session.end", session=session, epoch=epoch)
     assert one.bridge.closed == [session]
-    await tablet.until_view(lambda v: v["session"]["state"] == "wrap_up")
+    await tablet.until_view(lambda v: v["session"] and v["session"]["state"] == "wrap_up")
 
 
 async def test_a_refusal_of_another_process_reads_as_its_own(two: Two) -> None:
@@ -260,7 +260,7 @@ async def test_without_redis_calls_run_and_presses_are_kept_and_rung_here(
     await until("they never noticed", parted)
     second = await one.page("elsewhere")
     waiting = await one.pressed(second, "q" * 20)
-    await second.until_view(lambda v: v["session"]["state"] == "waiting")
+    await second.until_view(lambda v: v["session"] and v["session"]["state"] == "waiting")
     assert (await row_of(one, session)).state == "connected"
     redis_one.start()
     assert (await one.rung(miguel))["session"] == waiting, "it rings there when Redis is back"

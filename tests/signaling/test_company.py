@@ -109,7 +109,7 @@ async def test_a_warm_transfer_from_the_question_to_the_new_lead(
         code = await refused(miguel, type_, session=session, epoch=epoch, **more)
         assert code == "stale-epoch", type_
     assert await refused(miguel, "chat.send", session=session, text="hello") == "stale-epoch"
-    seen = await tablet.until_view(lambda v: v["session"]["company"])
+    seen = await tablet.until_view(lambda v: v["session"] and v["session"]["company"])
     assert [(p["name"], p["role"]) for p in seen["session"]["company"]] == [("Miguel", "receiver")]
     assert "He answers to Joe" not in str(seen), "the tablet never gets clinical content"
 
@@ -118,7 +118,7 @@ async def test_a_warm_transfer_from_the_question_to_the_new_lead(
     assert code == "not-joined"
     await joined(house, miguel, session, epoch, "side1")
     assert house.bridge.plans[session]["tablet"] == ["clinician", "side1", None, None]
-    await dana.until_view(lambda v: v["session"]["transfer"]["joined"])
+    await dana.until_view(lambda v: v["session"] and v["session"]["transfer"]["joined"])
     assert await dana.send("transfer.confirm", session=session, epoch=epoch) == {"handed_on": False}
     assert (await row_of(house, session)).lead_id == "per_dana"
     assert await miguel.send("transfer.confirm", session=session, epoch=epoch) == {
@@ -134,7 +134,7 @@ async def test_a_warm_transfer_from_the_question_to_the_new_lead(
     moved = dana.seen("session.moved")[0]
     assert (moved["session"], moved["how"], moved["by"]) == (session, "handed_on", "Miguel")
     await dana.until_view(lambda v: v["session"] is None)
-    told = await tablet.until_view(lambda v: v["session"]["clinician"] == "Miguel")
+    told = await tablet.until_view(lambda v: v["session"] and v["session"]["clinician"] == "Miguel")
     assert told["session"]["company"] == []
 
     # what the sender had not saved is refused in words; the draft goes on with the receiver
@@ -148,7 +148,7 @@ async def test_a_warm_transfer_from_the_question_to_the_new_lead(
         answers={"plan": "no"},
     )  # fmt: skip
     await miguel.send("session.end", session=session, epoch=epoch + 1)
-    await miguel.until_view(lambda v: v["session"]["state"] == "wrap_up")
+    await miguel.until_view(lambda v: v["session"] and v["session"]["state"] == "wrap_up")
     assert dana.view["session"] is None, "the sender owes no wrap-up"
     kinds = await kinds_of(house, session)
     steps = ["transfer.asked", "transfer.accepted", "transfer.ready", "session.lead_changed"]
@@ -322,7 +322,9 @@ async def test_a_receiver_who_is_lost_gives_the_seat_back_and_the_lead_leads_on(
         return "side1" not in await seats_of(house, session)
 
     await until(house, alone)
-    view = await dana.until_view(lambda v: v["session"]["transfer"]["stage"] == "ended")
+    view = await dana.until_view(
+        lambda v: v["session"] and v["session"]["transfer"]["stage"] == "ended"
+    )
     assert view["session"]["transfer"]["outcome"] == "receiver_lost"
     assert (await row_of(house, session)).epoch == epoch
 
@@ -337,7 +339,7 @@ async def test_handed_back_to_the_line_it_rings_for_others_first_and_keeps_the_t
     await dana.send("session.requeue", session=session, epoch=epoch, reason="end_of_shift")
     row = await row_of(house, session)
     assert (row.state, row.lead_id, row.epoch) == ("waiting", None, epoch + 1)
-    told = await tablet.until_view(lambda v: v["session"]["state"] == "waiting")
+    told = await tablet.until_view(lambda v: v["session"] and v["session"]["state"] == "waiting")
     assert told["session"]["handed_back"], "the tablet does not speak of a lost connection"
     view = await miguel.until_view(lambda v: v["offers"])
     assert view["offers"][0]["requeued"]
@@ -383,13 +385,15 @@ async def test_a_supervisor_who_listens_is_heard_by_nobody_and_seen_by_everybody
     assert plan["side1"] == ["tablet", "clinician", None, None]
     assert plan["tablet"] == ["clinician", None, None, None]
     for page in (dana, tablet):
-        view = await page.until_view(lambda v: v["session"]["company"])
+        view = await page.until_view(lambda v: v["session"] and v["session"]["company"])
         one = view["session"]["company"][0]
         assert (one["name"], one["role"], one["mode"]) == ("Ada", "supervisor", "listen")
     await ada.send("session.listen", session=session, epoch=epoch, mode="whisper")
     assert house.bridge.plans[session]["clinician"] == ["tablet", "side1", None, None]
     assert house.bridge.plans[session]["tablet"] == ["clinician", None, None, None]
-    one = (await dana.until_view(lambda v: v["session"]["company"]))["session"]["company"][0]
+    one = (await dana.until_view(lambda v: v["session"] and v["session"]["company"]))["session"][
+        "company"
+    ][0]
     code = await refused(dana, "party.remove", session=session, epoch=epoch, party=one["party"])
     assert code == "not-yours"
     await ada.send("party.leave", session=session)

@@ -135,7 +135,7 @@ async def test_media_both_ways_connects_and_only_then(house: House) -> None:
     house.bridge.flow(session, "clinician")
     row = await until_state(house, session, "connected")
     assert row.media_at is not None
-    view = await tablet.until_view(lambda v: v["session"]["state"] == "connected")
+    view = await tablet.until_view(lambda v: v["session"] and v["session"]["state"] == "connected")
     assert view["session"]["clinician"] == "Dana"
 
 
@@ -195,7 +195,9 @@ async def test_hand_over_needs_the_officers_pin_to_end(house: House) -> None:
     await tablet.send("chat.send", session=session, text="He has a knife in the kitchen.")
     house.clock.advance(30)
     await tablet.send("handover.start", session=session, epoch=epoch)
-    view = await tablet.until_view(lambda v: v["session"]["phase"] == "handed_over")
+    view = await tablet.until_view(
+        lambda v: v["session"] and v["session"]["phase"] == "handed_over"
+    )
     assert view["session"]["chat"] == [], "the person must not read it"
     with pytest.raises(Refused) as refused:
         await tablet.send("chat.send", session=session, text="hello")
@@ -223,17 +225,17 @@ async def test_the_card_reaches_the_tablet_only_when_it_is_sent(house: House) ->
     dana, tablet = await house.page("dana"), await house.page("tablet")
     session, epoch = await house.in_call(tablet, dana)
     draft = await dana.send("card.save", session=session, epoch=epoch, rev=0, card=CARD, send=False)
-    await dana.until_view(lambda v: v["session"]["card"]["rev"] == draft["rev"])
+    await dana.until_view(lambda v: v["session"] and v["session"]["card"]["rev"] == draft["rev"])
     await tablet.send("chat.send", session=session, text="marker")
-    await tablet.until_view(lambda v: v["session"]["chat"])
+    await tablet.until_view(lambda v: v["session"] and v["session"]["chat"])
     assert tablet.view["session"]["card"] is None
     await dana.send("card.save", session=session, epoch=epoch, rev=1, card=CARD, send=True)
-    view = await tablet.until_view(lambda v: v["session"]["card"])
+    view = await tablet.until_view(lambda v: v["session"] and v["session"]["card"])
     assert view["session"]["card"]["card"]["words"] == "Stay with a friend."
     with pytest.raises(Refused):
         await tablet.send("card.acknowledge", session=session, rev=1)
     await tablet.send("card.acknowledge", session=session, rev=2)
-    await dana.until_view(lambda v: v["session"]["card"]["acknowledged_rev"] == 2)
+    await dana.until_view(lambda v: v["session"] and v["session"]["card"]["acknowledged_rev"] == 2)
     row = await row_of(house, session)
     assert row.recommended_at is not None
     assert row.acknowledged_at is not None
@@ -252,7 +254,7 @@ async def test_the_tablet_never_receives_an_assessment(house: House) -> None:
     )
     assert saved["rev"] == 1
     await tablet.send("chat.send", session=session, text="marker")
-    await tablet.until_view(lambda v: v["session"]["chat"])
+    await tablet.until_view(lambda v: v["session"] and v["session"]["chat"])
     everything = json.dumps(tablet.messages)
     assert "canary-clinical-note" not in everything
     assert "field-safety" not in everything
@@ -277,7 +279,7 @@ async def test_wrap_up_closes_and_the_officer_records_what_happened(house: House
     session, epoch = await house.in_call(tablet, dana)
     await dana.send("card.save", session=session, epoch=epoch, rev=0, card=CARD, send=True)
     await dana.send("session.end", session=session, epoch=epoch)
-    await dana.until_view(lambda v: v["session"]["state"] == "wrap_up")
+    await dana.until_view(lambda v: v["session"] and v["session"]["state"] == "wrap_up")
     await tablet.until_view(lambda v: v["owed"] == session)
     assert session in house.bridge.closed
     followup = {
@@ -467,7 +469,7 @@ async def test_a_call_that_ends_in_the_persons_hands_hides_the_card_until_the_pi
     view = await tablet.until_view(lambda v: v["owed"] == session)
     assert view["session"]["card"] is None
     await tablet.send("handover.end", session=session, epoch=epoch, pin="2468")
-    await tablet.until_view(lambda v: v["session"]["card"])
+    await tablet.until_view(lambda v: v["session"] and v["session"]["card"])
 
 
 async def test_a_test_call_never_stands_in_the_way_of_a_real_one(house: House) -> None:

@@ -83,13 +83,13 @@ async def test_a_guest_is_named_to_everybody_and_reads_nothing_that_is_written(c
     )  # fmt: skip
     assert call.house.bridge.plans.get(call.session, {}).get("side1") is None, "not heard yet"
     await marta.send("guest.join", mode="speak")
-    view = await marta.until_view(lambda v: v["session"]["seat"])
+    view = await marta.until_view(lambda v: v["session"] and v["session"]["seat"])
     text = json.dumps(view)
     assert "slept" not in text
     assert "thoughts" not in text
     assert {"chat", "assessments", "card", "intake", "officer"}.isdisjoint(view["session"])
     for page in (call.dana, call.tablet):
-        seen = await page.until_view(lambda v: v["session"]["company"])
+        seen = await page.until_view(lambda v: v["session"] and v["session"]["company"])
         assert [(o["name"], o["role"]) for o in seen["session"]["company"]] == [
             ("Marta R.", "interpreter")
         ]
@@ -138,7 +138,7 @@ async def test_a_guest_in_the_call_stays_when_the_link_s_time_is_over(call: Call
 async def test_a_link_taken_back_puts_its_guest_out_and_keeps_them_out(call: Call) -> None:
     marta = await call.guest()
     await marta.send("guest.join", mode="speak")
-    view = await call.dana.until_view(lambda v: v["session"]["company"])
+    view = await call.dana.until_view(lambda v: v["session"] and v["session"]["company"])
     link = view["session"]["company"][0]["link"]
     await call.dana.send("guest.revoke", session=call.session, epoch=call.epoch, link=link)
     assert list(await call.seats()) == ["clinician"]
@@ -154,7 +154,7 @@ async def test_a_link_that_nobody_has_used_is_shown_to_the_lead_alone_without_it
     call: Call,
 ) -> None:
     made = await call.invite("supervisor")
-    view = await call.dana.until_view(lambda v: v["session"]["links"])
+    view = await call.dana.until_view(lambda v: v["session"] and v["session"]["links"])
     assert view["session"]["links"] == [
         {"link": made["link"], "role": "supervisor", "expires_at": made["expires_at"]}
     ]
@@ -178,7 +178,11 @@ async def test_a_supervisor_by_link_is_heard_by_the_lead_alone_or_by_nobody(call
     assert "side1" not in heard["tablet"]
     assert "side1" in heard["clinician"]
     seen = await call.tablet.until_view(
-        lambda v: v["session"]["company"] and v["session"]["company"][0]["mode"] == "whisper"
+        lambda v: (
+            v["session"]
+            and v["session"]["company"]
+            and v["session"]["company"][0]["mode"] == "whisper"
+        )
     )
     assert seen["session"]["company"][0]["name"] == "Rosa", "nobody listens unseen"
 
@@ -230,7 +234,7 @@ async def test_a_guest_stays_while_the_session_waits_for_another_clinician(call:
     await call.dana.send(
         "session.requeue", session=call.session, epoch=call.epoch, reason="end_of_shift"
     )
-    view = await marta.until_view(lambda v: v["session"]["state"] == "waiting")
+    view = await marta.until_view(lambda v: v["session"] and v["session"]["state"] == "waiting")
     assert view["session"]["seat"] == "side1"
 
 
@@ -238,7 +242,7 @@ async def test_a_guest_leaves_and_may_come_back_while_the_call_goes_on(call: Cal
     marta = await call.guest()
     await marta.send("guest.join", mode="speak")
     await marta.send("guest.leave")
-    await marta.until_view(lambda v: v["session"]["seat"] is None)
+    await marta.until_view(lambda v: v["session"] and v["session"]["seat"] is None)
     await marta.send("guest.join", mode="speak")
     assert (await call.seats())["side1"] == "interpreter speak"
     await call.dana.send("session.end", session=call.session, epoch=call.epoch)

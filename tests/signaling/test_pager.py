@@ -90,14 +90,18 @@ async def test_a_clinician_with_a_closed_console_is_paged_and_comes(
     [got] = service.got
     assert got.body["purpose"] == "call"
     assert got.body["body"] == "en:alert.words.call"
-    view = await tablet.until_view(lambda v: v["session"]["alerted"])
+    view = await tablet.until_view(lambda v: v["session"] and v["session"]["alerted"])
     assert view["session"]["alerted"] == [{"name": "Dana", "state": "alerted"}]
 
     there = await paging.answer(house.desk, got.body["token"], "opened")
     assert (there.purpose, there.state) == ("call", "waiting")
-    await tablet.until_view(lambda v: v["session"]["alerted"][0]["state"] == "opening")
+    await tablet.until_view(
+        lambda v: v["session"] and v["session"]["alerted"][0]["state"] == "opening"
+    )
     console = await house.page("dana")
-    await tablet.until_view(lambda v: v["session"]["alerted"][0]["state"] == "coming")
+    await tablet.until_view(
+        lambda v: v["session"] and v["session"]["alerted"][0]["state"] == "coming"
+    )
     offer = await house.rung(console)
     await console.send("offer.accept", offer=offer["offer"], token=offer["token"])
     there = await paging.answer(house.desk, got.body["token"], "opened")

@@ -112,7 +112,7 @@ async def test_a_whole_call_is_kept_and_its_audit_chain_holds(house: House) -> N
     )
     card = {"level": "soon", "disposition": "remain_in_place", "actions": [], "words": "Stay."}
     await dana.send("card.save", **at, rev=0, card=card, send=True)
-    await tablet.until_view(lambda v: v["session"]["card"])
+    await tablet.until_view(lambda v: v["session"] and v["session"]["card"])
     await tablet.send("card.acknowledge", session=session, rev=1)
     await tablet.send("session.end", **at)
     await dana.send("wrapup.finish", **at, disposition="remain_in_place", followups=[])

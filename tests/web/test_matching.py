@@ -86,7 +86,7 @@ async def test_the_ring_style_and_the_steps_are_saved_in_order_of_their_times(si
     assert own is not None
     assert own.ring == "one"
     steps = [step[0] for step in own.relaxations or ()]
-    assert [s for s in steps if s != "provider"] == ["speciality", "licence_state", "age_group"]
+    assert steps == ["speciality", "licence_state", "age_group"]
     back = {**RING, "default": "1"}
     assert (await site.post(f"{BASE}/ring", back, ADDRESS)).status == 303
     own = (await stored(site))[1]

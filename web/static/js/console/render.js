@@ -156,13 +156,15 @@ function offerCard(model, offer) {
   find("#offer-bar", HTMLProgressElement).value = left;
   write("offer-heading", offer.purpose === "transfer" ? t("console.offer.transfer", { name: offer.by ?? "" }) : t("console.offer.title"));
   write("offer-agency", offer.agency);
-  write("offer-place", t(offer.officer ? "console.offer.place_officer" : "console.offer.place", { county: offer.county, unit: offer.unit, officer: offer.officer ?? "" }));
+  write("offer-place", t(offer.officer ? "console.offer.place_officer" : "console.offer.place", { place: where(offer), unit: offer.unit, officer: offer.officer ?? "" }));
   const marks = [...(offer.requeued ? ["requeued"] : []), ...(offer.voice_only ? ["voice_only"] : [])];
   fill(byId("offer-tiles"), JSON.stringify([offer.intake, offer.language, marks]), () => [
     ...offer.intake.map((tile) => el("li", { class: "badge", text: t(`common.tile.${tile}`) })),
     ...(offer.language ? [el("li", { class: "badge badge--wait", text: t(`common.language.${offer.language}`) })] : []),
     ...marks.map((mark) => el("li", { class: "badge badge--wait", text: t(`console.mark.${mark}`) })),
   ]);
+  show("offer-relaxed", offer.relaxed.length > 0);
+  write("offer-relaxed", t("console.offer.relaxed", { what: offer.relaxed.map((one) => t(`console.relaxed.${one}`)).join(", ") }));
   write("offer-since", t("console.offer.since", { time: duration(model.now - offer.pressed_at) }));
   const pressed = model.offers.answers[offer.offer];
   const accept = byId("accept");
@@ -218,7 +220,7 @@ function waiting(model, view) {
   fill(list, JSON.stringify(view.waiting), () => view.waiting.map((row) => el("li", { class: "waiting__one", dataset: { session: row.session, since: String(row.pressed_at) } },
     el("p", { class: "waiting__top" }, el("span", { class: "waiting__clock number" }), el("strong", { text: row.unit }),
       row.requeued ? el("span", { class: "badge badge--wait", text: t("console.mark.requeued") }) : null),
-    el("p", { text: row.agency }), el("p", { class: "small muted", text: t("console.waiting.county", { county: row.county, code: row.code }) }),
+    el("p", { text: row.agency }), el("p", { class: "small muted", text: t("console.waiting.place", { place: where(row), code: row.code }) }),
     row.intake.length > 0 ? el("p", { class: "cluster cluster--tight" }, ...row.intake.map((tile) => el("span", { class: "badge", text: t(`common.tile.${tile}`) }))) : null,
     el("p", { class: "small", text: row.ringing > 0 ? plural("console.waiting.ringing", row.ringing) : t("console.waiting.nobody") }),
     row.alerted.some((one) => one.state !== "ringing") ? el("ul", { class: "waiting__alerted small" }, ...row.alerted.map((one) => el("li", { text: t(`console.alerted.${one.state}`, { name: one.name }) }))) : null)));
@@ -235,6 +237,11 @@ function missed(view) {
     el("strong", { text: timeOfDay(one.at, locale()) }), ` ${one.agency} · ${one.code} · ${t(`console.missed.${one.state}`)}`)));
 }
 
+/** Where it is; the state only if it is not the agency's own. @param {{ county: string, place_state: string | null }} row */
+function where({ county, place_state }) {
+  return [county ? t("console.county", { county }) : "", place_state ?? ""].filter(Boolean).join(", ");
+}
+
 /** @param {ConsoleView | null} view */
 function idle(view) {
   const me = view?.me;
@@ -248,7 +255,7 @@ function idle(view) {
 function call(model, session) {
   const { media, now } = model;
   write("call-agency", session.agency);
-  write("call-place", t(session.officer ? "console.call.place_officer" : "console.call.place", { unit: session.unit, county: session.county, officer: session.officer ?? "" }));
+  write("call-place", t(session.officer ? "console.call.place_officer" : "console.call.place", { unit: session.unit, place: where(session), officer: session.officer ?? "" }));
   byId("phase").dataset["phase"] = session.phase;
   byId("phase-word").className = session.phase === "handed_over" ? "badge badge--wait" : "badge";
   write("phase-word", t(`console.phase.${session.phase}`));

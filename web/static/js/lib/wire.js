@@ -29,18 +29,18 @@
  * }} TabletView
  *
  * @typedef {{ id: string, name: string, activity: string, reason: string | null, work: string, on_call: boolean, tier: number | null }} Me
- * @typedef {{ session: string, code: string, agency: string, county: string, unit: string, intake: string[], pressed_at: number, requeued: boolean, ringing: number, alerted: Alerted[] }} WaitingRow
+ * @typedef {{ session: string, code: string, agency: string, county: string, place_state: string | null, unit: string, intake: string[], pressed_at: number, requeued: boolean, ringing: number, alerted: Alerted[] }} WaitingRow
  * @typedef {{
- *   offer: string, token: string, session: string, epoch: number, expires_at: number, agency: string, county: string,
+ *   offer: string, token: string, session: string, epoch: number, expires_at: number, agency: string, county: string, place_state: string | null,
  *   unit: string, officer: string | null, intake: string[], language: string | null, pressed_at: number, requeued: boolean, voice_only: boolean,
- *   purpose: "answer" | "transfer", by: string | null,
+ *   purpose: "answer" | "transfer", by: string | null, relaxed: string[],
  * }} OfferView
  * @typedef {{
  *   stage: "ringing" | "sitting" | "ended", to: string | null, receiver: string | null, ringing: string[], expires_at: number | null,
  *   joined: boolean, lead_ready: boolean, receiver_ready: boolean, note: string, outcome: string | null, reason: string | null,
  * }} TransferView
  * @typedef {{
- *   session: string, code: string, agency: string, county: string, unit: string, state: SessionState, phase: Phase, epoch: number,
+ *   session: string, code: string, agency: string, county: string, place_state: string | null, unit: string, state: SessionState, phase: Phase, epoch: number,
  *   lead: string, pressed_at: number, media_at: number | null, company: PartyView[],
  * }} LiveRow
  * @typedef {{ instrument: string, version: string, rev: number, answers: Record<string, unknown>, result: Record<string, unknown>, updated_at: number }} AssessmentView
@@ -48,7 +48,7 @@
  * @typedef {{ key: string, kind: string, owner: string, due_at: number | null, note: string }} FollowupSketch
  * @typedef {{ disposition: string | null, followups: FollowupSketch[] }} WrapupDraft
  * @typedef {{
- *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, unit: string,
+ *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, place_state: string | null, unit: string,
  *   officer: string | null, intake: string[], voice_only: boolean, test: boolean, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number,
