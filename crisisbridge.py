@@ -27,7 +27,7 @@ from auth.actors import Actor
 from auth.errors import AuthError
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
-from media import Bridge, BridgeSettings, LegEvent, MediaError
+from media import Bridge, BridgeSettings, LegEvent, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.policy import Rules
 from records import guest_links, schema
@@ -93,6 +93,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
             still_welcome,
             rules_of(settings),
             shared_of(settings),
+            relay_of(settings),
         )
         desk.pager.post = post_of(settings)
         stack.push_async_callback(desk.close)
@@ -116,6 +117,12 @@ def shared_of(settings: Settings) -> Shared | None:
     if settings.redis_url is None:
         return None
     return share(settings.redis_url.reveal(), settings.secret.reveal(), time.time)
+
+
+def relay_of(settings: Settings) -> Relay:
+    """The relay for networks that block UDP; without one, an empty one."""
+    secret = settings.turn_secret
+    return Relay(settings.turn_urls, secret.reveal()) if secret is not None else Relay()
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -7,9 +7,11 @@ from media.errors import (
     MediaError,
     NoSocket,
     NotStarted,
+    RelayRefused,
     TooManyCalls,
     TooManyLegs,
 )
+from media.turn import Relay, TurnUrl, there_and_back
 
 __all__ = [
     "BadDescription",
@@ -22,6 +24,10 @@ __all__ = [
     "MediaError",
     "NoSocket",
     "NotStarted",
+    "Relay",
+    "RelayRefused",
     "TooManyCalls",
     "TooManyLegs",
+    "TurnUrl",
+    "there_and_back",
 ]

@@ -53,3 +53,11 @@ class NoSocket(MediaError):
     code = "no-media-socket"
     status = 503
     sentence = "The media port cannot be opened on this machine. `crisisbridge doctor` says more."
+
+
+class RelayRefused(MediaError):
+    """The relay answered, and would not: credential, quota, or a peer that it does not allow."""
+
+    code = "relay-refused"
+    status = 502
+    sentence = "The relay refuses. Compare its secret and its allowed addresses with the settings."

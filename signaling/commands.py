@@ -29,6 +29,7 @@ HANDLERS: dict[type, Handler] = {
     wire.SessionEnd: shared.end,
     wire.ChatSend: shared.send_chat,
     wire.MediaDescribe: shared.describe_media,
+    wire.MediaRelay: shared.relay_media,
     wire.MediaState: shared.state_media,
     wire.SessionOpen: tablet.open_session,
     wire.SessionIntake: tablet.tell_intake,

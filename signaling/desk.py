@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.actors import Actor
 from auth.errors import AuthError
-from media import Bridge, LegEvent, LegEventKind, MediaError
+from media import Bridge, LegEvent, LegEventKind, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.live import EmbeddedLiveStore, LiveStore
 from oncall.policy import Rules
@@ -82,6 +82,7 @@ class Desk:
         still_welcome: StillWelcome,
         rules: Rules | None = None,
         shared: Shared | None = None,
+        relay: Relay | None = None,
     ) -> None:
         self.db = db
         self.vault = vault
@@ -89,6 +90,7 @@ class Desk:
         self.legs = Legs()
         self.live: LiveStore = shared.live if shared is not None else EmbeddedLiveStore()
         self.rules = rules or Rules()
+        self.relay = relay or Relay()
         self.bridge = bridge_of(self._on_leg)
         self.typed_errors: tuple[type[Exception], ...] = (
             SessionError,

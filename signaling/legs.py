@@ -27,6 +27,7 @@ class SeatState:
     muted: bool = False
     camera: bool = True
     quality: Quality = "good"
+    blocked: bool = False  # its page has tried every way
 
     @property
     def sends(self) -> bool:
@@ -83,10 +84,18 @@ class Legs:
                 pass
 
     def stated(
-        self, session_id: str, seat: str, muted: bool, camera: bool, quality: Quality
+        self,
+        session_id: str,
+        seat: str,
+        *,
+        muted: bool,
+        camera: bool,
+        quality: Quality,
+        blocked: bool = False,
     ) -> None:
         state = self.seat(session_id, seat)
         state.muted, state.camera, state.quality = muted, camera, quality
+        state.blocked = blocked
 
     def of(self, session_id: str) -> dict[str, SeatState]:
         """All seats of a session, as they are now."""
@@ -114,6 +123,7 @@ class Legs:
             muted=state.muted,
             camera=state.camera,
             quality=state.quality,
+            blocked=state.blocked and not state.connected,
         )
 
     def move(self, session_id: str, seat: str, to: str) -> None:

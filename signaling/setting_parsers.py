@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from media import TurnUrl
 from signaling.sensitive import Sensitive
 
 SHORTEST_SECRET = 32
@@ -101,8 +102,13 @@ def secret(raw: str) -> Sensitive[str]:
 
 def turn(raw: str) -> tuple[str, ...]:
     urls = items(raw)
-    if any(url.partition(":")[0] not in {"turn", "turns"} or len(url) < 7 for url in urls):
-        raise ValueError("must be turn: or turns: addresses, separated by commas")
+    try:
+        for url in urls:
+            TurnUrl.parse(url)
+    except ValueError:
+        raise ValueError(
+            "must be turn: or turns: addresses (turn:host:3478?transport=tcp), separated by commas"
+        ) from None
     return urls
 
 

@@ -44,6 +44,7 @@ class PeerView(Struct, frozen=True):
     muted: bool
     camera: bool
     quality: Literal["good", "fair", "poor", "none"]
+    blocked: bool  # its network lets nothing through; it is told whom to phone
 
 
 class CardView(Struct, frozen=True):

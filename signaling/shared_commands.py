@@ -91,6 +91,13 @@ async def describe_media(
     return {"description": answer}
 
 
+async def relay_media(
+    desk: Desk, _actor: Actor, _s: Stream, _m: wire.MediaRelay
+) -> dict[str, object]:
+    """New credentials for the relay: a kiosk's page is open for days, a credential for hours."""
+    return desk.relay.for_page(desk.now())
+
+
 async def state_media(
     desk: Desk, actor: Actor, _s: Stream, m: wire.MediaState
 ) -> dict[str, object]:
@@ -101,6 +108,8 @@ async def state_media(
             raise NoSuchSession
         seat = await seat_of(conn, actor, row)
     if row.state in OPEN:
-        desk.legs.stated(row.id, seat, muted=m.muted, camera=m.camera, quality=m.quality)
+        desk.legs.stated(row.id, seat, muted=m.muted, camera=m.camera, quality=m.quality,
+            blocked=m.blocked,
+        )  # fmt: skip
         await desk.check_media(row.id)
     return {}

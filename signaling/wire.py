@@ -151,6 +151,13 @@ class MediaDescribe(ClientMessage, frozen=True, tag="media.describe"):
     description: Description
 
 
+class MediaRelay(ClientMessage, frozen=True, tag="media.relay"):
+    """Asked before a connection is made or restarted when what the page has runs out: the `ack` has
+    `servers`, as RTCIceServer, and `expires_at`; no relay: an empty list."""
+
+    audience = ("tablet", "console", "guest")
+
+
 class MediaState(ClientMessage, frozen=True, tag="media.state"):
     """What this side sends and how well it receives, told to the other side in words."""
 
@@ -159,6 +166,7 @@ class MediaState(ClientMessage, frozen=True, tag="media.state"):
     muted: bool
     camera: bool
     quality: Literal["good", "fair", "poor", "none"] = "good"
+    blocked: bool = False  # its network lets neither sound nor picture through, not even relayed
 
 
 class CardAcknowledge(ClientMessage, frozen=True, tag="card.acknowledge"):
@@ -284,6 +292,7 @@ Command = (
     | HandoverEnd
     | ChatSend
     | MediaDescribe
+    | MediaRelay
     | MediaState
     | CardAcknowledge
     | DispositionRecord

@@ -5,13 +5,12 @@ It changes nothing: no migration, no file that stays.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
-import secrets
 import socket
 import ssl
-import struct
 import sys
 import time
 from collections.abc import Iterator
@@ -19,11 +18,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import urlsplit
 
 from cryptography import x509
 from sqlalchemy.exc import SQLAlchemyError
 
+from media import Relay, RelayRefused, TurnUrl, there_and_back
 from records.engine import current, head
 from signaling import addresses
 from signaling.settings import Settings, unfit_to_serve
@@ -31,7 +30,7 @@ from signaling.settings import Settings, unfit_to_serve
 BUILT = 1_767_225_600.0  # 2026-01-01: a clock before this is wrong
 SOON_SECONDS = 21 * 86400.0
 WAIT_SECONDS = 2.0
-STUN_BINDING, STUN_MAGIC = 0x0001, 0x2112A442  # RFC 8489 §5
+RELAY_SECONDS = 5.0
 
 
 class Verdict(StrEnum):
@@ -63,7 +62,7 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
     yield from certificate(settings)
     if settings.turn_urls and not offline:
         for url in settings.turn_urls:
-            yield relay(url)
+            yield relay(settings, url)
 
 
 def report(findings: Iterator[Finding], out: TextIO) -> int:
@@ -201,39 +200,52 @@ def certificate(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.OK, f"TLS: {left / 86400:.0f} days left")
 
 
-def relay(url: str) -> Finding:
-    """Ask the relay for a STUN answer, the way a browser's first packet would."""
-    parts = urlsplit(url.replace(":", "://", 1))
-    secure = parts.scheme == "turns"
-    tcp = secure or "transport=tcp" in parts.query
-    host, port = parts.hostname or "", parts.port or (5349 if secure else 3478)
+def relay(settings: Settings, url: str, tls: ssl.SSLContext | None = None) -> Finding:
+    """Send a datagram through the relay to the media port, and one back, as a call would."""
     what = f"Relay {url}"
-    request = struct.pack("!HHI", STUN_BINDING, 0, STUN_MAGIC) + secrets.token_bytes(12)
+    address, public = _where_media_arrives(settings)
+    secret = settings.turn_secret
+    access = Relay((url,), secret.reveal() if secret is not None else "")
+    port = settings.media_port
     try:
-        with contextlib.ExitStack() as stack:
-            link = stack.enter_context(_link(host, port, tcp=tcp))
-            if secure:
-                tls = ssl.create_default_context()
-                link = stack.enter_context(tls.wrap_socket(link, server_hostname=host))
-            link.sendall(request)
-            answer = link.recv(1500)
+        with _bound(address, port, socket.SOCK_DGRAM):
+            pass
+    except OSError:  # the server runs: another port of the same machine proves nearly as much
+        if public is not None:
+            todo = "The media port is in use. Stop the server to prove the way through the router."
+            return Finding(Verdict.WARN, f"{what}: not tried", todo)
+        port = 0
+
+    async def tried() -> None:
+        async with asyncio.timeout(RELAY_SECONDS):
+            await there_and_back(
+                TurnUrl.parse(url),
+                access.credential(time.time()),
+                address,
+                port,
+                public=public,
+                tls=tls,
+            )
+
+    try:
+        asyncio.run(tried())
     except ssl.SSLError:
         return Finding(Verdict.FAIL, what, "Its certificate is not good for this name.")
+    except RelayRefused as error:
+        return Finding(Verdict.FAIL, what, f"{error.sentence} It says: {error}")
+    except TimeoutError:
+        todo = "No packet came back. Is it running, are its ports open, may it reach this server?"
+        return Finding(Verdict.FAIL, what, todo)
     except OSError:
         return Finding(Verdict.FAIL, what, "No answer. Is it running, and is the port open?")
-    if len(answer) < 20 or answer[4:20] != request[4:20]:
-        return Finding(Verdict.FAIL, what, "Something else answers on this port.")
-    return Finding(Verdict.OK, what)
+    return Finding(Verdict.OK, f"{what}: a packet went to {public or address} and back")
 
 
-def _link(host: str, port: int, *, tcp: bool) -> socket.socket:
-    if tcp:
-        return socket.create_connection((host, port), timeout=WAIT_SECONDS)
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-    link = socket.socket(family, kind, protocol)
-    link.settimeout(WAIT_SECONDS)
-    link.connect(address)
-    return link
+def _where_media_arrives(settings: Settings) -> tuple[str, str | None]:
+    """The first media address, and its public one."""
+    own = addresses.for_media(settings.media_addresses)
+    public = settings.media_public_addresses
+    return own[0], public[0] if public else None
 
 
 @contextlib.contextmanager

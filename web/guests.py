@@ -10,8 +10,7 @@ from web import answers
 from web.api import body_of
 from web.errors import BadRequest
 from web.identity import set_cookie
-from web.keys import now_of, services_of, settings_of
-from web.live import ice_servers
+from web.keys import now_of, services_of
 
 
 class JoinBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,5 +47,5 @@ async def call(request: web.Request) -> web.Response:
         request,
         "guest",
         strings=("common.", "guest."),
-        boot={"iceServers": ice_servers(settings_of(request), now_of(request))},
+        boot={"relay": services_of(request).desk.relay.for_page(now_of(request))},
     )

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import secrets
-
 from aiohttp import web
 
 from auth.tablets import officers_of_agency
 from records import directory, instruments, vocabulary
-from signaling.settings import Settings
 from web import answers
 from web.keys import ASKED, actor_of, now_of, services_of, settings_of
-
-TURN_SECONDS = 6 * 3600  # longer than any call; a new page gets new ones
-
-
-def ice_servers(settings: Settings, now: float) -> list[dict[str, object]]:
-    """The relay with credentials that expire by themselves; none: an empty list, never a default.
-
-    The scheme is coturn's `use-auth-secret`: name `expiry:id`, password HMAC-SHA1 of the name.
-    """
-    if not settings.turn_urls or settings.turn_secret is None:
-        return []
-    name = f"{int(now) + TURN_SECONDS}:{secrets.token_hex(8)}"
-    key = settings.turn_secret.reveal().encode()
-    password = base64.b64encode(hmac.digest(key, name.encode(), hashlib.sha1)).decode()
-    return [{"urls": list(settings.turn_urls), "username": name, "credential": password}]
 
 
 async def tablet(request: web.Request) -> web.Response:
     """GET /tablet: the officer's page."""
-    actor, services, settings = actor_of(request), services_of(request), settings_of(request)
+    actor, services = actor_of(request), services_of(request)
     async with services.db.read() as conn:
         who = await directory.read(conn)
         officers = await officers_of_agency(conn, actor.agency_id or "")
@@ -57,8 +36,8 @@ async def tablet(request: web.Request) -> web.Response:
             "tiles": list(agency.tiles),
             "languages": list(vocabulary.LANGUAGES),
             "places": [f"{place.county}, {place.state}" for place in agency.places],
-            "iceServers": ice_servers(settings, now_of(request)),
-            "demo": settings.demo,
+            "relay": services.desk.relay.for_page(now_of(request)),
+            "demo": settings_of(request).demo,
         },
     )
 
@@ -76,6 +55,6 @@ async def console(request: web.Request) -> web.Response:
             "cardActions": list(vocabulary.CARD_ACTIONS),
             "cardLevels": list(vocabulary.CARD_LEVELS),
             "followupKinds": list(vocabulary.FOLLOWUP_KINDS),
-            "iceServers": ice_servers(settings_of(request), now_of(request)),
+            "relay": services_of(request).desk.relay.for_page(now_of(request)),
         },
     )

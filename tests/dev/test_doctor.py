@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import io
 import socket
-import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from records.engine import upgrade
 from signaling.settings import Settings, load
+from tests.media.coturn import SECRET, Coturn
 from web import doctor
 from web.dev import certificate
 from web.doctor import Finding, Verdict
@@ -118,36 +115,47 @@ def test_a_certificate_is_good_soon_over_over_or_broken(tmp_path: Path) -> None:
     assert found.verdict is Verdict.FAIL
 
 
-@contextmanager
-def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
-    """A UDP server that answers one datagram."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.settimeout(10)
-
-        def serve() -> None:
-            asked, sender = sock.recvfrom(1500)
-            sock.sendto(answer(asked), sender)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield sock.getsockname()[1]
-        thread.join(10)
+def with_relay(tmp_path: Path, secret: str = SECRET, **more: str) -> Settings:
+    return settings(
+        tmp_path,
+        turn_urls="turn:127.0.0.1:1",
+        turn_secret=secret,
+        **more,
+    )
 
 
-def test_a_relay_that_answers_is_told_from_something_else() -> None:
-    def stun(asked: bytes) -> bytes:
-        assert struct.unpack("!HHI", asked[:8]) == (0x0001, 0, 0x2112A442)
-        return struct.pack("!HH", 0x0101, 0) + asked[4:20]
+def test_a_relay_that_carries_a_packet_there_and_back_is_told_from_one_that_refuses(
+    tmp_path: Path,
+) -> None:
+    with Coturn(tmp_path).running() as coturn:
+        for kind, url in coturn.urls.items():
+            found = doctor.relay(with_relay(tmp_path), url, coturn.trust)
+            assert found.verdict is Verdict.OK, (kind, found.todo)
+        wrong = with_relay(tmp_path, "another-secret-of-at-least-32-characters-01")
+        found = doctor.relay(wrong, coturn.urls["udp"])
+        assert (found.verdict, "secret" in found.todo) == (Verdict.FAIL, True)
+        found = doctor.relay(with_relay(tmp_path), coturn.urls["tls"])
+        assert (found.verdict, "certificate" in found.todo) == (Verdict.FAIL, True)
+    with coturn.running("--denied-peer-ip", "127.0.0.0-127.255.255.255"):
+        found = doctor.relay(with_relay(tmp_path), coturn.urls["tcp"])
+        assert (found.verdict, "allowed" in found.todo) == (Verdict.FAIL, True), found
 
-    with answering(stun) as port:
-        assert doctor.relay(f"turn:127.0.0.1:{port}?transport=udp").verdict is Verdict.OK
-    with answering(lambda _: b"hello") as port:
-        found = doctor.relay(f"turn:127.0.0.1:{port}")
-        assert found.verdict is Verdict.FAIL
-        assert "Something else" in found.todo
+
+def test_with_the_server_running_another_port_is_tried_or_behind_a_router_none(
+    tmp_path: Path,
+) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as busy,
+        Coturn(tmp_path).running() as coturn,
+    ):
+        busy.bind(("127.0.0.1", 0))
+        port = str(busy.getsockname()[1])
+        running = with_relay(tmp_path, media_port=port)
+        assert doctor.relay(running, coturn.urls["udp"]).verdict is Verdict.OK
+        behind = with_relay(tmp_path, media_port=port, media_public_addresses="203.0.113.9")
+        assert doctor.relay(behind, coturn.urls["udp"]).verdict is Verdict.WARN
 
 
 @pytest.mark.parametrize("url", ["turn:127.0.0.1:1?transport=tcp", "turns:127.0.0.1:1"])
-def test_a_relay_that_is_not_there_is_a_failure(url: str) -> None:
-    assert doctor.relay(url).verdict is Verdict.FAIL
+def test_a_relay_that_is_not_there_is_a_failure(tmp_path: Path, url: str) -> None:
+    assert doctor.relay(with_relay(tmp_path), url).verdict is Verdict.FAIL

@@ -143,7 +143,7 @@ test("a test call never speaks of alerting", () => {
 });
 
 test("what is wrong with the other side is said in words, the worst first", () => {
-  const peer = /** @type {const} */ ({ connected: true, muted: false, camera: true, quality: "good" });
+  const peer = /** @type {const} */ ({ connected: true, muted: false, camera: true, quality: "good", blocked: false });
   /** @param {Partial<TabletSession>} changes @param {import("../../web/static/js/lib/peer.js").PeerWord} [link] */
   const say = (changes, link = "up") => peerWords(session({ state: "connected", peer, ...changes }), link);
   assert.equal(say({}), null);
@@ -154,6 +154,7 @@ test("what is wrong with the other side is said in words, the worst first", () =
   assert.equal(say({ peer: { ...peer, connected: false } }), "tablet.peer.reconnecting");
   assert.equal(say({}, "silent"), "tablet.peer.reconnecting");
   assert.equal(say({}, "reconnecting"), "tablet.peer.own_link");
+  assert.equal(say({ state: "answering" }, "blocked"), "tablet.peer.blocked");
   assert.equal(say({ state: "recovering" }, "reconnecting"), "tablet.peer.recovering");
 });
 

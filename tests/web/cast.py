@@ -22,7 +22,7 @@ from auth.actors import Actor
 from auth.passwords import hash_secret
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
-from media.api import BridgeTotals
+from media import BridgeTotals, Relay
 from oncall.facts import Rules
 from records import clinicians, directory, offers, roster, schema, sessions
 from records.clinicians import LicenceRow, Profile
@@ -59,6 +59,7 @@ class QuietDesk:
         self.roster_changes = 0
         self.screens = self
         self.rules = Rules()
+        self.relay = Relay()
         self.line = SimpleNamespace(wake=lambda: None)
         self.pager = SimpleNamespace(post=Post(), wake=lambda: None)
         self.now: Callable[[], float] = lambda: NOW

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import hashlib
-import hmac
 import json
 import re
 from pathlib import Path
@@ -15,13 +12,12 @@ import pytest
 from yarl import URL
 
 from records.engine import Database
-from signaling.settings import Sensitive, Settings
-from tests.web.cast import SECRET, Site, open_site
+from signaling.settings import Sensitive
+from tests.web.cast import Site, open_site
 from web import present
 from web.dev import cast as demo
 from web.errors import TooOften
 from web.limits import RATES, Limits
-from web.live import TURN_SECONDS, ice_servers
 
 TURN = Sensitive("a relay's secret that is long enough")
 
@@ -120,29 +116,10 @@ async def test_the_tablet_is_given_what_it_needs_and_nobody_elses(site: Site) ->
     assert all(set(one) == {"id", "name"} for one in given["officers"])
     assert given["onShift"] == demo.SAM.id
     assert given["tiles"] == list(demo.TILES)
-    assert given["iceServers"] == []
+    assert given["relay"] == {"servers": [], "expires_at": None}
     assert "tablet.connect" in given["strings"]
     assert "common.disposition.remain_in_place" in given["strings"]
     assert not any(key.startswith(("console.", "manager.")) for key in given["strings"])
-
-
-def relay(**more: Any) -> Settings:
-    return Settings(secret=Sensitive(SECRET), **more)
-
-
-def test_relay_credentials_are_fresh_short_lived_and_verifiable() -> None:
-    settings = relay(turn_urls=("turn:relay.example:3478",), turn_secret=TURN)
-    first, second = (ice_servers(settings, 1000.0)[0] for _ in range(2))
-    assert first["urls"] == ["turn:relay.example:3478"]
-    assert first["username"] != second["username"]
-    name = str(first["username"])
-    assert int(name.partition(":")[0]) == 1000 + TURN_SECONDS
-    expected = hmac.digest(TURN.reveal().encode(), name.encode(), hashlib.sha1)
-    assert first["credential"] == base64.b64encode(expected).decode()
-
-
-def test_without_a_relay_the_list_is_empty() -> None:
-    assert ice_servers(relay(), 0.0) == []
 
 
 # --- probes ---------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ import { WrapupView } from "./wrapup.js";
 /** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
 /**
  * @typedef {{ instruments: import("./questionnaire.js").Questionnaire[], dispositions: string[], cardActions: string[],
- *   cardLevels: string[], followupKinds: string[], iceServers: RTCIceServer[] }} ConsoleBoot
+ *   cardLevels: string[], followupKinds: string[], relay: import("../lib/relay.js").Known }} ConsoleBoot
  */
 
 const SIGN_IN = new Set(["not-signed-in", "login-expired", "login-revoked", "revoked", "signed-out"]);
@@ -45,7 +45,7 @@ export class Console {
       onState: (state, info) => this.#lineIs(state, info),
     });
     this.media = new ConsoleMedia({
-      line: this.line, session: () => liveSession(this.model.view), iceServers: given.iceServers, changed: () => this.draw(),
+      line: this.line, session: () => liveSession(this.model.view), relay: given.relay, changed: () => this.draw(),
     });
     this.ringing = new Ringing();
     this.idleEnd = new IdleEnd({

@@ -265,9 +265,10 @@ function call(model, session) {
   const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link);
   const picture = session.peer.camera && session.peer.connected && media.link === "up" && media.video.videoWidth > 0;
   show("remote-empty", !picture);
-  write("remote-words", words ? t(words) : picture ? "" : t("console.peer.joining"));
+  const values = { code: session.code };
+  write("remote-words", words ? t(words, values) : picture ? "" : t("console.peer.joining"));
   show("peer-words", words !== null && picture);
-  write("peer-words", words && picture ? t(words) : "");
+  write("peer-words", words && picture ? t(words, values) : "");
   show("quality", !outside);
   if (!outside) quality(session, media);
   control("mute", media.muted || !media.hasMicrophone, media.muted ? "console.unmute" : "console.mute", media.muted ? "mic-off" : "mic");

@@ -35,7 +35,9 @@ export function screenOf(view, ringing) {
  */
 export function peerWords(session, link) {
   if (link === "refused") return "console.peer.refused";
+  if (link === "blocked") return "console.peer.blocked";
   if (link === "reconnecting") return "console.peer.own_link";
+  if (session.peer.blocked && !session.peer.connected) return "console.peer.tablet_blocked";
   if (!session.tablet_online && !session.peer.connected) return "console.peer.tablet_lost";
   if (session.state === "answering" || link === "connecting") return "console.peer.joining";
   if (!session.peer.connected || link === "silent") return "console.peer.reconnecting";

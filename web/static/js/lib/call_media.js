@@ -6,6 +6,7 @@
 import { find } from "./dom.js";
 import { More } from "./more.js";
 import { Peer } from "./peer.js";
+import { Relay } from "./relay.js";
 import * as devices from "./devices.js";
 
 /** @typedef {import("./wire.js").Quality} Quality */
@@ -21,7 +22,7 @@ import * as devices from "./devices.js";
  * @typedef {object} MediaOptions
  * @property {import("./socket.js").Line} line
  * @property {() => CallSession | null} session  the one that is open now
- * @property {RTCIceServer[]} iceServers
+ * @property {import("./relay.js").Known} relay
  * @property {() => void} changed  something that is shown has changed
  */
 
@@ -32,6 +33,7 @@ export class CallMedia {
   /** @param {MediaOptions} options */
   constructor(options) {
     this.options = options;
+    this.relay = new Relay(options.line, options.relay);
     this.audio = find("#remote-audio", HTMLAudioElement);
     this.video = find("#remote-video", HTMLVideoElement);
     this.selfView = find("#self-view", HTMLVideoElement);
@@ -51,6 +53,7 @@ export class CallMedia {
     this.cameraOn = true;
     this.facing = /** @type {devices.Facing} */ ("user");
     this.soundBlocked = false;
+    this.blocked = false; // this network lets nothing through
     /** @type {Quality} */
     this.quality = "good";
     /** @type {string | null} */
@@ -153,10 +156,16 @@ export class CallMedia {
       line: this.options.line,
       session: () => this.sessionId,
       epoch: () => this.options.session()?.epoch ?? 0,
-      iceServers: this.options.iceServers,
+      relay: this.relay,
       onRemote: (stream) => this.#showRemote(stream),
       onMore: (slot, track) => this.more.take(slot, track),
-      onState: () => this.options.changed(),
+      onState: (word) => {
+        if ((word === "blocked") !== this.blocked) {
+          this.blocked = word === "blocked";
+          this.tell(); // the other side reads it, too
+        }
+        this.options.changed();
+      },
       onQuality: (word) => {
         this.quality = word;
         this.tell();
@@ -196,6 +205,7 @@ export class CallMedia {
     this.microphoneProblem = null;
     this.cameraProblem = null;
     this.quality = "good";
+    this.blocked = false;
     this.options.changed();
   }
 
@@ -243,7 +253,7 @@ export class CallMedia {
   /** Say to the server, and so to the other side, what we send and how well we receive. */
   tell() {
     if (this.sessionId === null) return;
-    const fields = { session: this.sessionId, ...this.sending(), quality: this.quality };
+    const fields = { session: this.sessionId, ...this.sending(), quality: this.quality, blocked: this.blocked };
     this.options.line.send("media.state", fields).catch(() => { /* said again in 5 s */ });
   }
 

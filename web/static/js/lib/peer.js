@@ -14,15 +14,16 @@ import { judge, read } from "./quality.js";
 /** @typedef {import("./devices.js").Facing} Facing */
 /**
  * "connecting": no path yet; "up": a path, packets may flow; "silent": packets came and stopped;
- * "reconnecting": the path is lost and being rebuilt; "refused": the server does not want this leg; "closed".
- * @typedef {"connecting" | "up" | "silent" | "reconnecting" | "refused" | "closed"} PeerWord
+ * "blocked": no path was ever found, by no way, in VERDICT_MS, and the search goes on; "reconnecting": the path is lost and
+ * being rebuilt; "refused": the server does not want this leg; "closed".
+ * @typedef {"connecting" | "up" | "silent" | "blocked" | "reconnecting" | "refused" | "closed"} PeerWord
  */
 /**
  * @typedef {object} PeerOptions
  * @property {{ send(type: string, fields?: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> }} line
  * @property {() => string | null} session
  * @property {() => number} epoch
- * @property {RTCIceServer[]} iceServers
+ * @property {import("./relay.js").Relay} relay
  * @property {number} [maxBitrate]  of our picture, bit/s
  * @property {(stream: MediaStream) => void} onRemote  whenever a track of the other side comes; always the same stream
  * @property {(slot: number, track: MediaStreamTrack) => void} onMore  a track for a further party: slots 1 to 3
@@ -59,6 +60,7 @@ export class Peer {
     this.describing = false;
     this.describeAgain = false;
     this.restarted = false;
+    this.found = false; // a path, at least once
     this.connectedAt = 0;
     /** @type {import("./quality.js").Reading | null} */
     this.reading = null;
@@ -204,14 +206,16 @@ export class Peer {
 
   async #build() {
     this.#unbuild();
-    this.generation = randomKey();
+    const generation = this.generation = randomKey();
     this.restarted = false;
     this.describing = false;
     this.describeAgain = false;
     this.reading = null;
     this.packets = 0;
     this.framesBefore = this.frames;
-    const pc = new RTCPeerConnection({ iceServers: this.options.iceServers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+    const iceServers = await this.options.relay.fresh();
+    if (generation !== this.generation || this.word === "closed") return; // built anew, or ended, meanwhile
+    const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
     this.pc = pc;
     const sound = pc.addTransceiver(this.microphone ?? "audio", { direction: "sendrecv" });
     const picture = pc.addTransceiver((this.cameraOn ? this.camera : null) ?? "video", {
@@ -293,7 +297,9 @@ export class Peer {
   #expectVerdict() {
     clearTimeout(this.verdict);
     this.verdict = setTimeout(() => {
-      if (this.pc && this.pc.connectionState !== "connected") void this.#build();
+      if (!this.pc || this.pc.connectionState === "connected") return;
+      if (!this.found) this.#say("blocked");
+      void this.#build();
     }, VERDICT_MS);
   }
 
@@ -303,6 +309,7 @@ export class Peer {
       case "connected":
         clearTimeout(this.verdict);
         this.restarted = false;
+        this.found = true;
         this.connectedAt = performance.now();
         this.packetsAt = performance.now();
         this.#say("up");
@@ -311,22 +318,25 @@ export class Peer {
         this.#say("reconnecting");
         clearTimeout(this.verdict);
         this.verdict = setTimeout(() => {
-          if (pc === this.pc && pc.connectionState === "disconnected") this.#restartIce(pc);
+          if (pc === this.pc && pc.connectionState === "disconnected") void this.#restartIce(pc);
         }, DISCONNECTED_MS);
         return;
       case "failed":
-        this.#say("reconnecting");
+        this.#say(this.found ? "reconnecting" : "blocked");
         if (this.restarted) void this.#build();
-        else this.#restartIce(pc);
+        else void this.#restartIce(pc);
         return;
       default:
     }
   }
 
   /** @param {RTCPeerConnection} pc */
-  #restartIce(pc) {
+  async #restartIce(pc) {
     if (this.restarted) return;
     this.restarted = true;
+    const iceServers = await this.options.relay.fresh();
+    if (pc !== this.pc) return;
+    pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
     pc.restartIce();
     this.#expectVerdict();
     void this.#describe();
@@ -357,7 +367,7 @@ export class Peer {
     if (pc !== this.pc) return;
     const before = this.reading;
     this.reading = reading;
-    if (this.word === "reconnecting" || this.word === "connecting") this.options.onQuality("none", reading);
+    if (["reconnecting", "connecting", "blocked"].includes(this.word)) this.options.onQuality("none", reading);
     else if (before) {
       const context = { expectMedia: this.expectMedia, warm: now - this.connectedAt > 15_000 };
       this.options.onQuality(judge(before, reading, context), reading);

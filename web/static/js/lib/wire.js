@@ -4,7 +4,7 @@
  *
  * @typedef {"good" | "fair" | "poor" | "none"} Quality
  * @typedef {{ no: number, at: number, sender: "officer" | "clinician", text: string }} ChatLine
- * @typedef {{ connected: boolean, muted: boolean, camera: boolean, quality: Quality }} PeerView
+ * @typedef {{ connected: boolean, muted: boolean, camera: boolean, quality: Quality, blocked: boolean }} PeerView
  * @typedef {{ code: string, text: string }} CardAction
  * @typedef {{ level: "routine" | "soon" | "now", disposition: string, actions: CardAction[], words: string }} Card
  * @typedef {{ rev: number, card: Card, clinician: string, licence: string, sent_at: number, acknowledged: boolean }} CardView

@@ -9,7 +9,7 @@ import { firstMode, heard, others, stageOf } from "../guest/state.js";
 
 /** @typedef {import("../lib/wire.js").GuestView} GuestView */
 
-/** @type {import("../lib/dom.js").Boot & { iceServers: RTCIceServer[] }} */
+/** @type {import("../lib/dom.js").Boot & { relay: import("../lib/relay.js").Known }} */
 const given = boot();
 /** @type {GuestView | null} */
 let view = null;
@@ -35,7 +35,7 @@ const line = new Line({
     draw();
   },
 });
-const media = new CallMedia({ line, session: () => heard(view), iceServers: given.iceServers, changed: draw });
+const media = new CallMedia({ line, session: () => heard(view), relay: given.relay, changed: draw });
 
 /** @param {GuestView} fresh */
 function take(fresh) {
@@ -107,7 +107,7 @@ function call(shown) {
   const peer = shown.session.peer;
   const empty = media.link !== "up" || !peer.connected || !peer.camera;
   show("remote-empty", empty);
-  const words = media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : "no_camera";
+  const words = media.link === "blocked" ? "blocked" : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : "no_camera";
   setText(byId("remote-words"), empty ? t(`guest.peer.${words}`) : "");
   const supervisor = shown.role === "supervisor";
   const whispers = shown.session.mode === "whisper";

@@ -43,7 +43,8 @@ const at = {
   officers: find("#officers", html), readiness: find("#readiness", html), readinessText: find("#readiness-text", html),
   owed: find("#owed", html), closed: find("#closed", html), closedNext: find("#closed-next", html), closedNumber: find("#closed-number", html),
   closedRegional: find("#closed-regional", HTMLAnchorElement), connect: find("#connect", html), connectHint: find("#connect-hint", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
-  statusNext: find("#status-next", html), statusNumber: find("#status-number", html), statusCall: find("#status-call", HTMLAnchorElement), checks: find("#test-checks", html),
+  statusNext: find("#status-next", html), statusNumber: find("#status-number", html), statusCall: find("#status-call", HTMLAnchorElement),
+  blocked: find("#blocked", html), blockedText: find("#blocked-text", html), blockedCall: find("#blocked-call", HTMLAnchorElement), checks: find("#test-checks", html),
   intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), actions: find("#connecting-actions", html),
   voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
@@ -112,13 +113,19 @@ function renderFrame({ view, given }, screen) {
 }
 
 /** @param {Model} model @param {string} screen */
-function renderBanners({ line, dismissed, media, problem }, screen) {
+function renderBanners({ view, given, line, dismissed, media, problem }, screen) {
   const person = screen === "handed-over" || screen === "give-back";
   const lost = dismissed !== null || line === "lost";
   at.network.hidden = person || !lost;
   if (lost) setText(at.networkText, t(dismissed === null ? "tablet.network.lost" : `tablet.dismissed.${has(`tablet.dismissed.${dismissed}`) ? dismissed : "other"}`));
   setText(at.tryNow, t(dismissed === null ? "tablet.network.try_now" : "tablet.network.reload"));
   at.soundBlocked.hidden = !media.soundBlocked;
+  const blocked = media.link === "blocked" && (screen === "connecting" || screen === "call");
+  at.blocked.hidden = !blocked;
+  if (blocked) {
+    setText(at.blockedText, t("tablet.blocked", { code: openSession(view)?.code ?? "" }));
+    phoneLink(at.blockedCall, view?.provider_line ?? given.providerLine);
+  }
   const device = deviceProblem(media);
   at.device.hidden = person || device === null || (screen !== "connecting" && screen !== "call");
   if (device !== null) setText(at.deviceText, device);

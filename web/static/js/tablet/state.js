@@ -166,6 +166,7 @@ export function closedWords(view, now, locale) {
 export function peerWords(session, link) {
   if (session.state === "recovering") return "tablet.peer.recovering";
   if (session.state === "waiting") return "tablet.peer.finding";
+  if (link === "blocked") return "tablet.peer.blocked";
   if (session.state === "answering") return "tablet.peer.joining";
   if (link === "reconnecting" || link === "connecting") return "tablet.peer.own_link";
   const peer = session.peer;

@@ -19,7 +19,7 @@ import { MAX_TILES } from "./vocabulary.js";
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
 /**
  * @typedef {{ agency: string, unit: string, regionalLine: string, providerLine: string,
- *   officers: { id: string, name: string }[], languages: string[], places: string[], iceServers: RTCIceServer[] }} TabletBoot
+ *   officers: { id: string, name: string }[], languages: string[], places: string[], relay: import("../lib/relay.js").Known }} TabletBoot
  */
 
 const LATER = "tablet.later"; // survives a reload of this page, not more
@@ -46,7 +46,7 @@ export class Tablet {
       onState: (state, info) => this.#lineIs(state, info),
     });
     this.media = new TabletMedia({
-      line: this.line, session: () => this.session, iceServers: given.iceServers, changed: () => this.draw(),
+      line: this.line, session: () => this.session, relay: given.relay, changed: () => this.draw(),
     });
     /** @type {import("./render.js").Model} */
     this.model = {
