@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from auth.policy import Action
+from signaling.polling import Polling
 from signaling.socket import socket_handler
 from web import (
     alerts,
@@ -35,7 +36,7 @@ _OWN = (Action.ALERT_OWN,)
 LARGEST_BODY = 64 * 1024  # bytes; the largest form is far below a tenth of this
 
 
-def routes(services: Services, assets: Assets) -> list[Route]:
+def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
     """Every address of this server."""
     table = [
         Route("GET", "/", sign_in.landing, Who.ANYBODY),
@@ -96,6 +97,7 @@ def routes(services: Services, assets: Assets) -> list[Route]:
         *roster_routes.routes(),
         Route("GET", "/api/v1/board", api.board, Who.PERSON, (Action.BOARD_READ,)),
         Route("GET", "/ws", _socket(services), Who.ANYBODY, machine=True),
+        Route("POST", "/poll", polling.handler, Who.ANYBODY, machine=True),
         Route("GET", "/healthz", health.alive, Who.ANYBODY, machine=True),
         Route("GET", "/readyz", health.ready, Who.ANYBODY, machine=True),
         Route("GET", "/metrics", health.show_metrics, Who.ANYBODY, machine=True),
@@ -115,7 +117,13 @@ def create_app(services: Services) -> web.Application:
     app[RENDERER] = Renderer(assets)
     app[TEXTS] = i18n.load()
     app[LIMITS] = Limits()
-    add(app, routes(services, assets))
+    polling = polling_of(services)
+    add(app, routes(services, assets, polling))
+
+    async def end_polling(_app: web.Application) -> None:
+        await polling.close()
+
+    app.on_shutdown.append(end_polling)
     fixed = headers.of(services.settings)
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
@@ -127,6 +135,11 @@ def create_app(services: Services) -> web.Application:
 
     app.on_response_prepare.append(prepare)
     return app
+
+
+def polling_of(services: Services) -> Polling:
+    """The way to talk for pages whose network lets no WebSocket through."""
+    return Polling(services.desk, for_socket, origin_allowed)
 
 
 def _socket(services: Services) -> Handler:

@@ -105,7 +105,8 @@ def _failed(request: web.Request) -> web.StreamResponse:
 def _log(request: web.Request, status: int, seconds: float) -> None:
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "none"
-    if route in {"/static/{build}/{name}", "/healthz", "/readyz", "/metrics"} and status < 400:
+    often = {"/static/{build}/{name}", "/healthz", "/readyz", "/metrics", "/poll"}
+    if route in often and status < 400:
         return
     log.info(
         "request route=%s method=%s status=%d ms=%d request=%s",

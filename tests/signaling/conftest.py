@@ -20,8 +20,10 @@ from records.crypto import Vault
 from records.engine import Database
 from signaling.cluster import Shared
 from signaling.desk import Desk
+from signaling.polling import Polling
 from signaling.socket import socket_handler
 from tests.signaling.pages import Page
+from tests.signaling.polled import by_polling
 from tests.signaling.seeded import prepare
 from web.dev.cast import AGENCY_ID, PROVIDER_ID
 
@@ -160,6 +162,13 @@ class House:
         self.pages.append(page)
         return await page.open()
 
+    async def poll_page(self, who: str) -> Page:
+        """A page whose network lets no WebSocket through."""
+        kind = "tablet" if who == "tablet" else "console"
+        page = Page(by_polling(self.http), self.url, kind, who)
+        self.pages.append(page)
+        return await page.open()
+
     async def pressed(self, tablet: Page, key: str = "k" * 20) -> str:
         return str((await tablet.send("session.open", key=key))["session"])
 
@@ -225,6 +234,8 @@ async def a_house(
         "/ws",
         socket_handler(desk, authenticate, lambda r: r.headers.get("Origin") == "http://test"),
     )
+    polling = Polling(desk, authenticate, lambda r: r.headers.get("Origin") == "http://test")
+    app.router.add_post("/poll", polling.handler)
     await desk.start()
     server = TestServer(app)
     await server.start_server()
@@ -233,6 +244,7 @@ async def a_house(
         yield made
         for page in made.pages:
             await page.drop()
+    await polling.close()
     await desk.close()
     await server.close()
     await db.close()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth.policy import RULES, Action
 from records import schema
 from tests.web.cast import AWAY, AWAY_MANAGER, AWAY_SUPERVISOR, NOW, ORIGIN, PASSWORD, Site
-from web.app import routes
+from web.app import polling_of, routes
 from web.assets import Assets
 from web.dev import cast as demo
 from web.routes import Route, Who
@@ -17,8 +17,12 @@ from web.routes import Route, Who
 STAFF = (demo.DANA, demo.ADA, demo.LENA, demo.TOM)
 
 
+def everything_of(site: Site) -> list[Route]:
+    return routes(site.services, Assets(), polling_of(site.services))
+
+
 def table(site: Site) -> list[Route]:
-    return [one for one in routes(site.services, Assets()) if not one.machine]
+    return [one for one in everything_of(site) if not one.machine]
 
 
 def filled_in(path: str) -> str:
@@ -56,7 +60,7 @@ async def test_nobody_gets_past_a_guarded_address(site: Site) -> None:
 
 
 async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> None:
-    everything = routes(site.services, Assets())
+    everything = everything_of(site)
     assert {one.path for one in everything if one.who is Who.ANYBODY} == {
         "/",
         "/sign-in",
@@ -70,6 +74,7 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
         "/service-worker.js",
         "/manifest.webmanifest",
         "/ws",  # authenticates in its own hello
+        "/poll",  # the same
         "/healthz",
         "/readyz",
         "/metrics",

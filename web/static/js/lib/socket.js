@@ -1,11 +1,13 @@
 /**
- * The page's line to the server: one WebSocket that comes back by itself, numbered both ways, so that nothing is
+ * The page's line to the server: one WebSocket (or, where none gets through, plain requests) that comes back by itself, numbered both ways, so that nothing is
  * lost or done twice. It never gives up while the page is open; a page that is told to go (`bye` without
  * `retry`) stops.
  */
 
 import { Outbox, WireError, backoff } from "./outbox.js";
+import { PollSocket } from "./poll_socket.js";
 import { every } from "./ticker.js";
+import * as ways from "./ways.js";
 import { PROTOCOL } from "./wire.js";
 
 export { WireError };
@@ -18,7 +20,8 @@ export { WireError };
 /** @typedef {{ page: "tablet" | "console" | "guest", url?: string, onMessage: (message: PageMessage) => void,
  *   onState: (state: LineState, info: LineInfo) => void }} LineOptions */
 
-const WELCOME_MS = 8000; // no welcome by then: this socket is not going to work
+const WELCOME_MS = 5000; // no welcome by then: this socket is not going to work
+const WAY = "crisisbridge-way"; // what worked last, for the next page of this tab
 
 /** @returns {string} a name that nobody can guess */
 export function randomKey() {
@@ -38,8 +41,11 @@ export class Line {
     /** @type {number | null} the last `n` seen; null: the first one that comes counts */
     this.last = null;
     this.outbox = new Outbox();
-    /** @type {WebSocket | null} */
+    this.pollUrl = new URL("/poll", location.href);
+    this.ways = ways.begin(sessionStorage.getItem(WAY));
+    /** @type {WebSocket | PollSocket | null} */
     this.socket = null;
+    this.welcomed = false; // by the present socket
     this.open = false;
     this.stopped = false;
     this.attempt = 0;
@@ -98,13 +104,16 @@ export class Line {
     clearTimeout(this.timer);
     this.#drop();
     this.onState("connecting", { attempt: this.attempt, retryInMs: null, reason: null, final: false });
-    const socket = new WebSocket(this.url);
+    const socket = this.ways.way === "poll" ? new PollSocket(this.pollUrl) : new WebSocket(this.url);
     this.socket = socket;
+    this.welcomed = false;
     socket.addEventListener("open", () => {
       if (socket !== this.socket) return;
       socket.send(JSON.stringify({ type: "hello", protocol: PROTOCOL, page: this.page, stream: this.stream, last: this.last ?? 0 }));
     });
-    socket.addEventListener("message", (event) => { if (socket === this.socket) this.#receive(String(event.data)); });
+    socket.addEventListener("message", (/** @type {Event} */ event) => {
+      if (socket === this.socket && event instanceof MessageEvent) this.#receive(String(event.data));
+    });
     socket.addEventListener("close", () => { if (socket === this.socket) this.#retry("network"); });
     this.timer = setTimeout(() => { if (socket === this.socket) this.#retry("slow"); }, WELCOME_MS);
   }
@@ -124,6 +133,7 @@ export class Line {
   #retry(reason) {
     if (this.stopped) return;
     clearTimeout(this.timer);
+    if (this.socket !== null && !this.welcomed) this.ways = ways.failed(this.ways, reason === "slow");
     this.#drop();
     const wait = backoff(this.attempt++, Math.random());
     this.timer = setTimeout(() => this.#connect(), wait);
@@ -184,6 +194,9 @@ export class Line {
     this.offset = message.now - performance.now() / 1000;
     this.beatSeconds = message.beat_seconds;
     this.open = true;
+    this.welcomed = true;
+    this.ways = ways.worked(this.ways);
+    sessionStorage.setItem(WAY, this.ways.way);
     if (!message.resumed) this.last = null;
     for (const text of this.outbox.again(message.expect)) this.socket?.send(text);
     this.stopBeat = every(this.beatSeconds, () => this.#beat());
