@@ -7,7 +7,7 @@ import { testTexts } from "./page_texts.js";
 const missing = testTexts("console");
 
 test("keys that are put together at run time are complete", () => {
-  const why = ["denied", "missing", "busy", "unsupported", "failed"];
+  const why = ["denied", "missing", "busy", "unsupported", "failed", "silent"];
   const words = (/** @type {string} */ prefix, /** @type {string} */ names) => names.split(" ").map((name) => `console.${prefix}.${name}`);
   const wanted = [
     ...["both", "camera", "microphone"].flatMap((what) => words(`device.${what}`, why.join(" "))),

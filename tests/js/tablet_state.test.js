@@ -151,6 +151,8 @@ test("what is wrong with the other side is said in words, the worst first", () =
   assert.equal(say({ peer: { ...peer, muted: true, camera: false } }), "tablet.peer.muted_no_camera");
   assert.equal(say({ peer: { ...peer, camera: false } }), "tablet.peer.no_camera");
   assert.equal(say({ peer: { ...peer, quality: "poor" } }), "tablet.peer.weak");
+  assert.equal(peerWords(session({ state: "connected", peer: { ...peer, quality: "poor" } }), "up", true), "tablet.peer.frozen");
+  assert.equal(peerWords(session({ state: "connected", peer: { ...peer, camera: false } }), "up", true), "tablet.peer.no_camera");
   assert.equal(say({ peer: { ...peer, connected: false } }), "tablet.peer.reconnecting");
   assert.equal(say({}, "silent"), "tablet.peer.reconnecting");
   assert.equal(say({}, "reconnecting"), "tablet.peer.own_link");

@@ -7,7 +7,7 @@ import { testTexts, text } from "./page_texts.js";
 const missing = testTexts("tablet");
 
 test("keys that are put together at run time are complete", () => {
-  const why = ["denied", "missing", "busy", "unsupported", "failed"];
+  const why = ["denied", "missing", "busy", "unsupported", "failed", "silent"];
   const wanted = [
     ...["both", "camera", "microphone"].flatMap((what) => why.map((one) => `tablet.device.${what}.${one}`)),
     ...["good", "fair", "poor", "none"].map((word) => `tablet.quality.${word}`),

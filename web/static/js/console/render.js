@@ -262,7 +262,7 @@ function call(model, session) {
   write("phase-clock", duration(phaseSeconds(session, now)));
   write("call-clock", duration(now - (session.media_at ?? session.accepted_at ?? session.pressed_at)));
   const outside = !wantsMedia(session, model.joined);
-  const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link);
+  const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link, media.frozen);
   const picture = session.peer.camera && session.peer.connected && media.link === "up" && media.video.videoWidth > 0;
   show("remote-empty", !picture);
   const values = { code: session.code };

@@ -31,9 +31,10 @@ export function screenOf(view, ringing) {
  * What to say about the other side, as a key of the page's texts, or null when all is well.
  * @param {ConsoleSession} session
  * @param {import("../lib/peer.js").PeerWord} link  our own leg
+ * @param {boolean} [frozen]  the tablet's picture should move and does not
  * @returns {string | null}
  */
-export function peerWords(session, link) {
+export function peerWords(session, link, frozen = false) {
   if (link === "refused") return "console.peer.refused";
   if (link === "blocked") return "console.peer.blocked";
   if (link === "reconnecting") return "console.peer.own_link";
@@ -45,6 +46,7 @@ export function peerWords(session, link) {
   if (session.peer.muted && !session.peer.camera) return "console.peer.muted_no_camera";
   if (session.peer.muted) return "console.peer.muted";
   if (!session.peer.camera) return "console.peer.no_camera";
+  if (frozen) return "console.peer.frozen";
   return session.peer.quality === "poor" || session.peer.quality === "none" ? "console.peer.weak" : null;
 }
 

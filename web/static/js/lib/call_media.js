@@ -16,7 +16,7 @@ import * as devices from "./devices.js";
  * @property {string} state
  * @property {number} epoch
  * @property {boolean} voice_only
- * @property {{ connected: boolean } | null} peer
+ * @property {{ connected: boolean, camera: boolean } | null} peer
  */
 /**
  * @typedef {object} MediaOptions
@@ -28,6 +28,7 @@ import * as devices from "./devices.js";
 
 const CAPTURE_PATIENCE_MS = 1500; // a permission question may stay open: then the leg starts without tracks
 const FRAMES_MS = 500;
+const HEAL_AGAIN_MS = 60_000; // a device that fails again so soon is not healed by opening it anew
 
 export class CallMedia {
   /** @param {MediaOptions} options */
@@ -52,6 +53,8 @@ export class CallMedia {
     this.muted = false;
     this.cameraOn = true;
     this.facing = /** @type {devices.Facing} */ ("user");
+    /** @type {Record<"camera" | "microphone", number>} ms: when it was last opened anew by itself */
+    this.healedAt = { camera: -HEAL_AGAIN_MS, microphone: -HEAL_AGAIN_MS };
     this.soundBlocked = false;
     this.blocked = false; // this network lets nothing through
     /** @type {Quality} */
@@ -60,6 +63,11 @@ export class CallMedia {
     this.sessionId = null;
     setInterval(() => this.#countFrames(), FRAMES_MS);
     document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void this.wake(); });
+  }
+
+  /** Whether the other side's picture should move and does not. */
+  get frozen() {
+    return this.peer?.found.frozen === true;
   }
 
   /** @returns {import("./peer.js").PeerWord} how our own leg is */
@@ -125,7 +133,10 @@ export class CallMedia {
       this.sessionId = session.id;
       this.join(session);
     }
-    if (this.peer) this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true;
+    if (this.peer) {
+      this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true;
+      this.peer.expectPicture = session.peer?.camera === true;
+    }
   }
 
   /**
@@ -166,8 +177,9 @@ export class CallMedia {
         }
         this.options.changed();
       },
+      onFound: (found) => this.#found(found),
       onQuality: (word) => {
-        this.quality = word;
+        this.quality = this.frozen && word !== "none" ? "poor" : word; // sound alone may be good: the call is not
         this.tell();
         this.options.changed();
       },
@@ -319,11 +331,41 @@ export class CallMedia {
     this.options.changed();
   }
 
+  /** What gives nothing is opened anew by itself, once; after that somebody must look. @param {import("./watchdog.js").Found} found */
+  #found({ cameraStuck, microphoneDead }) {
+    if (cameraStuck) void this.#heal("camera");
+    else if (this.cameraProblem === "silent") this.cameraProblem = null;
+    if (microphoneDead) void this.#heal("microphone");
+    else if (this.microphoneProblem === "silent") this.microphoneProblem = null;
+    this.options.changed();
+  }
+
+  /** @param {"camera" | "microphone"} what */
+  async #heal(what) {
+    const peer = this.peer;
+    const problem = what === "camera" ? "cameraProblem" : "microphoneProblem";
+    const now = performance.now();
+    if (!peer || this[problem] === "silent") return;
+    if (now - this.healedAt[what] < HEAL_AGAIN_MS) this[problem] = "silent";
+    else {
+      this.healedAt[what] = now;
+      try {
+        await peer.reopen(what);
+        this.healed(peer);
+      } catch (error) {
+        this[problem] = devices.why(error);
+      }
+    }
+    this.options.changed();
+  }
+
   /** How many pictures were really decoded: where tests, and people who help, can read it. */
   #countFrames() {
     const video = this.video;
     // Firefox counts only what an element on screen paints, so the decoder's own count stands in.
     const painted = video.srcObject ? video.getVideoPlaybackQuality().totalVideoFrames : 0;
+    const frozen = String(this.frozen); // a still face must not look like a living one
+    if (document.documentElement.dataset["frozen"] !== frozen) document.documentElement.dataset["frozen"] = frozen;
     const frames = String(Math.max(painted, this.peer?.frames ?? 0));
     if (video.dataset["frames"] !== frames) video.dataset["frames"] = frames;
   }

@@ -3,7 +3,7 @@
  * there is, and what is wrong with the rest in words that have a text on the page.
  */
 
-/** @typedef {"denied" | "missing" | "busy" | "unsupported" | "failed"} Why */
+/** @typedef {"denied" | "missing" | "busy" | "unsupported" | "failed" | "silent"} Why  silent: open, and gives nothing */
 /** @typedef {"user" | "environment"} Facing */
 /** @typedef {{ stream: MediaStream | null, microphone: Why | null, camera: Why | null }} Opened
  *   null: works, or was not asked for */

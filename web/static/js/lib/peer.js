@@ -9,6 +9,7 @@
 import { WireError, randomKey } from "./socket.js";
 import { openCamera, openMicrophone } from "./devices.js";
 import { judge, read } from "./quality.js";
+import * as watchdog from "./watchdog.js";
 
 /** @typedef {import("./wire.js").Quality} Quality */
 /** @typedef {import("./devices.js").Facing} Facing */
@@ -28,6 +29,7 @@ import { judge, read } from "./quality.js";
  * @property {(stream: MediaStream) => void} onRemote  whenever a track of the other side comes; always the same stream
  * @property {(slot: number, track: MediaStreamTrack) => void} onMore  a track for a further party: slots 1 to 3
  * @property {(word: PeerWord) => void} onState
+ * @property {(found: watchdog.Found) => void} onFound  whenever what the watchdog finds has changed
  * @property {(word: Quality, reading: import("./quality.js").Reading) => void} onQuality  every 5 s
  */
 
@@ -55,12 +57,18 @@ export class Peer {
     /** @type {Facing} */
     this.facing = "user";
     this.expectMedia = false; // the other side is there and sends; the page says so
+    this.expectPicture = false; // and its camera is on
+    this.watchdog = watchdog.begin(performance.now());
+    /** @type {watchdog.Found} */
+    this.found = watchdog.FINE;
+    /** @type {RTCRtpTransceiver | null} the other side's picture, and ours */
+    this.picture = null;
     /** @type {PeerWord} */
     this.word = "closed";
     this.describing = false;
     this.describeAgain = false;
     this.restarted = false;
-    this.found = false; // a path, at least once
+    this.reached = false; // a path, at least once
     this.connectedAt = 0;
     /** @type {import("./quality.js").Reading | null} */
     this.reading = null;
@@ -222,6 +230,7 @@ export class Peer {
       direction: "sendrecv",
       sendEncodings: [{ maxBitrate: this.options.maxBitrate ?? MAX_BITRATE, maxFramerate: 30 }],
     });
+    this.picture = picture;
     prefer(sound, "audio", ["audio/opus"]);
     prefer(picture, "video", ["video/vp8", "video/rtx"]);
     /** @type {Map<RTCRtpTransceiver, number>} */
@@ -298,7 +307,7 @@ export class Peer {
     clearTimeout(this.verdict);
     this.verdict = setTimeout(() => {
       if (!this.pc || this.pc.connectionState === "connected") return;
-      if (!this.found) this.#say("blocked");
+      if (!this.reached) this.#say("blocked");
       void this.#build();
     }, VERDICT_MS);
   }
@@ -309,7 +318,8 @@ export class Peer {
       case "connected":
         clearTimeout(this.verdict);
         this.restarted = false;
-        this.found = true;
+        this.reached = true;
+        this.watchdog = watchdog.begin(performance.now());
         this.connectedAt = performance.now();
         this.packetsAt = performance.now();
         this.#say("up");
@@ -322,7 +332,7 @@ export class Peer {
         }, DISCONNECTED_MS);
         return;
       case "failed":
-        this.#say(this.found ? "reconnecting" : "blocked");
+        this.#say(this.reached ? "reconnecting" : "blocked");
         if (this.restarted) void this.#build();
         else void this.#restartIce(pc);
         return;
@@ -346,8 +356,10 @@ export class Peer {
   async #watch() {
     const pc = this.pc;
     if (!pc || pc.connectionState !== "connected") return;
-    const { packets, framesDecoded } = read((await pc.getStats()).values(), 0);
+    const report = await pc.getStats();
     if (pc !== this.pc) return;
+    const { packets, framesDecoded } = read(report.values(), 0);
+    this.#guard(watchdog.read(report.values(), this.picture?.mid ?? null));
     this.frames = this.framesBefore + framesDecoded;
     const now = performance.now();
     if (packets !== this.packets) {
@@ -357,6 +369,30 @@ export class Peer {
     } else if (packets > 0 && this.expectMedia && now - this.packetsAt > SILENT_MS) {
       this.#say("silent");
     }
+  }
+
+  /** A hidden page is not judged: browsers rest cameras and decoders there. @param {watchdog.Look} look */
+  #guard(look) {
+    const visible = document.visibilityState === "visible";
+    const { watch, found } = watchdog.see(this.watchdog, look, performance.now(), {
+      picture: visible && this.expectMedia && this.expectPicture,
+      camera: visible && this.cameraOn && this.camera?.readyState === "live",
+      microphone: visible && !this.muted && this.microphone?.readyState === "live",
+    });
+    this.watchdog = watch;
+    const before = this.found;
+    this.found = found;
+    if (JSON.stringify(before) !== JSON.stringify(found)) this.options.onFound(found);
+  }
+
+  /** A camera or microphone that is open and gives nothing: closed, and opened anew. @param {"camera" | "microphone"} what */
+  async reopen(what) {
+    this[what]?.stop();
+    if (what === "camera") this.camera = await openCamera(this.facing);
+    else this.microphone = await openMicrophone();
+    if (this.camera) this.camera.enabled = this.cameraOn;
+    if (this.microphone) this.microphone.enabled = !this.muted;
+    await this.#putTracks();
   }
 
   async #measure() {

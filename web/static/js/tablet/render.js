@@ -263,7 +263,7 @@ function renderCall(model, screen) {
 
 /** @param {TabletSession} session @param {import("./media.js").TabletMedia} media @param {string} name */
 function renderPeer(session, media, name) {
-  const key = peerWords(session, media.link);
+  const key = peerWords(session, media.link, media.frozen);
   const words = key === null ? "" : t(key, { name });
   const gone = key !== null && !["tablet.peer.muted", "tablet.peer.weak"].includes(key);
   at.faceEmpty.hidden = !gone;

@@ -161,9 +161,10 @@ export function closedWords(view, now, locale) {
  * What to say about the other side during the call, as a key of the page's texts, or null when all is well.
  * @param {TabletSession} session
  * @param {import("../lib/peer.js").PeerWord} link  our own leg
+ * @param {boolean} [frozen]  the other side's picture should move and does not
  * @returns {string | null}
  */
-export function peerWords(session, link) {
+export function peerWords(session, link, frozen = false) {
   if (session.state === "recovering") return "tablet.peer.recovering";
   if (session.state === "waiting") return "tablet.peer.finding";
   if (link === "blocked") return "tablet.peer.blocked";
@@ -174,6 +175,7 @@ export function peerWords(session, link) {
   if (peer.muted && !peer.camera) return "tablet.peer.muted_no_camera";
   if (peer.muted) return "tablet.peer.muted";
   if (!peer.camera) return "tablet.peer.no_camera";
+  if (frozen) return "tablet.peer.frozen";
   if (peer.quality === "poor" || peer.quality === "none") return "tablet.peer.weak";
   return null;
 }
