@@ -1,4 +1,4 @@
-"""A camera that stops giving pictures: said to the other side, healed once by itself, then named."""
+"""A camera that stops giving pictures: said to the other side, healed once, and then named."""
 
 from __future__ import annotations
 
