@@ -280,8 +280,10 @@ def demo(args: argparse.Namespace) -> int:
 
 
 def demo_settings(folder: Folder, port: int, origins: tuple[str, ...]) -> Settings:
-    """The demo's settings: everything embedded, secrets from its folder, any free media port."""
+    """The demo's settings: everything embedded, secrets from its folder, any free media port
+    unless one is named."""
     secret = folder.signing_secret()
+    any_port = {} if "CRISISBRIDGE_MEDIA_PORT" in os.environ else {"media_port": 0}
     return load(
         os.environ,
         overrides={
@@ -297,7 +299,7 @@ def demo_settings(folder: Folder, port: int, origins: tuple[str, ...]) -> Settin
             "tls_key": None,
             "trust_proxy": False,
             "cookie_secure": False,  # the same cookies on this machine, without TLS
-            "media_port": 0,
+            **any_port,
         },
     )
 
