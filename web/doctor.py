@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
+import redis
 from cryptography import x509
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +31,7 @@ from signaling.settings import Settings, unfit_to_serve
 BUILT = 1_767_225_600.0  # 2026-01-01: a clock before this is wrong
 SOON_SECONDS = 21 * 86400.0
 WAIT_SECONDS = 2.0
+REDIS_VERSION = 7
 RELAY_SECONDS = 5.0
 
 
@@ -55,6 +57,8 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
     yield folder(settings.data_dir)
     yield database(settings)
     yield key_file(settings)
+    if settings.redis_url is not None:
+        yield shared_store(settings.redis_url.reveal())
     yield web_port(settings)
     for address in addresses.for_media(settings.media_addresses):
         yield media(address, settings.media_port)
@@ -122,6 +126,37 @@ def database(settings: Settings) -> Finding:
         "Database: the schema is another one",
         "It is brought up to date at the start.",
     )
+
+
+def shared_store(url: str) -> Finding:
+    """Redis or Valkey: reached, new enough, and never throwing away what is in it."""
+    what = "Redis"
+    try:
+        with redis.Redis.from_url(
+            url, socket_timeout=WAIT_SECONDS, socket_connect_timeout=WAIT_SECONDS
+        ) as store:
+            known = store.info("server")
+            policy = store.config_get("maxmemory-policy").get("maxmemory-policy")
+    except redis.AuthenticationError:
+        return Finding(Verdict.FAIL, what, "It refuses the password in CRISISBRIDGE_REDIS_URL.")
+    except redis.ResponseError:  # a hosted one that does not let us ask
+        return Finding(
+            Verdict.WARN, f"{what}: reached", "Its maxmemory-policy must be noeviction; look there."
+        )
+    except (redis.RedisError, OSError, ValueError):
+        return Finding(
+            Verdict.FAIL,
+            f"{what}: no answer",
+            "Is it running? Look at CRISISBRIDGE_REDIS_URL. Without it servers do not see each "
+            "other's consoles; calls and presses go on.",
+        )
+    version = str(known.get("valkey_version") or known.get("redis_version", "0"))
+    if int(version.partition(".")[0]) < REDIS_VERSION:
+        return Finding(Verdict.FAIL, f"{what} {version}", "Redis 7 or Valkey is needed.")
+    if policy != "noeviction":
+        todo = "Set maxmemory-policy noeviction: another one may throw away who is present."
+        return Finding(Verdict.FAIL, f"{what} {version}: maxmemory-policy {policy}", todo)
+    return Finding(Verdict.OK, f"{what} {version}")
 
 
 def key_file(settings: Settings) -> Finding:

@@ -12,6 +12,7 @@ import pytest
 from records.engine import upgrade
 from signaling.settings import Settings, load
 from tests.media.coturn import SECRET, Coturn
+from tests.oncall.redis_server import RedisServer
 from web import doctor
 from web.dev import certificate
 from web.doctor import Finding, Verdict
@@ -159,3 +160,27 @@ def test_with_the_server_running_another_port_is_tried_or_behind_a_router_none(
 @pytest.mark.parametrize("url", ["turn:127.0.0.1:1?transport=tcp", "turns:127.0.0.1:1"])
 def test_a_relay_that_is_not_there_is_a_failure(tmp_path: Path, url: str) -> None:
     assert doctor.relay(with_relay(tmp_path), url).verdict is Verdict.FAIL
+
+
+def test_a_shared_store_is_good_wrongly_set_or_away(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    assert doctor.shared_store(server.url).verdict is Verdict.FAIL
+    try:
+        server.start()
+        assert doctor.shared_store(server.url).verdict is Verdict.OK
+    finally:
+        server.kill()
+    try:
+        server.start("--maxmemory-policy", "allkeys-lru")
+        found = doctor.shared_store(server.url)
+        assert (found.verdict, "noeviction" in found.todo) == (Verdict.FAIL, True)
+    finally:
+        server.kill()
+    try:
+        server.start("--requirepass", "a-password")
+        found = doctor.shared_store(server.url)
+        assert (found.verdict, "password" in found.todo) == (Verdict.FAIL, True)
+        at = server.url.replace("unix://", "unix://:a-password@")
+        assert doctor.shared_store(at).verdict is Verdict.OK
+    finally:
+        server.kill()
