@@ -27,7 +27,16 @@ from auth.shapes import (
     SessionRecord,
     TimelineEntry,
 )
-from records import assessments, chat, directory, followups, log, recommendations, sessions
+from records import (
+    assessments,
+    chat,
+    directory,
+    followups,
+    log,
+    quality,
+    recommendations,
+    sessions,
+)
 from records.crypto import Vault
 from records.directory import Directory
 from records.engine import Database
@@ -188,6 +197,7 @@ async def _assemble(
             for one in await followups.of_session(conn, vault, row.id)
         ),
         chat=await _chat(conn, vault, row) if clinical else None,
+        quality=tuple(await quality.of_session(conn, row.id)),
         clinical=clinical,
     )
 

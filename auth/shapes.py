@@ -12,6 +12,7 @@ from typing import Any
 from records.assessments import AssessmentRow
 from records.directory import Directory
 from records.followups import FollowupRow
+from records.quality import QualityRow
 from records.recommendations import RecommendationRow
 from records.sessions import SessionRow, TimelineRow
 
@@ -117,6 +118,7 @@ class SessionRecord:
     recommendation: RecommendationRecord | None
     followups: tuple[FollowupRecord, ...]
     chat: tuple[ChatRecord, ...] | None
+    quality: tuple[QualityRow, ...]  # of every leg, by time
     clinical: bool
 
 

@@ -11,6 +11,7 @@ from media.errors import (
     TooManyCalls,
     TooManyLegs,
 )
+from media.quality import Measured, Window, Word, worst
 from media.turn import Relay, TurnUrl, there_and_back
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "LegEvent",
     "LegEventKind",
     "LegStats",
+    "Measured",
     "MediaError",
     "NoSocket",
     "NotStarted",
@@ -29,5 +31,8 @@ __all__ = [
     "TooManyCalls",
     "TooManyLegs",
     "TurnUrl",
+    "Window",
+    "Word",
     "there_and_back",
+    "worst",
 ]

@@ -251,6 +251,10 @@ class Bridge:
         if place is not None and place.leg is not None and "video" in place.leg.up:
             place.leg.up["video"].want_key_frame()
 
+    def calls(self) -> list[str]:
+        """The calls that are carried now."""
+        return list(self._calls)
+
     def stats(self, call: str) -> list[LegStats]:
         """The call's legs at this moment; empty for an unknown call."""
         known = self._calls.get(call)

@@ -158,6 +158,7 @@ class Call:
                     loss=down.loss,
                     remb=down.remb,
                     falling=down.remb_falling,
+                    rtt=down.rtt,
                 )
             )
             is not None

@@ -19,6 +19,9 @@ from media.upstream import UpTrack
 WAIT_FOR_KEY_FRAME = 1.0  # seconds; then forward what there is, the browser asks by itself
 NOT_AGAIN_WITHIN = 0.03  # seconds between two retransmissions of one packet
 REPORTS_KEPT = 8
+LOSS_WINDOW = 1.0  # seconds, at least
+LOSS_PACKETS = 20  # in it, at least
+LOSS_FORGOTTEN = 8.0
 SENDS_KEPT = 2048  # more than a cache holds, or repeated requests would go round it
 _NTP_FRACTION = 1 << 32
 
@@ -57,6 +60,7 @@ class DownTrack:
         self._level_id: int | None = None
         self._sent_reports: OrderedDict[int, float] = OrderedDict()
         self._resent_at: OrderedDict[int, float] = OrderedDict()
+        self._loss_base: tuple[int, int, float] | None = None  # lost, highest, when
 
     # --- how this browser wants its packets -------------------------------------------------------
 
@@ -87,6 +91,7 @@ class DownTrack:
         self._sent_reports.clear()
         self.packets = self.octets = 0
         self.loss = 0.0
+        self._loss_base = None
         self.rtt = self.remb = None
         self.remb_falling = False
 
@@ -240,10 +245,26 @@ class DownTrack:
 
     def received(self, block: ReportBlock, now: float) -> None:
         """The browser's receiver report about this stream."""
-        self.loss = block.fraction_lost
+        self._measure_loss(block, now)
         sent = self._sent_reports.get(block.lsr)
         if block.lsr and sent is not None:
             self.rtt = max(0.0, now - sent - block.dlsr)
+
+    def _measure_loss(self, block: ReportBlock, now: float) -> None:
+        """The share lost over a window: browsers report several times a second, and one such
+        report's own fraction is about a few packets (0.5, and 0 the next time, at 5 % of loss)."""
+        if self._loss_base is None:
+            self._loss_base = (block.lost, block.highest, now)
+            return
+        lost, highest, since = self._loss_base
+        expected = (block.highest - highest) & 0xFFFFFFFF
+        passed = now - since
+        if expected > 1 << 31 or passed > LOSS_FORGOTTEN:  # numbers began anew, or a long silence
+            self._loss_base = (block.lost, block.highest, now)
+            self.loss = 0.0
+        elif passed >= LOSS_WINDOW and expected >= LOSS_PACKETS:
+            self.loss = max(0.0, min(1.0, (block.lost - lost) / expected))
+            self._loss_base = (block.lost, block.highest, now)
 
     def estimated(self, bitrate: int) -> None:
         """The browser's estimate of what it can receive."""

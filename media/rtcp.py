@@ -27,7 +27,9 @@ class SenderReport:
 @dataclass(frozen=True, slots=True)
 class ReportBlock:
     ssrc: int
-    fraction_lost: float
+    fraction_lost: float  # since the report before: of a browser, often about a handful of packets
+    lost: int  # since the beginning; duplicates make it smaller
+    highest: int  # extended sequence number, 32 bit
     lsr: int
     dlsr: float  # seconds
 
@@ -88,8 +90,10 @@ def _one(kind: int, count: int, body: bytes) -> Iterator[Report]:
 
 def _blocks(body: bytes, count: int) -> Iterator[ReportBlock]:
     for offset in range(0, min(24 * count, len(body) - 23), 24):
-        ssrc, lost, _highest, _jitter, lsr, dlsr = struct.unpack_from("!IIIIII", body, offset)
-        yield ReportBlock(ssrc, (lost >> 24) / 256, lsr, dlsr / 65536)
+        ssrc, lost, highest, _jitter, lsr, dlsr = struct.unpack_from("!IIIIII", body, offset)
+        total = lost & 0xFFFFFF
+        total -= (total & 0x800000) << 1  # 24 bit, signed
+        yield ReportBlock(ssrc, (lost >> 24) / 256, total, highest, lsr, dlsr / 65536)
 
 
 def _nack_list(body: bytes) -> Iterator[int]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -384,6 +385,7 @@ session = Table(
     Column("place_county", String(60)),  # as the officer said; NULL: the agency's own
     Column("place_state", String(2)),
     Column("language", String(24)),  # that the person speaks, as the officer said
+    Column("saver", Boolean, nullable=False, server_default=text("false")),
     Column("deadline_at", Double),
     Column("close_reason", String(24)),
     Column("test", Boolean, nullable=False, server_default=text("false")),
@@ -521,6 +523,22 @@ timeline = Table(  # append-only; data holds codes, ids and numbers only, nothin
     Column("actor_kind", String(12), nullable=False),  # officer | clinician | system | person …
     Column("actor_id", String(40)),
     Column("data", Text, nullable=False, server_default="{}"),
+)
+
+quality = Table(  # one leg's line, every few seconds; no addresses
+    "quality",
+    metadata,
+    Column("session_id", ForeignKey("session.id"), primary_key=True),
+    Column("seat", String(12), primary_key=True),  # tablet | clinician | side1 …
+    Column("at", Double, primary_key=True),
+    Column("up", String(4), nullable=False),  # good | fair | poor | none: to us
+    Column("down", String(4), nullable=False),  # from us
+    Column("step", String(6), nullable=False),  # how much picture it sends: 720p … phone
+    Column("loss_up", SmallInteger, nullable=False),  # thousandths of the packets
+    Column("loss_down", SmallInteger, nullable=False),
+    Column("rtt_ms", Integer),  # NULL: not known
+    Column("kbit_up", Integer, nullable=False),  # per second
+    Column("kbit_down", Integer, nullable=False),
 )
 
 chat_line = Table(  # text between officer and clinician; the person does not see it

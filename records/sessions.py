@@ -82,6 +82,7 @@ class SessionRow:
     place_county: str | None = None  # as the officer said; None: the agency's own
     place_state: str | None = None
     language: str | None = None
+    saver: bool = False  # at most still pictures, both ways
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from auth.actors import Actor
 from oncall.errors import LiveStoreAway, NodeSilent
+from oncall.redis_ear import RedisEar
 from oncall.redis_link import Entry, RedisLink
 from signaling.legs import SeatState
 from signaling.wire_base import Audience
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 KIND = b"m"  # among the entries of the shared stream
 FRESH_SECONDS = 60.0  # a word is heard within this; clocks of servers agree better than that
 MOST_WAITING = 10_000  # to be sent; older ones make room
+MOST_SHOUTS = 64  # to be sent; they are worth nothing later
 MOST_HEARD = 20_000  # remembered, so that none is heard twice
 ASK_SECONDS = 3.0
 NONCE = 12
@@ -105,6 +107,13 @@ class RosterChanged(Note, frozen=True, tag="roster"):
     pass
 
 
+class Still(Note, frozen=True, tag="still"):
+    """A still picture for these pages, as JSON text; shouted, so that Redis keeps nothing of it."""
+
+    viewers: list[tuple[Audience, str]]
+    message: str
+
+
 class Ask(Note, frozen=True, tag="ask"):
     """Carry out one command of a page of mine; `command` is its JSON text."""
 
@@ -122,7 +131,7 @@ class Answer(Note, frozen=True, tag="answer"):
 
 AnyNote = (
     Touched | ForPages | LegsSeen | Excluded | Arrange | Dismissed | ShiftChanged | PageOpened
-) | (RosterChanged | Ask | Answer)
+) | (RosterChanged | Still | Ask | Answer)
 
 
 class Letter(Struct, frozen=True):
@@ -135,6 +144,7 @@ class Letter(Struct, frozen=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Letter)
+_shout = msgspec.msgpack.Decoder(tuple[str, bytes])
 
 
 class Bus:
@@ -156,6 +166,8 @@ class Bus:
         self._filled = asyncio.Event()
         self._heard: OrderedDict[str, None] = OrderedDict()
         self._asked: dict[str, asyncio.Future[Answer]] = {}
+        self._shouts: deque[bytes] = deque(maxlen=MOST_SHOUTS)
+        self._ear = RedisEar(link, "shouts", self._overheard)
         self.hear: Callable[[str, str, AnyNote], None] = lambda _node, _id, _note: None
         link.on_entry.append(self._told)
 
@@ -165,6 +177,12 @@ class Bus:
         self._out.append((to, letter))
         self._filled.set()
         return letter.id
+
+    def shout(self, note: AnyNote) -> None:
+        """Say something to whoever listens now; nothing keeps it. Never waits, may be lost."""
+        letter = Letter(secrets.token_hex(8), self._clock(), note)
+        self._shouts.append(msgspec.msgpack.encode((self.node, self._sealed("", letter))))
+        self._filled.set()
 
     async def ask(self, node: str, note: Ask) -> Answer:
         """Ask one process. Raises LiveStoreAway, NodeSilent."""
@@ -182,28 +200,51 @@ class Bus:
             self._asked.pop(number, None)
 
     async def run(self) -> None:
-        """Send what is posted, together what comes together."""
+        """Send what is posted, together what comes together; hear what others shout."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ear.run(), name="bus-ear")
+            tasks.create_task(self._send(), name="bus-send")
+
+    async def _send(self) -> None:
         while True:
             await self._filled.wait()
             self._filled.clear()
             letters = list(self._out)
             self._out.clear()
+            shouts = list(self._shouts)
+            self._shouts.clear()
             entries = [self._entry(to, letter) for to, letter in letters]
             try:
-                await self.link.publish(entries)
+                if entries:
+                    await self.link.publish(entries)
+                for shout in shouts:
+                    await self.link.shout("shouts", shout)
             except LiveStoreAway:
-                log.info("bus.dropped count=%d", len(entries))
+                log.info("bus.dropped count=%d", len(entries) + len(shouts))
 
     def _entry(self, to: str, letter: Letter) -> dict[str, str | bytes]:
+        return {"k": KIND, "n": self.node, "t": to, "v": self._sealed(to, letter)}
+
+    def _sealed(self, to: str, letter: Letter) -> bytes:
         nonce = os.urandom(NONCE)
-        sealed = self._seal.encrypt(nonce, _encoder.encode(letter), _place(self.node, to))
-        return {"k": KIND, "n": self.node, "t": to, "v": nonce + sealed}
+        return nonce + self._seal.encrypt(nonce, _encoder.encode(letter), _place(self.node, to))
 
     def _told(self, entry: Entry) -> None:
         node, to = entry.get(b"n", b"").decode(), entry.get(b"t", b"").decode()
         if entry.get(b"k") != KIND or node == self.node or to not in ("", self.node):
             return
-        sealed = entry.get(b"v", b"")
+        self._open(node, to, entry.get(b"v", b""))
+
+    def _overheard(self, data: bytes) -> None:
+        try:
+            node, sealed = _shout.decode(data)
+        except msgspec.DecodeError:
+            log.warning("bus.not_understood node=?")
+            return
+        if node != self.node:
+            self._open(node, "", sealed)
+
+    def _open(self, node: str, to: str, sealed: bytes) -> None:
         try:
             plain = self._seal.decrypt(sealed[:NONCE], sealed[NONCE:], _place(node, to))
             letter = _decoder.decode(plain)

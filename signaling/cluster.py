@@ -362,6 +362,11 @@ class Cluster:
         self._shared[row.id] = (seats, at)
         self._post(b.LegsSeen(row.id, row.tablet_id, seats))
 
+    def shout(self, note: b.AnyNote) -> None:
+        """For pages elsewhere, if they listen now."""
+        if self._bus is not None:
+            self._bus.shout(note)
+
     def excluded(self, session_id: str, clinician_id: str, at: float) -> None:
         self._post(b.Excluded(session_id, clinician_id, at))
 
@@ -425,6 +430,8 @@ class Cluster:
                 self._do(desk.dismiss_here(actor_id, reason))
             case b.ShiftChanged(tablet):
                 desk.tablet_changed_here(tablet)
+            case b.Still(viewers, message):
+                desk.stills.deliver(viewers, message)
             case b.PageOpened(audience, actor_id, stream_id):
                 for other in desk.hub.of(audience, actor_id):
                     if other.id != stream_id:

@@ -39,6 +39,10 @@ class Transport(Protocol):
     @property
     def closed(self) -> bool: ...
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was sent has left."""
+
     async def receive(self) -> str | bytes | None:
         """The next message; bytes for one that is no text; None when the other side has gone."""
 
@@ -100,7 +104,8 @@ class Conversation:
         self._transport = transport
         self._out: asyncio.Queue[str | None] = asyncio.Queue(QUEUED_MESSAGES)
         self._bucket = Bucket(at=asyncio.get_running_loop().time())
-        self._outlet = Outlet(put=self._put, close=self._close)
+        self._outlet = Outlet(put=self._put, close=self._close, idle=self._idle)
+        self._sending = False
         self._closing: str | None = None
 
     async def run(self) -> None:
@@ -219,8 +224,13 @@ class Conversation:
             if text is None:
                 await self._transport.close(self._closing or "")
                 return
+            self._sending = True
             async with asyncio.timeout(SEND_SECONDS):
                 await self._transport.send(text)
+            self._sending = False
+
+    def _idle(self) -> bool:
+        return self._out.empty() and not self._sending and self._transport.idle
 
     async def _refuse(self, error: BaseException) -> None:
         """Answer a page that never got a stream, then close."""

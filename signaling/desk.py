@@ -38,6 +38,7 @@ from signaling.linekeeper import Linekeeper
 from signaling.pager import Pager
 from signaling.paging import console_open
 from signaling.parties import Hearing
+from signaling.quality_log import QualityLog
 from signaling.rosters import RosterReader
 from signaling.rows import machine
 from signaling.screens import Screens
@@ -54,6 +55,7 @@ from signaling.session import (
     Step,
     handle,
 )
+from signaling.stills import Stills
 from signaling.tablets import TabletWatch
 
 log = logging.getLogger(__name__)
@@ -102,6 +104,8 @@ class Desk:
         self.rosters = RosterReader()
         self.directories = DirectoryReader()
         self.screens = Screens(self)
+        self.stills = Stills(self)
+        self.quality = QualityLog(self)
         self.line = Linekeeper(self)
         self.company = Company(self)
         self.cluster = Cluster(self, shared)
@@ -167,6 +171,7 @@ class Desk:
             tasks.create_task(self._supervise("gaps", self.gaps.run), name="gaps")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
+            tasks.create_task(self._supervise("quality", self.quality.run), name="quality")
             if not self.cluster.alone:
                 tasks.create_task(self._supervise("bus", self.cluster.run), name="bus")
 

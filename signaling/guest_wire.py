@@ -60,6 +60,7 @@ class GuestSession(Struct, frozen=True):
     unit: str
     lead: str
     voice_only: bool
+    saver: bool  # at most still pictures
     seat: str | None  # None: not in the call (yet)
     party: str | None
     mode: str | None

@@ -18,6 +18,7 @@ from signaling.wire import Ack, Audience, Bye, Error, ServerMessage, encode, num
 KEPT_MESSAGES = 256  # per stream; a page that missed more gets a fresh snapshot
 KEPT_ANSWERS = 64  # per stream; a page re-sends only what it has not seen answered
 KEPT_SECONDS = 120.0  # a stream without a socket is forgotten after this
+SHOWN_SECONDS = 20.0  # what was not seen by then is lost
 STREAMS_PER_ACTOR = 8
 STREAMS = 5_000
 
@@ -28,6 +29,7 @@ class Outlet:
 
     put: Callable[[str], bool]
     close: Callable[[str], None]  # reason
+    idle: Callable[[], bool]  # nothing waits to be sent
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Stream:
     detached_at: float | None = None
     expect: int = 1
     _n: int = 0
+    _shown_at: float | None = None  # what was shown then has not been seen yet
     _kept: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
     _answers: OrderedDict[int, str] = field(default_factory=OrderedDict)
     _running: set[int] = field(default_factory=set)
@@ -55,6 +58,21 @@ class Stream:
         text = numbered(text, self._n)
         self._kept.append((self._n, text))
         self._hand_over(text)
+
+    def show(self, text: str, now: float) -> None:
+        """Hand over what is worth nothing later: not numbered, not kept, one at a time.
+
+        Nothing else may wait, and the page must have seen the last one: what a proxy or the kernel
+        holds back cannot be seen from here, and everything that matters would queue behind it.
+        """
+        under_way = self._shown_at is not None and now - self._shown_at < SHOWN_SECONDS
+        if self.outlet is not None and self.outlet.idle() and not under_way:
+            self._shown_at = now
+            self.outlet.put(text)
+
+    def saw(self) -> None:
+        """The page has what was shown last."""
+        self._shown_at = None
 
     def answer(self, command_id: int, message: Ack | Error) -> None:
         """Answer a command; kept for a repeat, outside the numbered messages."""
@@ -96,6 +114,7 @@ class Stream:
             self.outlet.close("replaced")
         self.outlet = outlet
         self.detached_at = None
+        self._shown_at = None
 
     def detach(self, outlet: Outlet, now: float) -> None:
         """Take this socket away, if it is still the stream's."""

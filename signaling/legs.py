@@ -10,10 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from media import LegEvent, LegEventKind
-from signaling.shapes import PeerView
+from signaling.shapes import PeerView, PictureStep
 
 Seat = Literal["tablet", "clinician"]
 Quality = Literal["good", "fair", "poor", "none"]
+
+MOVING: frozenset[PictureStep] = frozenset({"720p", "360p", "180p"})
+NOTED_EVERY = 4.0  # seconds between two steps of one side on the timeline; the last one is made up
 
 
 @dataclass(slots=True)
@@ -28,10 +31,13 @@ class SeatState:
     camera: bool = True
     quality: Quality = "good"
     blocked: bool = False  # its page has tried every way
+    step: PictureStep = "720p"  # how much picture its page sends
+    noted: PictureStep = "720p"  # what the timeline says of it
+    noted_at: float = 0.0
 
     @property
     def sends(self) -> bool:
-        return not self.muted or self.camera
+        return not self.muted or (self.camera and self.step in MOVING)
 
     @property
     def up(self) -> bool:
@@ -92,10 +98,21 @@ class Legs:
         camera: bool,
         quality: Quality,
         blocked: bool = False,
+        step: PictureStep = "720p",
     ) -> None:
         state = self.seat(session_id, seat)
         state.muted, state.camera, state.quality = muted, camera, quality
-        state.blocked = blocked
+        state.blocked, state.step = blocked, step
+
+    def to_note(
+        self, session_id: str, seat: str, now: float
+    ) -> tuple[PictureStep, PictureStep] | None:
+        """The step that a side has taken since the timeline was told, as (from, to)."""
+        state = self.seat(session_id, seat)
+        if state.step == state.noted or now - state.noted_at < NOTED_EVERY:
+            return None
+        before, state.noted, state.noted_at = state.noted, state.step, now
+        return before, state.step
 
     def of(self, session_id: str) -> dict[str, SeatState]:
         """All seats of a session, as they are now."""
@@ -124,6 +141,7 @@ class Legs:
             camera=state.camera,
             quality=state.quality,
             blocked=state.blocked and not state.connected,
+            step=state.step,
         )
 
     def move(self, session_id: str, seat: str, to: str) -> None:

@@ -20,6 +20,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from media import Measured
 from records.sessions import SessionRow
 from signaling.session import Input
 
@@ -94,6 +95,32 @@ UNCOVERED = Gauge(
     "Time of the next 14 days in which nobody is on call, over all providers.",
     registry=REGISTRY,
 )
+LEG_LOSS = Histogram(
+    "crisisbridge_leg_loss",
+    "Share of packets lost on the way to the bridge (up) and from it (down), each 5 s and leg.",
+    ("direction",),
+    buckets=(0.0, 0.01, 0.025, 0.05, 0.08, 0.15, 0.3, 0.6),
+    registry=REGISTRY,
+)
+LEG_TRIP = Histogram(
+    "crisisbridge_leg_round_trip_seconds",
+    "There and back between bridge and browser, each 5 s and leg.",
+    buckets=(0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.8, 1.5, 3.0),
+    registry=REGISTRY,
+)
+LEG_RATE = Histogram(
+    "crisisbridge_leg_bits_per_second",
+    "Sound and picture of one leg, to the bridge (up) and from it (down), each 5 s.",
+    ("direction",),
+    buckets=(30e3, 60e3, 120e3, 200e3, 330e3, 500e3, 800e3, 1.2e6, 2e6),
+    registry=REGISTRY,
+)
+LEG_QUALITY = Counter(
+    "crisisbridge_leg_quality",
+    "5 s of a leg, by how well it carried: good, fair, poor, none.",
+    ("direction", "word"),
+    registry=REGISTRY,
+)
 SOCKETS = Gauge("crisisbridge_websockets", "Open WebSockets.", ("page",), registry=REGISTRY)
 AUDIT_FAILURES = Counter(
     "crisisbridge_audit_failures", "Audit entries that could not be written.", registry=REGISTRY
@@ -136,6 +163,18 @@ def observe(row: SessionRow, item: Input) -> None:
     """One input was taken: count it, and measure accept → media when media first flows."""
     INPUTS.labels(input=type(item).__name__).inc()
     _measure("media", row.id, ACCEPT_TO_MEDIA, row.accepted_at, row.media_at)
+
+
+def observe_leg(measured: Measured) -> None:
+    """One leg over 5 s."""
+    LEG_LOSS.labels(direction="up").observe(measured.loss_up)
+    LEG_LOSS.labels(direction="down").observe(measured.loss_down)
+    if measured.rtt is not None:
+        LEG_TRIP.observe(measured.rtt)
+    LEG_RATE.labels(direction="up").observe(measured.bitrate_up)
+    LEG_RATE.labels(direction="down").observe(measured.bitrate_down)
+    LEG_QUALITY.labels(direction="up", word=measured.up).inc()
+    LEG_QUALITY.labels(direction="down", word=measured.down).inc()
 
 
 def _measure(

@@ -76,6 +76,7 @@ def guest_view(
             unit=picture.directory.tablets[session.tablet_id].label,
             lead=picture.directory.short_name(session.lead_id) or "",
             voice_only=session.voice_only,
+            saver=session.saver,
             seat=mine.seat if mine is not None else None,
             party=mine.id if mine is not None else None,
             mode=mine.mode if mine is not None else None,

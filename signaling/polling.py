@@ -149,6 +149,10 @@ class _Connection:
     def closed(self) -> bool:
         return self._closed is not None
 
+    @property
+    def idle(self) -> bool:
+        return not self._out.texts
+
     async def receive(self) -> str | bytes | None:
         if self.closed:
             return None

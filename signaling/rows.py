@@ -17,6 +17,7 @@ def machine(row: SessionRow) -> Session:
         level=row.level,
         lead_id=row.lead_id,
         voice_only=row.voice_only,
+        saver=row.saver,
         intake=row.intake,
         priority=row.priority,
         language=row.language,

@@ -53,6 +53,7 @@ class Session:
     level: int = 0
     lead_id: str | None = None
     voice_only: bool = False
+    saver: bool = False
     intake: tuple[str, ...] = ()
     priority: int = 5
     language: str | None = None
@@ -189,6 +190,13 @@ class VoiceChosen:
 
 
 @dataclass(frozen=True, slots=True)
+class SaverChosen:
+    """Either side turns the data saver on or off, for both: at most still pictures."""
+
+    saver: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """By the officer, before or between clinicians; `reason` is one of the close reasons."""
 
@@ -243,6 +251,7 @@ Input = (
     | LanguageAsked
     | PlaceTold
     | VoiceChosen
+    | SaverChosen
     | Cancelled
     | Ended
     | CardSent
@@ -273,6 +282,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         LanguageAsked: S.ANSWERING,
         PlaceTold: S.ANSWERING,
         VoiceChosen: S.ANSWERING,
+        SaverChosen: S.ANSWERING,
         Cancelled: S.CLOSED,
         Ended: S.WRAP_UP,
         LeadTaken: S.ANSWERING,
@@ -289,6 +299,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         HandedOver: S.CONNECTED,
         TakenBack: S.CONNECTED,
         VoiceChosen: S.CONNECTED,
+        SaverChosen: S.CONNECTED,
         CardSent: S.CONNECTED,
         CardAcknowledged: S.CONNECTED,
         Ended: S.WRAP_UP,
@@ -303,6 +314,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         HandedOver: S.RECOVERING,
         TakenBack: S.RECOVERING,
         VoiceChosen: S.RECOVERING,
+        SaverChosen: S.RECOVERING,
         CardSent: S.RECOVERING,
         CardAcknowledged: S.RECOVERING,
         Ended: S.WRAP_UP,
@@ -403,6 +415,8 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
         case VoiceChosen(voice_only):
             chosen = replace(s, voice_only=voice_only)
             return chosen, [TimelineEvent("session.voice", {"voice_only": voice_only})]
+        case SaverChosen(saver):
+            return replace(s, saver=saver), [TimelineEvent("session.saver", {"saver": saver})]
         case Escalated(step):
             raised = replace(s, level=s.level + 1)
             return raised, [TimelineEvent("escalation.step", {"step": step})]

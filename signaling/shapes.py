@@ -13,6 +13,9 @@ from msgspec import Meta, Struct
 Code = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9_-]+$")]
 Text = Annotated[str, Meta(max_length=2000)]
 
+# How much picture a side sends: down to a still each three seconds, sound alone, and the telephone.
+PictureStep = Literal["720p", "360p", "180p", "stills", "voice", "phone"]
+
 
 class CardAction(Struct, frozen=True, forbid_unknown_fields=True):
     """One recommended step: a code from the list, with the clinician's own words if any."""
@@ -45,6 +48,7 @@ class PeerView(Struct, frozen=True):
     camera: bool
     quality: Literal["good", "fair", "poor", "none"]
     blocked: bool  # its network lets nothing through; it is told whom to phone
+    step: PictureStep
 
 
 class CardView(Struct, frozen=True):
@@ -95,6 +99,7 @@ class TabletSession(Struct, frozen=True):
     ended_at: float | None
     phase_since: float | None
     voice_only: bool
+    saver: bool  # at most still pictures, both ways, until either side turns it off
     test: bool
     intake: list[str]
     language: str | None
@@ -257,6 +262,7 @@ class ConsoleSession(Struct, frozen=True):
     officer: str | None
     intake: list[str]
     voice_only: bool
+    saver: bool  # at most still pictures, both ways, until either side turns it off
     test: bool
     pressed_at: float
     accepted_at: float | None

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import chat, sessions
+from records import chat, parties, sessions
 from records.sessions import SessionRow
 from signaling import wire
 from signaling.errors import IllegalTransition, NoSuchSession
 from signaling.scope import by, seat_of, takes_part
-from signaling.session import LIVE, OPEN, Cancelled, Ended, State, Step, TimelineEvent, handle
+from signaling.session import (
+    LIVE,
+    OPEN,
+    Cancelled,
+    Ended,
+    SaverChosen,
+    State,
+    Step,
+    TimelineEvent,
+    handle,
+)
+from signaling.stills import seen_by
 
 if TYPE_CHECKING:
     from auth.actors import Actor
@@ -109,7 +120,56 @@ async def state_media(
         seat = await seat_of(conn, actor, row)
     if row.state in OPEN:
         desk.legs.stated(row.id, seat, muted=m.muted, camera=m.camera, quality=m.quality,
-            blocked=m.blocked,
+            blocked=m.blocked, step=m.step,
         )  # fmt: skip
+        await _note_step(desk, row, seat)
         await desk.check_media(row.id)
+    return {}
+
+
+async def _note_step(desk: Desk, row: SessionRow, seat: str) -> None:
+    """How much picture a side sends stands on the timeline, from the first face on."""
+    if row.test or row.state not in {State.CONNECTED, State.RECOVERING}:
+        return
+    taken = desk.legs.to_note(row.id, seat, desk.now())
+    if taken is not None:
+        before, after = taken
+        data: dict[str, object] = {"seat": seat, "from": before, "picture": after}
+        await desk.note(row.id, "media.step", data)
+
+
+async def choose_saver(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.MediaSaver
+) -> dict[str, object]:
+    """The one switch by hand: at most still pictures, both ways."""
+
+    async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+        takes_part(actor, row)
+        if row.saver == m.saver:
+            return None  # the other side was faster
+        return handle(desk.machine(row), SaverChosen(m.saver), now)
+
+    await desk.change(m.session, decide, by(actor))
+    return {}
+
+
+async def got_still(
+    _desk: Desk, _actor: Actor, stream: Stream, _m: wire.StillGot
+) -> dict[str, object]:
+    """The page is ready for the next still."""
+    stream.saw()
+    return {}
+
+
+async def show_still(desk: Desk, actor: Actor, _s: Stream, m: wire.MediaStill) -> dict[str, object]:
+    """One still picture for those who see this side large."""
+    async with desk.db.read() as conn:
+        row = await sessions.get(conn, m.session)
+        if row is None:
+            raise NoSuchSession
+        seat = takes_part(actor, row)
+        here = await parties.present(conn, [row.id])
+    if row.state not in {State.CONNECTED, State.RECOVERING}:
+        raise IllegalTransition(row.state, "MediaStill")
+    desk.stills.show(row.id, seat, m.picture, seen_by(row, seat, here), desk.now())
     return {}

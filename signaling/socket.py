@@ -53,6 +53,10 @@ class _Socket:
     def closed(self) -> bool:
         return self._socket.closed
 
+    @property
+    def idle(self) -> bool:
+        return True  # `send` waits until what it sent has gone, but for a small buffer
+
     async def receive(self) -> str | bytes | None:
         message = await self._socket.receive()
         if message.type is WSMsgType.TEXT:

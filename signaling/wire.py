@@ -30,6 +30,7 @@ from signaling.shapes import (
     MissedRow,
     OfferView,
     Option,
+    PictureStep,
     TabletSession,
     Text,
     WaitingRow,
@@ -167,6 +168,30 @@ class MediaState(ClientMessage, frozen=True, tag="media.state"):
     camera: bool
     quality: Literal["good", "fair", "poor", "none"] = "good"
     blocked: bool = False  # its network lets neither sound nor picture through, not even relayed
+    step: PictureStep = "720p"  # how much picture it sends, as its line allows
+
+
+class MediaSaver(ClientMessage, frozen=True, tag="media.saver"):
+    """Turn the data saver of the session on or off, for both sides: at most still pictures."""
+
+    session: Id
+    saver: bool
+
+
+class MediaStill(ClientMessage, frozen=True, tag="media.still"):
+    """One still picture, a JPEG in base64, when the line carries no moving ones; never stored.
+
+    At most one in two seconds; a page sends the next one when this one is answered.
+    """
+
+    session: Id
+    picture: Annotated[str, Meta(min_length=8, max_length=24_000, pattern="^[A-Za-z0-9+/]+=*$")]
+
+
+class StillGot(ClientMessage, frozen=True, tag="still.got"):
+    """A `still` has arrived; the next one is sent only then, so that a thin line never clogs."""
+
+    audience = ("tablet", "console", "guest")
 
 
 class CardAcknowledge(ClientMessage, frozen=True, tag="card.acknowledge"):
@@ -294,6 +319,9 @@ Command = (
     | MediaDescribe
     | MediaRelay
     | MediaState
+    | MediaSaver
+    | MediaStill
+    | StillGot
     | CardAcknowledge
     | DispositionRecord
     | DispositionLater
@@ -402,6 +430,15 @@ class MediaRebuild(ServerMessage, frozen=True, tag="media.rebuild"):
     session: str
 
 
+class StillSeen(ServerMessage, frozen=True, tag="still"):
+    """A still picture of the other side. Not numbered and not kept: it comes only when nothing else
+    waits to be sent, and is worth nothing later."""
+
+    session: str
+    seat: str
+    picture: str  # a JPEG in base64
+
+
 class Bye(ServerMessage, frozen=True, tag="bye"):
     """The server closes this socket. `retry` false: do not come back with this sign-in."""
 
@@ -420,6 +457,7 @@ Event = (
     | OfferGone
     | SessionMoved
     | MediaRebuild
+    | StillSeen
     | Bye
 )
 

@@ -24,6 +24,7 @@ from web.board import numbers
 from web.errors import BadRequest
 from web.keys import ASKED, actor_of, now_of, services_of
 from web.routes import may_anywhere
+from web.strip import strip
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ async def session_page(request: web.Request) -> web.Response:
         row=record.row,
         points=present.points(record.row, record.timezone, texts),
         durations=present.durations(record, texts),
+        ways=strip(record.quality),
         present=present,
         texts=texts,
     )

@@ -52,6 +52,8 @@ _LABELS = {
     "step": "common.step",
     "way": "common.way",
     "role": "common.side",
+    "seat": "common.seat",
+    "picture": "common.picture",
     "mode": "common.mode",
     "widened": "common.widened",
     "language": "common.language",
@@ -166,8 +168,9 @@ def event(entry: TimelineEntry, texts: Texts) -> str:
     for key in ("county", "state"):
         values.setdefault(key, texts.t("common.unknown"))
     key = f"common.timeline.{entry.kind}"
-    if "voice_only" in entry.data:
-        key += ".on" if entry.data["voice_only"] else ".off"
+    for switch in ("voice_only", "saver"):
+        if switch in entry.data:
+            key += ".on" if entry.data[switch] else ".off"
     return texts.t(key, **values)
 
 

@@ -67,6 +67,10 @@ class RedisLink:
         self.on_fresh: list[Callable[[], None]] = []  # up (again), empty, or news were missed
         self.on_down: list[Callable[[], None]] = []
 
+    def client(self) -> redis.Redis:
+        """A client for somebody who waits; theirs to close."""
+        return self._client(None)
+
     def _client(self, timeout: float | None) -> redis.Redis:
         # a socket of this machine needs no keep-alive, and the library knows none for it
         tcp: dict[str, Any] = {} if self._url.startswith("unix") else {"socket_keepalive": True}
@@ -240,6 +244,10 @@ class RedisLink:
         for entry in entries:
             pipe.xadd(self._stream, cast("Any", entry), maxlen=KEPT_ENTRIES, approximate=True)
         await self._guarded(pipe.execute())
+
+    async def shout(self, name: str, data: bytes) -> None:
+        """Say something to whoever listens now; Redis keeps nothing of it. Raises LiveStoreAway."""
+        await self._guarded(self._writer.publish(self.key(name), data))
 
     async def seconds(self) -> float:
         """Redis's own clock, for comparing. Raises LiveStoreAway."""

@@ -7,7 +7,7 @@ import { judge, read } from "../../web/static/js/lib/quality.js";
 const reading = (changes) => ({ at: 0, packets: 0, lost: 0, framesDecoded: 0, videoPackets: 0, roundTrip: 0.05, uplink: null, ...changes });
 const start = reading({});
 const fine = { at: 5000, packets: 1000, framesDecoded: 140, videoPackets: 700 };
-const context = { expectMedia: true, warm: true };
+const context = { expectMedia: true, warm: true, slow: false };
 
 test("a clean picture is good", () => {
   assert.equal(judge(start, reading(fine), context), "good");
@@ -18,7 +18,7 @@ test("no packets from a side that should send is no connection", () => {
 });
 
 test("no packets while nobody is there is not a fault", () => {
-  assert.equal(judge(start, reading({ at: 5000 }), { expectMedia: false, warm: true }), "good");
+  assert.equal(judge(start, reading({ at: 5000 }), { expectMedia: false, warm: true, slow: false }), "good");
 });
 
 test("loss, delay and a slow picture each lower the word", () => {
@@ -37,7 +37,7 @@ test("voice alone is not blamed for having no frames", () => {
 test("the uplink counts against the limits of the national service, but not before the estimate is warm", () => {
   assert.equal(judge(start, reading({ ...fine, uplink: 300_000 }), context), "fair");
   assert.equal(judge(start, reading({ ...fine, uplink: 150_000 }), context), "poor");
-  assert.equal(judge(start, reading({ ...fine, uplink: 150_000 }), { expectMedia: true, warm: false }), "good");
+  assert.equal(judge(start, reading({ ...fine, uplink: 150_000 }), { expectMedia: true, warm: false, slow: false }), "good");
 });
 
 test("counters that fall mean a new connection, not a fault", () => {

@@ -143,7 +143,7 @@ test("a test call never speaks of alerting", () => {
 });
 
 test("what is wrong with the other side is said in words, the worst first", () => {
-  const peer = /** @type {const} */ ({ connected: true, muted: false, camera: true, quality: "good", blocked: false });
+  const peer = /** @type {const} */ ({ connected: true, muted: false, camera: true, quality: "good", blocked: false, step: "720p" });
   /** @param {Partial<TabletSession>} changes @param {import("../../web/static/js/lib/peer.js").PeerWord} [link] */
   const say = (changes, link = "up") => peerWords(session({ state: "connected", peer, ...changes }), link);
   assert.equal(say({}), null);
@@ -153,6 +153,11 @@ test("what is wrong with the other side is said in words, the worst first", () =
   assert.equal(say({ peer: { ...peer, quality: "poor" } }), "tablet.peer.weak");
   assert.equal(peerWords(session({ state: "connected", peer: { ...peer, quality: "poor" } }), "up", true), "tablet.peer.frozen");
   assert.equal(peerWords(session({ state: "connected", peer: { ...peer, camera: false } }), "up", true), "tablet.peer.no_camera");
+  assert.equal(say({ peer: { ...peer, quality: "poor", step: "180p" } }), "tablet.peer.180p");
+  assert.equal(say({ peer: { ...peer, step: "stills" } }), "tablet.peer.stills");
+  assert.equal(say({ peer: { ...peer, step: "stills" }, saver: true }), "tablet.peer.saver");
+  assert.equal(say({ peer: { ...peer, step: "voice" }, saver: true }), "tablet.peer.voice");
+  assert.equal(say({ peer: { ...peer, step: "stills", camera: false } }), "tablet.peer.no_camera");
   assert.equal(say({ peer: { ...peer, connected: false } }), "tablet.peer.reconnecting");
   assert.equal(say({}, "silent"), "tablet.peer.reconnecting");
   assert.equal(say({}, "reconnecting"), "tablet.peer.own_link");

@@ -255,31 +255,83 @@ def test_the_round_trip_is_read_from_the_report_that_is_quoted() -> None:
     sent(track, 1, 1, KEY, 10.0)
     times = track.sender_times(11.0)
     assert times is not None
-    track.received(ReportBlock(track.ssrc, 0.0, (times[0] >> 16) & 0xFFFFFFFF, 0.5), 11.58)
+    track.received(ReportBlock(track.ssrc, 0.0, 0, 0, (times[0] >> 16) & 0xFFFFFFFF, 0.5), 11.58)
     assert track.rtt == pytest.approx(0.08)
-    track.received(ReportBlock(track.ssrc, 0.0, 12345, 0.5), 99.0)
+    track.received(ReportBlock(track.ssrc, 0.0, 0, 0, 12345, 0.5), 99.0)
     assert track.rtt == pytest.approx(0.08), "a report never sent says nothing"
+
+
+def test_loss_is_measured_over_a_second_and_not_by_one_reports_handful_of_packets() -> None:
+    """A browser's own fraction jumps between 0.5 and 0 on a line that loses a twentieth."""
+    track = DownTrack("video")
+    lost = 0
+    for number in range(1, 101):  # ten reports a second, ten packets each
+        lost += number % 2
+        track.received(ReportBlock(track.ssrc, 0.5, lost, 10 * number, 0, 0.0), number / 10)
+        if number > 20:
+            assert track.loss == pytest.approx(0.05, abs=0.011)
+    track.received(ReportBlock(track.ssrc, 0.5, 3, 7, 0, 0.0), 10.1)  # numbers began anew
+    assert track.loss == 0.0
+    track.received(ReportBlock(track.ssrc, 0.5, 13, 107, 0, 0.0), 11.2)
+    assert track.loss == pytest.approx(0.1)
+
+
+def test_a_few_packets_are_not_enough_to_speak_of_loss() -> None:
+    track = DownTrack("video")
+    for number in range(1, 6):
+        track.received(ReportBlock(track.ssrc, 0.5, number, 2 * number, 0, 0.0), float(number))
+    assert track.loss == 0.0
 
 
 def test_an_estimate_alone_is_no_reason_to_cap() -> None:
     cap = Cap()
-    assert cap.decide(rate=600_000, loss=0.0, remb=900_000, falling=False) is None
-    assert cap.decide(rate=600_000, loss=0.0, remb=300_000, falling=False) is None
+    free = {"rate": 600_000.0, "loss": 0.0, "rtt": 0.02}
+    assert cap.decide(**free, remb=900_000, falling=False) is None
+    assert cap.decide(**free, remb=300_000, falling=False) is None
+    assert cap.decide(**free, remb=300_000, falling=True) is None, "no trip takes longer"
+
+
+def test_a_line_that_only_loses_packets_is_not_capped_however_its_estimate_jumps() -> None:
+    cap = Cap()
+    told = [
+        cap.decide(
+            rate=600_000, loss=0.05 + 0.04 * (n % 2), remb=400_000, falling=n % 3 == 0, rtt=0.06
+        )
+        for n in range(120)
+    ]
+    assert told == [None] * 120
 
 
 def test_congestion_caps_and_clear_air_lifts_the_cap_again() -> None:
     cap = Cap()
-    assert cap.decide(rate=900_000, loss=0.05, remb=500_000, falling=False) == 500_000
-    assert cap.decide(rate=400_000, loss=0.2, remb=None, falling=False) == 360_000
-    told = [cap.decide(rate=300_000, loss=0.0, remb=None, falling=False) for _ in range(60)]
-    assert told[0] == 379_000
+    assert cap.decide(rate=900_000, loss=0.0, remb=None, falling=False, rtt=0.05) is None
+    full = {"remb": 500_000, "falling": True, "rtt": 0.25}
+    assert cap.decide(rate=900_000, loss=0.05, **full) == 500_000  # type: ignore[arg-type]
+    for _ in range(3):
+        cap.decide(rate=400_000, loss=0.3, remb=None, falling=False, rtt=0.25)
+    assert cap.bitrate < 380_000
+    told = [
+        cap.decide(rate=300_000, loss=0.0, remb=None, falling=False, rtt=0.05) for _ in range(80)
+    ]
     assert HIGHEST in told, "the browser is told that the cap is off"
     assert told[-1] is None
+
+
+def test_a_cap_grows_while_a_little_is_lost_and_a_longer_way_is_no_queue_for_ever() -> None:
+    cap = Cap()
+    cap.decide(rate=900_000, loss=0.0, remb=None, falling=False, rtt=0.05)
+    cap.decide(rate=900_000, loss=0.0, remb=300_000, falling=True, rtt=0.4)
+    assert cap.bitrate == 300_000
+    for _ in range(60):  # a satellite from now on, and a twentieth is lost
+        cap.decide(rate=500_000, loss=0.05, remb=450_000, falling=False, rtt=0.4)
+    assert cap.bitrate > 1_000_000
+    cap.decide(rate=500_000, loss=0.05, remb=300_000, falling=True, rtt=0.4)
+    assert cap.bitrate > 1_000_000
 
 
 @given(st.lists(st.tuples(st.floats(0, 5e6), st.floats(0, 1), st.integers(0, 10**7)), max_size=50))
 def test_a_cap_stays_within_its_bounds(reports: list[tuple[float, float, int]]) -> None:
     cap = Cap()
     for rate, loss, remb in reports:
-        cap.decide(rate=rate, loss=loss, remb=remb, falling=True)
+        cap.decide(rate=rate, loss=loss, remb=remb, falling=True, rtt=None)
         assert LOWEST <= cap.bitrate <= HIGHEST

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from auth.actors import Actor
-from media import Bridge, LegEvent, LegEventKind
+from media import Bridge, LegEvent, LegEventKind, LegStats
 from oncall.policy import Rules
 from records.crypto import Vault
 from records.engine import Database
@@ -53,6 +53,7 @@ class PlayedBridge:
     closed: list[str] = field(default_factory=list)
     plans: dict[str, Any] = field(default_factory=dict)
     moved: list[tuple[str, str, str]] = field(default_factory=list)
+    measured: dict[str, list[LegStats]] = field(default_factory=dict)
 
     async def start(self) -> None: ...
 
@@ -75,6 +76,12 @@ class PlayedBridge:
 
     def close_call(self, call: str) -> None:
         self.closed.append(call)
+
+    def calls(self) -> list[str]:
+        return list(self.measured)
+
+    def stats(self, call: str) -> list[LegStats]:
+        return self.measured.get(call, [])
 
     def tell(self, call: str, seat: str, kind: LegEventKind, medium: str | None = None) -> None:
         self.on_event(LegEvent(call, seat, self.legs[call, seat], kind, medium))

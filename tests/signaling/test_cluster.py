@@ -20,6 +20,7 @@ from tests.oncall.redis_server import RedisServer
 from tests.signaling.conftest import START, Clock, House, a_house
 from tests.signaling.pages import BOUND, Page, Refused
 from tests.signaling.seeded import prepare
+from tests.signaling.test_ladder import jpeg
 
 pytestmark = pytest.mark.skipif(
     redis_server.program() is None, reason="no redis-server is installed here"
@@ -132,6 +133,34 @@ async def test_what_one_side_says_of_its_devices_reaches_the_other_s_process(two
     await tablet.until_view(lambda v: v["session"] and v["session"]["peer"]["muted"])
     await tablet.send("media.state", muted=True, **state)
     await console.until_view(lambda v: v["session"] and v["session"]["peer"]["muted"])
+
+
+async def test_a_still_picture_is_shown_on_another_process_and_redis_keeps_nothing_of_it(
+    two: Two, redis_one: RedisServer
+) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    async with redis.Redis.from_url(redis_one.url) as client:
+
+        async def listening() -> bool:
+            (channel,) = await client.pubsub_channels("*:shouts") or [b""]
+            return bool(channel) and (await client.pubsub_numsub(channel))[0][1] == 2
+
+        await until("nobody listens", listening)
+        picture = jpeg()
+        await tablet.send("media.still", session=session, picture=picture)
+        await console.until(lambda: console.seen("still"))
+        assert console.seen("still")[0]["picture"] == picture
+        assert tablet.seen("still") == []
+        await console.send("media.still", session=session, picture=jpeg())
+        await tablet.until(lambda: tablet.seen("still"))
+        (news,) = await client.keys("*:news")
+        entries: Any = await client.xrange(news)
+        kept = [len(b"".join(fields.values())) for _, fields in entries]
+    assert kept
+    assert max(kept) < len(picture), "a picture would be larger than all news"
 
 
 async def test_the_first_answer_stops_the_ring_on_consoles_of_every_process(two: Two) -> None:

@@ -8,7 +8,14 @@ import pytest
 
 from auth.actors import Actor
 from signaling.errors import OutOfOrder, TooMany
-from signaling.hub import KEPT_MESSAGES, KEPT_SECONDS, STREAMS_PER_ACTOR, Hub, Outlet
+from signaling.hub import (
+    KEPT_MESSAGES,
+    KEPT_SECONDS,
+    SHOWN_SECONDS,
+    STREAMS_PER_ACTOR,
+    Hub,
+    Outlet,
+)
 from signaling.wire import Ack, Bye, MediaRebuild
 from tests.signaling.cast import clinician, tablet
 
@@ -20,7 +27,8 @@ class Socket:
         self.got: list[dict[str, object]] = []
         self.closed: str | None = None
         self.room = room
-        self.outlet = Outlet(self._put, self._close)
+        self.idle = True
+        self.outlet = Outlet(self._put, self._close, lambda: self.idle)
 
     def _put(self, text: str) -> bool:
         if len(self.got) >= self.room:
@@ -43,6 +51,41 @@ def test_messages_are_numbered_from_one_without_gaps() -> None:
     for i in range(5):
         stream.send(numbered(i))
     assert [m["n"] for m in socket.got] == [1, 2, 3, 4, 5]
+
+
+def test_what_is_only_shown_is_not_numbered_not_kept_and_never_waits() -> None:
+    hub = Hub()
+    stream, _ = hub.open("s", clinician(), "console")
+    stream.show('{"type":"still"}', 0.0)  # nobody is there
+    socket = Socket()
+    stream.attach(socket.outlet)
+    stream.send(numbered(1))
+    socket.idle = False
+    stream.show('{"type":"still"}', 1.0)
+    socket.idle = True
+    stream.show('{"type":"still"}', 2.0)
+    stream.send(numbered(2))
+    assert [m.get("n") for m in socket.got] == [1, None, 2]
+    missed = stream.missed_since(0)
+    assert missed is not None
+    assert len(missed) == 2
+
+
+def test_the_next_thing_is_shown_when_the_page_has_the_last_or_it_is_lost() -> None:
+    stream, _ = Hub().open("s", clinician(), "console")
+    socket = Socket()
+    stream.attach(socket.outlet)
+    stream.show('{"no":1}', 0.0)
+    stream.show('{"no":2}', 3.0)
+    assert [m["no"] for m in socket.got] == [1]
+    stream.saw()
+    stream.show('{"no":3}', 6.0)
+    stream.show('{"no":4}', 6.0 + SHOWN_SECONDS)
+    assert [m["no"] for m in socket.got] == [1, 3, 4]
+    again = Socket()
+    stream.attach(again.outlet)  # whatever was under way went down with the old socket
+    stream.show('{"no":5}', 7.0 + SHOWN_SECONDS)
+    assert [m["no"] for m in again.got] == [5]
 
 
 def test_a_page_that_reconnects_gets_exactly_what_it_missed() -> None:

@@ -151,6 +151,9 @@ export class Console {
         return this.#lostLead(message);
       case "media.rebuild":
         return this.media.rebuild();
+      case "still":
+        void this.media.takeStill(message);
+        return;
       case "error":
         if (SIGN_IN.has(message.code)) {
           this.line.close();

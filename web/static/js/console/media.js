@@ -68,6 +68,11 @@ export class ConsoleMedia extends CallMedia {
     return /** @type {import("../lib/wire.js").ConsoleSession | null} */ (this.options.session());
   }
 
+  /** @protected @override */
+  get sendsStills() {
+    return this.session()?.role === "lead";
+  }
+
   /** @override @param {import("../lib/call_media.js").CallSession | null} session */
   follow(session) {
     super.follow(session);

@@ -47,6 +47,7 @@ export function peerWords(session, link, frozen = false) {
   if (session.peer.muted) return "console.peer.muted";
   if (!session.peer.camera) return "console.peer.no_camera";
   if (frozen) return "console.peer.frozen";
+  if (session.peer.step !== "720p") return session.peer.step === "stills" && session.saver ? "console.peer.saver" : `console.peer.${session.peer.step}`;
   return session.peer.quality === "poor" || session.peer.quality === "none" ? "console.peer.weak" : null;
 }
 

@@ -6,7 +6,9 @@
 import { find } from "./dom.js";
 import { More } from "./more.js";
 import { Peer } from "./peer.js";
+import { PICTURES } from "./ladder.js";
 import { Relay } from "./relay.js";
+import { StillSender, StillView } from "./stills.js";
 import * as devices from "./devices.js";
 
 /** @typedef {import("./wire.js").Quality} Quality */
@@ -16,7 +18,8 @@ import * as devices from "./devices.js";
  * @property {string} state
  * @property {number} epoch
  * @property {boolean} voice_only
- * @property {{ connected: boolean, camera: boolean } | null} peer
+ * @property {boolean} saver
+ * @property {{ connected: boolean, camera: boolean, step: import("./wire.js").PictureStep } | null} peer
  */
 /**
  * @typedef {object} MediaOptions
@@ -38,6 +41,10 @@ export class CallMedia {
     this.audio = find("#remote-audio", HTMLAudioElement);
     this.video = find("#remote-video", HTMLVideoElement);
     this.selfView = find("#self-view", HTMLVideoElement);
+    this.stillView = new StillView(find("#remote-still", HTMLCanvasElement));
+    this.stills = new StillSender({
+      source: this.selfView, send: (picture) => this.options.line.send("media.still", { session: this.sessionId, picture }),
+    });
     this.more = new More();
     /** @type {Peer | null} */
     this.peer = null;
@@ -73,6 +80,22 @@ export class CallMedia {
   /** @returns {import("./peer.js").PeerWord} how our own leg is */
   get link() {
     return this.peer?.word ?? "closed";
+  }
+
+  /** @returns {import("./wire.js").PictureStep} how much picture we send, as our line allows */
+  get step() {
+    return this.peer?.step ?? "720p";
+  }
+
+  /** Whether the other side's stills stand in the place of their video now. */
+  get seesStills() {
+    const peer = this.options.session()?.peer;
+    return peer?.step === "stills" && peer.camera && this.stillView.count > 0;
+  }
+
+  /** Whether our stills are for somebody: only tablet and lead are seen large. @protected @returns {boolean} */
+  get sendsStills() {
+    return false;
   }
 
   /** Whether a camera track is there at all. */
@@ -135,8 +158,12 @@ export class CallMedia {
     }
     if (this.peer) {
       this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true;
-      this.peer.expectPicture = session.peer?.camera === true;
+      this.peer.expectPicture = session.peer?.camera === true && PICTURES[session.peer.step] !== undefined;
+      this.peer.expectSlow = session.peer?.step === "180p";
+      if (this.peer.saver !== session.saver) this.peer.setSaver(session.saver);
     }
+    this.#wantStills();
+    if (this.stillView.canvas.hidden === this.seesStills) this.stillView.canvas.hidden = !this.seesStills;
   }
 
   /**
@@ -178,6 +205,11 @@ export class CallMedia {
         this.options.changed();
       },
       onFound: (found) => this.#found(found),
+      onStep: () => {
+        this.#wantStills();
+        this.tell();
+        this.options.changed();
+      },
       onQuality: (word) => {
         this.quality = this.frozen && word !== "none" ? "poor" : word; // sound alone may be good: the call is not
         this.tell();
@@ -186,9 +218,23 @@ export class CallMedia {
     });
     this.peer = peer;
     peer.muted = this.muted;
+    peer.saver = this.options.session()?.saver === true;
     peer.facing = this.facing;
     await peer.start(this.stream, { voiceOnly: !this.cameraOn });
     this.tell();
+  }
+
+  #wantStills() {
+    this.stills.want(this.sendsStills && this.step === "stills" && this.cameraOn && this.hasCamera);
+  }
+
+  /** A still of the other side has come. @param {import("./wire.js").Still} message */
+  async takeStill({ session, picture }) {
+    this.options.line.send("still.got").catch(() => { /* the next one comes all the same, later */ });
+    if (session !== this.sessionId) return;
+    await this.stillView.show(picture);
+    this.stillView.canvas.hidden = !this.seesStills;
+    this.options.changed();
   }
 
   /** Close the leg and let go of the devices; what the person chose stays. @protected */
@@ -203,6 +249,9 @@ export class CallMedia {
     this.video.srcObject = null;
     this.audio.srcObject = null;
     this.more.clear();
+    this.stills.want(false);
+    this.stillView.clear();
+    this.stillView.canvas.hidden = true;
     delete this.video.dataset["frames"];
   }
 
@@ -244,6 +293,7 @@ export class CallMedia {
       await this.peer?.setCamera(on);
     }
     this.showSelf();
+    this.#wantStills();
     this.tell();
     this.options.changed();
   }
@@ -265,7 +315,7 @@ export class CallMedia {
   /** Say to the server, and so to the other side, what we send and how well we receive. */
   tell() {
     if (this.sessionId === null) return;
-    const fields = { session: this.sessionId, ...this.sending(), quality: this.quality, blocked: this.blocked };
+    const fields = { session: this.sessionId, ...this.sending(), quality: this.quality, blocked: this.blocked, step: this.step };
     this.options.line.send("media.state", fields).catch(() => { /* said again in 5 s */ });
   }
 
@@ -366,6 +416,7 @@ export class CallMedia {
     const painted = video.srcObject ? video.getVideoPlaybackQuality().totalVideoFrames : 0;
     const frozen = String(this.frozen); // a still face must not look like a living one
     if (document.documentElement.dataset["frozen"] !== frozen) document.documentElement.dataset["frozen"] = frozen;
+    if (this.selfView.dataset["step"] !== this.step) this.selfView.dataset["step"] = this.step;
     const frames = String(Math.max(painted, this.peer?.frames ?? 0));
     if (video.dataset["frames"] !== frames) video.dataset["frames"] = frames;
   }

@@ -8,6 +8,7 @@
 
 import { WireError, randomKey } from "./socket.js";
 import { openCamera, openMicrophone } from "./devices.js";
+import * as ladder from "./ladder.js";
 import { judge, read } from "./quality.js";
 import * as watchdog from "./watchdog.js";
 
@@ -30,10 +31,12 @@ import * as watchdog from "./watchdog.js";
  * @property {(slot: number, track: MediaStreamTrack) => void} onMore  a track for a further party: slots 1 to 3
  * @property {(word: PeerWord) => void} onState
  * @property {(found: watchdog.Found) => void} onFound  whenever what the watchdog finds has changed
+ * @property {(step: import("./wire.js").PictureStep) => void} onStep  how much picture is sent from now on
  * @property {(word: Quality, reading: import("./quality.js").Reading) => void} onQuality  every 5 s
  */
 
 const SILENT_MS = 2500;
+const HEARD_MS = 1800;
 const DISCONNECTED_MS = 2000;
 const VERDICT_MS = 8000;
 const QUALITY_MS = 5000;
@@ -57,7 +60,12 @@ export class Peer {
     /** @type {Facing} */
     this.facing = "user";
     this.expectMedia = false; // the other side is there and sends; the page says so
-    this.expectPicture = false; // and its camera is on
+    this.expectPicture = false; // and a moving picture
+    this.expectSlow = false; // of few pictures a second
+    this.saver = false; // at most still pictures, by somebody's wish
+    this.ladder = ladder.begin(performance.now());
+    /** @type {import("./wire.js").PictureStep} */
+    this.step = this.ladder.step;
     this.watchdog = watchdog.begin(performance.now());
     /** @type {watchdog.Found} */
     this.found = watchdog.FINE;
@@ -74,6 +82,8 @@ export class Peer {
     this.reading = null;
     this.packets = 0;
     this.packetsAt = 0;
+    this.heard = 0; // bytes, of everything that comes from the bridge
+    this.heardAt = 0;
     this.frames = 0; // decoded since start, over all generations
     this.framesBefore = 0; // of the generations that are gone
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -94,6 +104,7 @@ export class Peer {
     this.#take(local);
     this.watches = [
       setInterval(() => { void this.#watch(); }, 1000),
+      setInterval(() => { void this.#climb(); }, 1000),
       setInterval(() => { void this.#measure(); }, QUALITY_MS),
     ];
     this.#say("connecting");
@@ -113,7 +124,12 @@ export class Peer {
   async setCamera(on) {
     this.cameraOn = on;
     if (this.camera) this.camera.enabled = on;
-    await this.#sender("video")?.replaceTrack(on ? this.camera : null);
+    await this.#putTracks();
+  }
+
+  /** The moving picture to send, if there is one. */
+  get #moving() {
+    return this.cameraOn && ladder.PICTURES[this.step] ? this.camera : null;
   }
 
   /**
@@ -196,7 +212,26 @@ export class Peer {
 
   async #putTracks() {
     await this.#sender("audio")?.replaceTrack(this.microphone);
-    await this.#sender("video")?.replaceTrack(this.cameraOn ? this.camera : null);
+    const sender = this.#sender("video");
+    await sender?.replaceTrack(this.#moving);
+    if (sender) await this.#shape(sender);
+  }
+
+  /** As large and as many pictures as the step allows. @param {RTCRtpSender} sender */
+  async #shape(sender) {
+    const picture = ladder.PICTURES[this.step];
+    const parameters = sender.getParameters();
+    const [encoding] = parameters.encodings ?? [];
+    if (!picture || !this.camera || !encoding) return;
+    const { width = 1280, height = 720 } = this.camera.getSettings();
+    encoding.scaleResolutionDownBy = Math.max(1, Math.min(width, height) / picture.lines);
+    encoding.maxFramerate = picture.frames;
+    encoding.maxBitrate = Math.min(picture.bitrate, this.options.maxBitrate ?? MAX_BITRATE);
+    try {
+      await sender.setParameters(parameters);
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error; // negotiating at this moment: done with the next step, or the next answer
+    }
   }
 
   /** @param {"audio" | "video"} kind */
@@ -226,7 +261,7 @@ export class Peer {
     const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
     this.pc = pc;
     const sound = pc.addTransceiver(this.microphone ?? "audio", { direction: "sendrecv" });
-    const picture = pc.addTransceiver((this.cameraOn ? this.camera : null) ?? "video", {
+    const picture = pc.addTransceiver(this.#moving ?? "video", {
       direction: "sendrecv",
       sendEncodings: [{ maxBitrate: this.options.maxBitrate ?? MAX_BITRATE, maxFramerate: 30 }],
     });
@@ -279,6 +314,8 @@ export class Peer {
       });
       if (pc !== this.pc) return; // a newer connection took over meanwhile
       await pc.setRemoteDescription({ type: "answer", sdp: String(description) });
+      const sender = this.#sender("video");
+      if (sender) await this.#shape(sender);
       this.#expectVerdict();
     } catch (error) {
       if (pc === this.pc) this.#refused(error);
@@ -371,6 +408,35 @@ export class Peer {
     }
   }
 
+  /** Each second: how much picture does the line carry? */
+  async #climb() {
+    const pc = this.pc;
+    const look = pc ? ladder.read((await pc.getStats()).values()) : { uplink: null, loss: null, trip: null, heard: 0 };
+    if (pc !== this.pc || this.word === "closed") return;
+    const now = performance.now();
+    // The bridge reports several times a second: where nothing comes back, the line is not thin but cut.
+    if (look.heard !== this.heard) this.heardAt = now;
+    this.heard = look.heard;
+    const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;
+    this.ladder = this.reached ? ladder.climb(this.ladder, { ...look, up }, now) : ladder.anew(this.ladder, now);
+    await this.#settle();
+  }
+
+  /** Send what the ladder says now, or less if somebody wishes so. */
+  async #settle() {
+    const step = ladder.lesser(ladder.stepOf(this.ladder, performance.now()), this.saver ? "stills" : "720p");
+    if (step === this.step) return;
+    this.step = step;
+    this.options.onStep(step);
+    await this.#putTracks();
+  }
+
+  /** At most still pictures, or whatever the line carries. @param {boolean} saver */
+  setSaver(saver) {
+    this.saver = saver;
+    void this.#settle();
+  }
+
   /** A hidden page is not judged: browsers rest cameras and decoders there. @param {watchdog.Look} look */
   #guard(look) {
     const visible = document.visibilityState === "visible";
@@ -405,7 +471,8 @@ export class Peer {
     this.reading = reading;
     if (["reconnecting", "connecting", "blocked"].includes(this.word)) this.options.onQuality("none", reading);
     else if (before) {
-      const context = { expectMedia: this.expectMedia, warm: now - this.connectedAt > 15_000 };
+      const warm = now - this.connectedAt > 15_000 && ["720p", "360p"].includes(this.step);
+      const context = { expectMedia: this.expectMedia, warm, slow: this.expectSlow };
       this.options.onQuality(judge(before, reading, context), reading);
     }
   }

@@ -19,11 +19,12 @@ export const UPLINK_POOR = 180_000;
 /**
  * @param {Reading} before
  * @param {Reading} now
- * @param {{ expectMedia: boolean, warm: boolean }} context  expectMedia: the other side is there and sends;
- *   warm: the connection is up long enough for the browser's estimate to mean something
+ * @param {{ expectMedia: boolean, warm: boolean, slow: boolean }} context  expectMedia: the other side is there and sends;
+ *   warm: the browser's estimate means something: the connection is up long enough, and a picture is sent that needs it;
+ *   slow: the other side sends few pictures on purpose
  * @returns {Quality}
  */
-export function judge(before, now, { expectMedia, warm }) {
+export function judge(before, now, { expectMedia, warm, slow }) {
   const seconds = (now.at - before.at) / 1000;
   const packets = now.packets - before.packets;
   if (seconds <= 0 || packets < 0) return "good"; // a new connection began in between
@@ -31,7 +32,7 @@ export function judge(before, now, { expectMedia, warm }) {
   const lost = Math.max(0, now.lost - before.lost);
   const loss = packets + lost > 0 ? lost / (packets + lost) : 0;
   const picture = now.videoPackets > before.videoPackets;
-  const frames = picture ? (now.framesDecoded - before.framesDecoded) / seconds : Infinity;
+  const frames = picture && !slow ? (now.framesDecoded - before.framesDecoded) / seconds : Infinity;
   const trip = now.roundTrip ?? 0;
   const uplink = warm ? (now.uplink ?? Infinity) : Infinity;
   if (loss > 0.08 || trip > 0.8 || frames < 5 || uplink < UPLINK_POOR) return "poor";

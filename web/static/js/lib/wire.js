@@ -3,8 +3,9 @@
  * Nothing runs here.
  *
  * @typedef {"good" | "fair" | "poor" | "none"} Quality
+ * @typedef {"720p" | "360p" | "180p" | "stills" | "voice" | "phone"} PictureStep  how much picture a side sends; the best first
  * @typedef {{ no: number, at: number, sender: "officer" | "clinician", text: string }} ChatLine
- * @typedef {{ connected: boolean, muted: boolean, camera: boolean, quality: Quality, blocked: boolean }} PeerView
+ * @typedef {{ connected: boolean, muted: boolean, camera: boolean, quality: Quality, blocked: boolean, step: PictureStep }} PeerView
  * @typedef {{ code: string, text: string }} CardAction
  * @typedef {{ level: "routine" | "soon" | "now", disposition: string, actions: CardAction[], words: string }} Card
  * @typedef {{ rev: number, card: Card, clinician: string, licence: string, sent_at: number, acknowledged: boolean }} CardView
@@ -18,7 +19,7 @@
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
- *   voice_only: boolean, test: boolean, intake: string[], language: string | null, place: number, alerted: Alerted[], step: Step, requeued: boolean,
+ *   voice_only: boolean, saver: boolean, test: boolean, intake: string[], language: string | null, place: number, alerted: Alerted[], step: Step, requeued: boolean,
  *   handed_back: boolean, clinician: string | null, licence: string | null, peer: PeerView | null, company: PartyView[], chat: ChatLine[],
  *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
  * }} TabletSession
@@ -49,7 +50,7 @@
  * @typedef {{ disposition: string | null, followups: FollowupSketch[] }} WrapupDraft
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, place_state: string | null, unit: string,
- *   officer: string | null, intake: string[], voice_only: boolean, test: boolean, pressed_at: number,
+ *   officer: string | null, intake: string[], voice_only: boolean, saver: boolean, test: boolean, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number,
  *   role: "lead" | "receiver" | "supervisor", party: string | null, lead: string, company: PartyView[], links: LinkView[], transfer: TransferView | null, tablet_online: boolean, peer: PeerView,
@@ -64,7 +65,7 @@
  * }} ConsoleView
  *
  * @typedef {{
- *   id: string, epoch: number, state: SessionState, phase: Phase, agency: string, unit: string, lead: string, voice_only: boolean,
+ *   id: string, epoch: number, state: SessionState, phase: Phase, agency: string, unit: string, lead: string, voice_only: boolean, saver: boolean,
  *   seat: string | null, party: string | null, mode: "speak" | "listen" | "whisper" | null, peer: PeerView, company: PartyView[],
  * }} GuestSession
  * @typedef {{ type: "guest", n?: number, role: "interpreter" | "supervisor", name: string, session: GuestSession }} GuestView
@@ -76,9 +77,10 @@
  * @typedef {{ type: "offer.gone", n?: number, offer: string, session: string, reason: string, by: string | null }} OfferGone
  * @typedef {{ type: "session.moved", n?: number, session: string, how: string, by: string | null }} SessionMoved
  * @typedef {{ type: "media.rebuild", n?: number, session: string }} MediaRebuild
+ * @typedef {{ type: "still", n?: number, session: string, seat: string, picture: string }} Still
  * @typedef {{ type: "bye", n?: number, reason: string, retry: boolean }} Bye
- * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Bye} ServerMessage
- * @typedef {TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | ErrorMessage} PageMessage  what a page gets from its Line
+ * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Still | Bye} ServerMessage
+ * @typedef {TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Still | ErrorMessage} PageMessage  what a page gets from its Line
  */
 
 export const PROTOCOL = 1;

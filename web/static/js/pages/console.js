@@ -68,6 +68,7 @@ on("#notify-allow", () => { void Notification.requestPermission().then(() => pag
 
 // In the call
 on("#mute", () => media.setMuted(!media.muted));
+on("#saver", () => { void page.tell("media.saver", { saver: model.view?.session?.saver !== true }); });
 on("#camera", () => { void media.setCamera(!(media.cameraOn && media.hasCamera)); });
 on("#chat-toggle", () => { page.chatRead(); focus("#chat-text"); });
 on("#recommend", () => {

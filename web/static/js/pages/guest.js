@@ -5,6 +5,7 @@ import { has, t } from "../lib/i18n.js";
 import { CallMedia } from "../lib/call_media.js";
 import { slotOf } from "../lib/more.js";
 import { Line, WireError } from "../lib/socket.js";
+import { PICTURES } from "../lib/ladder.js";
 import { firstMode, heard, others, stageOf } from "../guest/state.js";
 
 /** @typedef {import("../lib/wire.js").GuestView} GuestView */
@@ -25,6 +26,7 @@ const line = new Line({
   onMessage: (message) => {
     if (message.type === "guest") take(message);
     else if (message.type === "media.rebuild") media.rebuild();
+    else if (message.type === "still") void media.takeStill(message);
     else if (message.type === "error") trouble(new WireError(message.code, message.message));
   },
   onState: (state, info) => {
@@ -105,9 +107,10 @@ function draw() {
 /** @param {GuestView} shown */
 function call(shown) {
   const peer = shown.session.peer;
-  const empty = media.link !== "up" || !peer.connected || !peer.camera;
+  const shows = media.seesStills || PICTURES[peer.step] !== undefined;
+  const empty = media.link !== "up" || !peer.connected || !peer.camera || !shows;
   show("remote-empty", empty);
-  const words = media.link === "blocked" ? "blocked" : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : "no_camera";
+  const words = media.link === "blocked" ? "blocked" : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : !peer.camera ? "no_camera" : peer.step === "stills" ? "stills" : "voice";
   setText(byId("remote-words"), empty ? t(`guest.peer.${words}`) : "");
   const supervisor = shown.role === "supervisor";
   const whispers = shown.session.mode === "whisper";

@@ -68,6 +68,7 @@ onEach("#tiles", "tile", (code) => tablet.tapTile(code));
 find("#language", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.language", { language: target.value || null }); });
 find("#place", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.place", { place: Number(target.value) }); });
 on("#voice-only", () => tablet.toggleVoice());
+on("#saver", () => tablet.toggleSaver());
 on("#phone-instead", () => phone.showModal());
 on("#phone-close", () => phone.close());
 on("#on-phone", () => { phone.close(); void tablet.cancel("moved_to_phone"); });

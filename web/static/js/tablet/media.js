@@ -12,6 +12,11 @@ export class TabletMedia extends CallMedia {
     void this.audio.play().catch(() => { /* nothing to play yet; the press still counts */ });
   }
 
+  /** @protected @override */
+  get sendsStills() {
+    return true;
+  }
+
   /** @override @param {import("../lib/call_media.js").CallSession | null} session  the open one, or null */
   follow(session) {
     super.follow(session);

@@ -9,7 +9,8 @@ import { duration, timeOfDay } from "../lib/clock.js";
 import { polite } from "../lib/announce.js";
 import { slotOf } from "../lib/more.js";
 import { DISPOSITIONS, MAX_TILES, PHRASES, REASONS } from "./vocabulary.js";
-import { cardToShow, companyWords, closedWords, connectingWords, differs, openSession, outcomeFor, peerWords, screenOf } from "./state.js";
+import { cardToShow, companyWords, closedWords, connectingWords, differs, openSession, outcomeFor, peerWords, screenOf, OVER_THE_PICTURE } from "./state.js";
+import { sentWords } from "../lib/ladder.js";
 
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
@@ -50,7 +51,7 @@ const at = {
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
   faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
   peerWords: find("#peer-words", html), companyWords: find("#company-words", html), quality: find("#quality", html), qualityIcon: find("#quality-icon", html),
-  qualityWord: find("#quality-word", html), clock: find("#call-clock", html),
+  qualityWord: find("#quality-word", html), sent: find("#sent", html), saver: find("#saver", html), clock: find("#call-clock", html),
   chat: find("#chat", html), chatLines: find("#chat-lines", html), chatQuick: find("#chat-quick", html),
   controls: find("#controls", html), mute: find("#mute", HTMLButtonElement), camera: find("#camera", HTMLButtonElement),
   flip: find("#flip", HTMLButtonElement), chatToggle: find("#chat-toggle", HTMLButtonElement), handover: find("#handover", HTMLButtonElement),
@@ -120,10 +121,12 @@ function renderBanners({ view, given, line, dismissed, media, problem }, screen)
   if (lost) setText(at.networkText, t(dismissed === null ? "tablet.network.lost" : `tablet.dismissed.${has(`tablet.dismissed.${dismissed}`) ? dismissed : "other"}`));
   setText(at.tryNow, t(dismissed === null ? "tablet.network.try_now" : "tablet.network.reload"));
   at.soundBlocked.hidden = !media.soundBlocked;
-  const blocked = media.link === "blocked" && (screen === "connecting" || screen === "call");
+  const session = openSession(view);
+  const voiceless = session?.state === "connected" && (media.step === "phone" || session.peer?.step === "phone");
+  const blocked = (media.link === "blocked" || voiceless) && (screen === "connecting" || screen === "call");
   at.blocked.hidden = !blocked;
   if (blocked) {
-    setText(at.blockedText, t("tablet.blocked", { code: openSession(view)?.code ?? "" }));
+    setText(at.blockedText, t(media.link === "blocked" ? "tablet.blocked" : "tablet.voiceless", { code: openSession(view)?.code ?? "" }));
     phoneLink(at.blockedCall, view?.provider_line ?? given.providerLine);
   }
   const device = deviceProblem(media);
@@ -248,6 +251,11 @@ function renderCall(model, screen) {
   setText(at.clock, duration(model.now - (session.media_at ?? session.accepted_at ?? model.now)));
   for (const element of [at.quality, at.clock]) element.hidden = person;
   if (!person) renderQuality(media.quality);
+  const sent = person ? null : sentWords(media.step, { saver: session.saver, picture: media.cameraOn && media.hasCamera });
+  at.sent.hidden = sent === null;
+  setText(at.sent, sent === null ? "" : t(sent));
+  at.saver.hidden = person;
+  at.saver.setAttribute("aria-pressed", String(session.saver));
   at.controls.hidden = person || model.asksEnd;
   at.endStep.hidden = person || !model.asksEnd;
   at.personRow.hidden = !person;
@@ -265,7 +273,8 @@ function renderCall(model, screen) {
 function renderPeer(session, media, name) {
   const key = peerWords(session, media.link, media.frozen);
   const words = key === null ? "" : t(key, { name });
-  const gone = key !== null && !["tablet.peer.muted", "tablet.peer.weak"].includes(key);
+  const awaited = session.peer?.step === "stills" && !media.seesStills; // what stands there is an old picture
+  const gone = key !== null && (awaited || !OVER_THE_PICTURE.includes(key));
   at.faceEmpty.hidden = !gone;
   at.faceEmpty.dataset["over"] = String(gone && Number(at.video.dataset["frames"] ?? 0) > 0 && session.peer?.camera === true);
   setText(at.faceWords, gone ? words : "");

@@ -176,9 +176,13 @@ export function peerWords(session, link, frozen = false) {
   if (peer.muted) return "tablet.peer.muted";
   if (!peer.camera) return "tablet.peer.no_camera";
   if (frozen) return "tablet.peer.frozen";
+  if (peer.step !== "720p") return peer.step === "stills" && session.saver ? "tablet.peer.saver" : `tablet.peer.${peer.step}`;
   if (peer.quality === "poor" || peer.quality === "none") return "tablet.peer.weak";
   return null;
 }
+
+/** What stands over the other side's picture; all other words stand in its place. */
+export const OVER_THE_PICTURE = ["muted", "weak", "360p", "180p", "stills", "saver"].map((word) => `tablet.peer.${word}`);
 
 /** How long the tablet says who has just taken over. */
 export const NEW_FACE_SECONDS = 12;

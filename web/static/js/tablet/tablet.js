@@ -103,6 +103,7 @@ export class Tablet {
   #receive(message) {
     if (message.type === "tablet") this.#take(message);
     else if (message.type === "media.rebuild") this.media.rebuild();
+    else if (message.type === "still") void this.media.takeStill(message);
     else if (message.type === "error" && NOT_OURS.has(message.code)) {
       this.line.close();
       location.assign("/enrol");
@@ -254,6 +255,11 @@ export class Tablet {
     const voice = this.media.cameraOn;
     void this.media.setCamera(!voice);
     void this.tell("session.voice", { voice_only: voice });
+  }
+
+  /** At most still pictures, both ways; or whatever the line carries. */
+  toggleSaver() {
+    void this.tell("media.saver", { saver: this.session?.saver !== true });
   }
 
   /** @param {boolean} open */

@@ -1,0 +1,115 @@
+"""A call between real browsers over a network that a test makes worse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+
+from signaling.addresses import of_this_machine
+from tests.journeys.chromium import People
+from tests.journeys.harness import Demo
+from tests.journeys.steps import Clinician, Officer, picture_moves, until
+from tests.media.impaired import Network, impaired
+
+BRIDGE = "127.0.0.1"
+TOLD = next(iter(of_this_machine()), "127.0.0.2")  # browsers send to loopback only if they must
+
+# Since the last call of this: the longest time without a new picture (ms), and how many came.
+GAPS = """(video) => {
+    const known = globalThis.gaps;
+    const now = performance.now();
+    const longest = known ? Math.max(known.longest, now - known.at) : 0;
+    const said = known ? { longest, pictures: known.pictures } : null;
+    const mine = globalThis.gaps = { longest: 0, at: now, pictures: 0 };
+    const frame = () => {
+        if (globalThis.gaps !== mine) return;
+        const at = performance.now();
+        mine.longest = Math.max(mine.longest, at - mine.at);
+        mine.at = at;
+        mine.pictures += 1;
+        video.requestVideoFrameCallback(frame);
+    };
+    video.requestVideoFrameCallback(frame);
+    return said;
+}"""
+NEXT = """([selector, before]) => {
+    const now = Number(document.querySelector(selector).dataset.frames ?? 0);
+    return now > before + 5 && now;
+}"""
+
+
+def free_on_both() -> int:
+    """A UDP port that is free on both addresses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind((BRIDGE, 0))
+        port: int = one.getsockname()[1]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind((TOLD, port))
+        return port
+
+
+class Call:
+    """A running call over a network that the test makes worse."""
+
+    def __init__(self, network: Network, tablet: Page, desk: Page) -> None:
+        self.network, self.tablet, self.desk = network, tablet, desk
+        self.measured: dict[str, Any] = {}
+
+    async def gaps(self) -> list[dict[str, float] | None]:
+        """Of both sides, since the last time that this was asked."""
+        found = [
+            await page.locator("#remote-video").evaluate(GAPS) for page in (self.tablet, self.desk)
+        ]
+        return found
+
+    async def both_move(self, seconds: float) -> list[float]:
+        """New pictures on both sides; how long that took, in seconds."""
+        return list(
+            await asyncio.gather(*(self._moves(page, seconds) for page in (self.tablet, self.desk)))
+        )
+
+    async def _moves(self, page: Page, seconds: float) -> float:
+        begun = time.monotonic()
+        before = int(await page.locator("#remote-video").get_attribute("data-frames") or 0)
+        await until(page, NEXT, ["#remote-video", before], seconds)
+        return round(time.monotonic() - begun, 2)
+
+    def note(self, what: str, value: object) -> None:
+        """For people who look at the figures; only where a folder is named."""
+        self.measured[what] = value
+        if folder := os.environ.get("JOURNEY_PICTURES"):
+            (Path(folder) / "rough.json").write_text(json.dumps(self.measured, indent=2))
+
+
+@asynccontextmanager
+async def rough_call(demo: Demo, people: People) -> AsyncIterator[Call]:
+    """A running call whose sound and picture go through a bad network of our own."""
+    port = free_on_both()
+    demo.settings = {
+        "CRISISBRIDGE_MEDIA_ADDRESSES": BRIDGE,
+        "CRISISBRIDGE_MEDIA_PUBLIC_ADDRESSES": TOLD,
+        "CRISISBRIDGE_MEDIA_PORT": str(port),
+    }
+    async with impaired((TOLD, port), (BRIDGE, port)) as network:
+        await asyncio.to_thread(demo.start)
+        tablet, desk = await people.page("sam", size=(1024, 768)), await people.page("dana")
+        officer = Officer(tablet, demo.card["tablet"])
+        dana = Clinician(desk, demo.card["clinicians"][0])
+        await officer.enrol()
+        await dana.arrive()
+        await officer.press()
+        await dana.accept()
+        await picture_moves(tablet, "#remote-video")
+        await picture_moves(desk, "#remote-video")
+        if network.passed <= 100:
+            raise AssertionError("the call does not go through this network")
+        yield Call(network, tablet, desk)

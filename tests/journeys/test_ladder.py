@@ -1,0 +1,95 @@
+"""A thin line carries less picture, never less voice; it is said on both sides, and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys.chromium import People
+from tests.journeys.harness import Demo
+from tests.journeys.rough import Call, rough_call
+from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, sound, until
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+SENDS = "([step]) => document.querySelector('#self-view').dataset.step === step"
+MOVES = "() => ['720p', '360p', '180p'].includes(document.querySelector('#self-view').dataset.step)"
+STILLS = "(count) => Number(document.querySelector('#remote-still').dataset.stills ?? 0) >= count"
+
+
+async def picture(page: Page, name: str) -> None:
+    """For people who look; only where a folder is named."""
+    if folder := os.environ.get("JOURNEY_PICTURES"):
+        await page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+@pytest.fixture
+async def call(fresh_demo: Demo, people: People) -> AsyncIterator[Call]:
+    async with rough_call(fresh_demo, people) as made:
+        yield made
+
+
+async def both(call: Call, function: str, argument: object = None, seconds: float = 60) -> None:
+    """Until it is true on both sides."""
+    pages = (call.tablet, call.desk)
+    await asyncio.gather(*(until(page, function, argument, seconds) for page in pages))
+
+
+async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_back(
+    call: Call, fresh_demo: Demo, people: People
+) -> None:
+    tablet, desk = call.tablet, call.desk
+    await both(call, SENDS, ["720p"])
+    call.network.rate = 70_000.0
+    await both(call, SENDS, ["stills"])
+    await both(call, STILLS, 2)
+    await expect(tablet.locator("#peer-words")).to_have_text("Still pictures: weak connection")
+    await expect(tablet.locator("#sent")).to_have_text("You send still pictures")
+    await expect(desk.locator("#peer-words")).to_have_text("Still pictures: weak connection")
+    await expect(desk.locator("#remote-still")).to_be_visible()
+    assert await sound(desk, "#remote-audio") > 0.01
+    assert await sound(tablet, "#remote-audio") > 0.01
+    await picture(tablet, "ladder-tablet-stills")
+    await picture(desk, "ladder-console-stills")
+
+    call.network.rate = None
+    await both(call, MOVES)
+    await picture_moves(tablet, "#remote-video", 30)
+    await picture_moves(desk, "#remote-video", 30)
+    await expect(desk.locator("#remote-still")).to_be_hidden()
+
+    shown = int(await desk.locator("#remote-still").get_attribute("data-stills") or 0)
+    await tablet.click("#saver")
+    await expect(desk.locator("#saver")).to_have_attribute("aria-pressed", "true")
+    await both(call, SENDS, ["stills"], 15)
+    await until(desk, STILLS, shown + 1)
+    await expect(desk.locator("#peer-words")).to_have_text("Saving data: still pictures")
+    await picture(tablet, "ladder-tablet-saver")
+    await desk.click("#saver")
+    await both(call, MOVES, seconds=15)
+    await expect(tablet.locator("#saver")).to_have_attribute("aria-pressed", "false")
+    await picture_moves(desk, "#remote-video", 30)
+
+    await Officer(tablet, fresh_demo.card["tablet"]).end()
+    await Clinician(desk, fresh_demo.card["clinicians"][0]).wrap_up("remain_in_place")
+    await _the_log_tells_it(fresh_demo, await people.page("lena"))
+
+
+async def _the_log_tells_it(demo: Demo, page: Page) -> None:
+    await sign_in(page, demo.card["manager"])
+    await page.locator("table a").first.click()
+    events = page.locator("#events")
+    await expect(events).to_contain_text("The officer's side sends: still pictures")
+    await expect(events).to_contain_text("The clinician's side sends: still pictures")
+    await expect(events).to_contain_text("Data saver turned on")
+    for way in ("officer", "clinician"):
+        strip = page.locator(f'[data-way="{way}"]')
+        await expect(strip).to_contain_text("still pictures")
+        assert await strip.locator("rect").count() >= 3
+    await page.locator("details", has_text="When it was not good").first.click()
+    await picture(page, "ladder-log")

@@ -1,0 +1,183 @@
+/**
+ * How much picture a line carries: the steps of one session, down quickly and up slowly, sound before picture. Each page climbs for
+ * what it sends itself, by its browser's own estimate, into which the bridge's caps for the other side's line have gone. Pure; times in
+ * ms of one clock, rates in bit/s of sound and picture together.
+ *
+ * The thresholds follow a national video service (product.md): a warning under 330 kbit/s, no moving picture under 180 kbit/s on
+ * its own; here 5 pictures a second are sent down to 90.
+ */
+
+/** @typedef {import("./wire.js").PictureStep} Step */
+/**
+ * @typedef {object} Look
+ * @property {boolean} up  our leg has a path, and something comes back on it
+ * @property {number | null} uplink  what the browser believes it can send; null: it does not say
+ * @property {number | null} loss  share of our packets that got lost, by the bridge's reports; null: no report yet
+ * @property {number | null} trip  seconds there and back
+ */
+/**
+ * @typedef {object} Ladder
+ * @property {Step} step
+ * @property {number} since  when it was taken
+ * @property {number} judged  from when on the estimate means something
+ * @property {number} exact  from when on it is the whole truth
+ * @property {number} settled  from when on loss does: the first report after a cut is about the cut
+ * @property {number} loss  smoothed: one report of a thin line is about few packets
+ * @property {number | null} cut  since when there is no path at all
+ * @property {number | null} worse  since when this step is too much
+ * @property {number | null} better  since when there is room for the next one
+ * @property {number} wait  how long there must be room
+ * @property {boolean} climbed  this step was reached from below
+ */
+/** @typedef {{ lines: number, frames: number, bitrate: number }} Picture  height of the picture, per second, bit/s at most */
+
+/** @type {readonly Step[]} the best first */
+export const STEPS = ["720p", "360p", "180p", "stills", "voice", "phone"];
+
+/** @type {Readonly<Partial<Record<Step, Picture>>>} what is sent as a moving picture */
+export const PICTURES = {
+  "720p": { lines: 720, frames: 30, bitrate: 1_200_000 },
+  "360p": { lines: 360, frames: 24, bitrate: 500_000 },
+  "180p": { lines: 180, frames: 5, bitrate: 100_000 },
+};
+
+const SOUND = 60_000; // Opus at 32 kbit/s, fifty packets a second with their headers
+/** @type {Readonly<Record<Step, number>>} below this a step is too much */
+const HOLD = { "720p": 450_000, "360p": 200_000, "180p": 90_000, stills: 0, voice: 0, phone: 0 };
+const SMOOTHING = 3; // reports
+const SURE = 1.3; // as much more than a step needs leaves room for noise
+const HEAVY_LOSS = 0.12; // 5 % is repaired without a trace, and is no reason to take a picture away
+const LIGHT_LOSS = 0.08;
+const NO_VOICE_LOSS = 0.4;
+const LONG_TRIP = 1.5;
+
+export const WARM_MS = 8000; // the estimate begins at 300 kbit/s whatever the line is
+export const EXACT_MS = 25_000; // and may take that long to grow on a line that is wide enough
+export const SETTLE_MS = 3000;
+export const DOWN_MS = 3000;
+export const SEVERE_MS = 1500;
+export const PHONE_MS = 10_000;
+export const UP_MS = 10_000;
+export const SLOWEST_MS = 120_000;
+const PROBATION_MS = 30_000;
+
+/** @param {number} now @returns {Ladder} */
+export function begin(now) {
+  return { step: "720p", since: now, judged: now + WARM_MS, exact: now + EXACT_MS, settled: now + SETTLE_MS, loss: 0, cut: null, worse: null, better: null, wait: UP_MS, climbed: false };
+}
+
+/** @param {Step} one @param {Step} other @returns {Step} the one with less */
+export function lesser(one, other) {
+  return STEPS.indexOf(one) > STEPS.indexOf(other) ? one : other;
+}
+
+/** Where we are now. A path that is gone for long leads to the phone, and back to the same step: it says nothing of how wide the line is. @param {Ladder} ladder @param {number} now @returns {Step} */
+export function stepOf({ step, cut }, now) {
+  return cut !== null && now - cut >= PHONE_MS ? "phone" : step;
+}
+
+/**
+ * One look a second.
+ * @param {Ladder} ladder @param {Look} look @param {number} now
+ * @returns {Ladder}
+ */
+export function climb(ladder, look, now) {
+  if (!look.up) return { ...ladder, cut: ladder.cut ?? now, worse: null, better: null };
+  if (ladder.cut !== null) return anew(ladder, now);
+  const loss = now < ladder.settled ? 0 : ladder.loss + ((look.loss ?? 0) - ladder.loss) / SMOOTHING;
+  return judge({ ...ladder, loss }, look, now);
+}
+
+/** @param {Ladder} ladder @param {Look} look @param {number} now @returns {Ladder} */
+function judge(ladder, look, now) {
+  const worse = tooMuch(ladder, look, now) ? (ladder.worse ?? now) : null;
+  const better = worse === null && hasRoom(ladder, look) ? (ladder.better ?? now) : null;
+  const proven = ladder.climbed && now - ladder.since > PROBATION_MS ? { wait: UP_MS, climbed: false } : {};
+  const seen = { ...ladder, ...proven, worse, better };
+  if (worse !== null && now - worse >= patience(ladder, look)) return down(seen, look, now);
+  if (better !== null && now - better >= (certain(ladder, look) ? UP_MS : seen.wait)) return { ...to(seen, above(seen.step), now), climbed: true, judged: now + WARM_MS };
+  return seen;
+}
+
+/** Nothing is known of the path yet, or nothing any more. @param {Ladder} ladder @param {number} now @returns {Ladder} */
+export function anew(ladder, now) {
+  return { ...ladder, judged: now + WARM_MS, exact: now + EXACT_MS, settled: now + SETTLE_MS, loss: 0, cut: null, worse: null, better: null };
+}
+
+/** @param {Ladder} ladder @param {Look} look @param {number} now */
+function tooMuch({ step, judged, exact, settled, loss }, { uplink, trip }, now) {
+  if (step === "phone" || now < settled) return false;
+  if (step === "voice") return loss > NO_VOICE_LOSS;
+  const needed = now >= exact ? HOLD[step] : now >= judged ? HOLD[step] / 2 : 0;
+  return (uplink !== null && uplink < needed) || loss > HEAVY_LOSS || (trip ?? 0) > LONG_TRIP;
+}
+
+/** @param {Ladder} ladder @param {Look} look */
+function patience({ step, loss }, { uplink }) {
+  if (step === "voice") return PHONE_MS;
+  return loss > 2 * HEAVY_LOSS || (uplink !== null && uplink < HOLD[step] / 2) ? SEVERE_MS : DOWN_MS;
+}
+
+/** @param {Ladder} ladder @param {Look} look */
+function hasRoom({ step, loss }, { uplink, trip }) {
+  if (step === "720p") return false;
+  if (step === "phone") return loss < NO_VOICE_LOSS / 2;
+  if (loss > LIGHT_LOSS || (trip ?? 0) > LONG_TRIP / 2) return false;
+  const picture = PICTURES[step];
+  // Without a moving picture there is no estimate worth the name. With one, it cannot grow far beyond what is sent: whether the next
+  // step holds is only known by trying, and each try that fails doubles the wait for the next.
+  return !picture || uplink === null || uplink >= Math.min(SURE * HOLD[above(step)], 1.2 * (SOUND + picture.bitrate));
+}
+
+/** The estimate itself is enough for the next step: nothing has to be tried. @param {Ladder} ladder @param {Look} look */
+function certain({ step }, { uplink }) {
+  return PICTURES[step] !== undefined && uplink !== null && uplink >= SURE * HOLD[above(step)];
+}
+
+/** @param {Step} step @returns {Step} */
+function above(step) {
+  return STEPS[Math.max(0, STEPS.indexOf(step) - 1)] ?? step;
+}
+
+/** To the best step that fits, at least one down. @param {Ladder} ladder @param {Look} look @param {number} now @returns {Ladder} */
+function down(ladder, { uplink }, now) {
+  const failed = ladder.climbed && now - ladder.since <= PROBATION_MS;
+  const wait = failed ? Math.min(2 * ladder.wait, SLOWEST_MS) : ladder.wait;
+  const lower = STEPS.slice(STEPS.indexOf(ladder.step) + 1);
+  return { ...to(ladder, lower.find((step) => uplink === null || uplink >= HOLD[step]) ?? "phone", now), wait };
+}
+
+/** @param {Ladder} ladder @param {Step} step @param {number} now @returns {Ladder} */
+function to(ladder, step, now) {
+  return { ...ladder, step, since: now, worse: null, better: null, climbed: false };
+}
+
+/**
+ * What our own side should know of what it sends, as a key of the page's texts; null: nothing worth saying.
+ * @param {Step} step @param {{ saver: boolean, picture: boolean }} now  picture: the camera is on
+ */
+export function sentWords(step, { saver, picture }) {
+  if (step === "720p" || (!picture && step !== "phone")) return null;
+  return step === "stills" && saver ? "common.sent.saver" : `common.sent.${step}`;
+}
+
+/**
+ * Take from a stats report what the ladder needs.
+ * @param {Iterable<Readonly<Record<string, unknown>>>} report
+ * @returns {Omit<Look, "up"> & { heard: number }}  heard: bytes that have come back on the path
+ */
+export function read(report) {
+  /** @type {{ uplink: number | null, loss: number | null, trip: number | null, heard: number }} */
+  const look = { uplink: null, loss: null, trip: null, heard: 0 };
+  for (const entry of report) {
+    const { type, nominated, selected, state, bytesReceived, availableOutgoingBitrate, fractionLost, roundTripTime } = entry;
+    if (type === "candidate-pair" && (nominated === true || selected === true) && state === "succeeded") {
+      if (typeof bytesReceived === "number") look.heard += bytesReceived;
+      if (typeof availableOutgoingBitrate === "number") look.uplink = availableOutgoingBitrate;
+    } else if (type === "remote-inbound-rtp") {
+      if (typeof fractionLost === "number") look.loss = Math.max(look.loss ?? 0, fractionLost);
+      if (typeof roundTripTime === "number") look.trip = Math.max(look.trip ?? 0, roundTripTime);
+    }
+  }
+  return look;
+}

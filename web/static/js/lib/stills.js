@@ -1,0 +1,93 @@
+/**
+ * Still pictures, when the line carries no moving ones: ours go out over the conversation, one every three seconds and the next one
+ * only when the last has arrived; theirs are painted over the place of the video. Nothing of them is kept.
+ */
+
+export const EVERY_MS = 3000;
+const LONGER_SIDE = 320;
+const MOST_BYTES = 14_000; // with base64 about 50 kbit/s
+const QUALITIES = [0.6, 0.45, 0.3, 0.2];
+
+/** Takes stills of our camera and sends them, for as long as they are wanted. */
+export class StillSender {
+  /** @param {{ source: HTMLVideoElement, send: (picture: string) => Promise<unknown> }} given  source: plays our camera */
+  constructor(given) {
+    this.given = given;
+    this.canvas = document.createElement("canvas");
+    this.sending = false;
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    this.timer = undefined;
+  }
+
+  /** @param {boolean} wanted */
+  want(wanted) {
+    if (wanted === (this.timer !== undefined)) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+    if (!wanted) return;
+    this.timer = setInterval(() => { void this.#take(); }, EVERY_MS);
+    void this.#take();
+  }
+
+  async #take() {
+    const { source, send } = this.given;
+    if (this.sending || source.videoWidth === 0 || document.visibilityState !== "visible") return;
+    this.sending = true;
+    try {
+      const picture = await this.#picture(source);
+      if (picture !== null && this.timer !== undefined) await send(picture);
+    } catch {
+      // refused or not connected: the next one is as good
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  /** Small enough for a thin line, or null. @param {HTMLVideoElement} source @returns {Promise<string | null>} base64 */
+  async #picture(source) {
+    const scale = Math.min(1, LONGER_SIDE / Math.max(source.videoWidth, source.videoHeight));
+    this.canvas.width = Math.round(source.videoWidth * scale);
+    this.canvas.height = Math.round(source.videoHeight * scale);
+    this.canvas.getContext("2d")?.drawImage(source, 0, 0, this.canvas.width, this.canvas.height);
+    for (const quality of QUALITIES) {
+      /** @type {Blob | null} */
+      const blob = await new Promise((resolve) => { this.canvas.toBlob(resolve, "image/jpeg", quality); });
+      if (blob && blob.size <= MOST_BYTES) return base64(new Uint8Array(await blob.arrayBuffer()));
+    }
+    return null;
+  }
+}
+
+/** Where the other side's stills are painted: a canvas in the place of their video. */
+export class StillView {
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.count = 0; // since this call began
+  }
+
+  /** @param {string} picture  a JPEG in base64 */
+  async show(picture) {
+    const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
+    this.canvas.width = image.width;
+    this.canvas.height = image.height;
+    this.canvas.getContext("2d")?.drawImage(image, 0, 0);
+    image.close();
+    this.count += 1;
+    this.canvas.dataset["stills"] = String(this.count);
+  }
+
+  clear() {
+    this.count = 0;
+    this.canvas.width = 0; // a face of the last call must not be seen in the next
+    delete this.canvas.dataset["stills"];
+  }
+}
+
+/** @param {Uint8Array} bytes */
+function base64(bytes) {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}
