@@ -289,8 +289,8 @@ class Bridge:
     def _leg_event(
         self, leg: Leg, kind: LegEventKind, medium: str | None, reason: str | None
     ) -> None:
-        if kind is LegEventKind.CONNECTED:
-            leg.call.connected(leg.seat)
+        if kind in (LegEventKind.CONNECTED, LegEventKind.RESUMED):
+            leg.call.connected(leg.seat)  # it sees nothing before the next key frame
         self._on_event(LegEvent(leg.call.name, leg.seat.name, leg.generation, kind, medium, reason))
 
     # --- datagrams --------------------------------------------------------------------------------

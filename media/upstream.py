@@ -13,6 +13,7 @@ from media.rtp import Packet, distance
 
 CACHE = {"audio": 256, "video": 1024}  # packets; a power of two
 LARGEST_GAP = 200  # packets; beyond, a key frame is cheaper than repair
+OUTAGE = 0.7  # seconds without a packet; after it a key frame is quicker than repair
 REPAIR_TRIES = 10
 REPAIR_SECONDS = 1.0
 FIRST_RETRY = 0.04
@@ -68,14 +69,14 @@ class UpTrack:
         """Take a packet (repaired ones too); the sequence numbers to ask for at once."""
         self.packets += 1
         self.octets += len(packet.payload)
-        self.heard_at = now
+        paused, self.heard_at = now - self.heard_at, now
         lost: list[int] = []
         if self._base is None:
             self._base = self._highest = packet.seq
         else:
             ahead = distance(packet.seq, self._highest & 0xFFFF)
             if ahead > 0:
-                lost = self._gap(ahead, now)
+                lost = self._gap(ahead, paused, now)
                 self._highest += ahead
                 self._measure_jitter(packet.timestamp, now)
             else:
@@ -95,10 +96,10 @@ class UpTrack:
         cached = self._cache[seq & (self._size - 1)]
         return cached if cached is not None and cached.seq == seq else None
 
-    def _gap(self, ahead: int, now: float) -> list[int]:
+    def _gap(self, ahead: int, paused: float, now: float) -> list[int]:
         if ahead == 1 or not self.repairs:
             return []
-        if ahead > LARGEST_GAP:
+        if ahead > LARGEST_GAP or paused > OUTAGE:
             self._missing.clear()
             self._key_frame_wanted = True
             return []

@@ -41,6 +41,8 @@ GAPS = """(video) => {
     video.requestVideoFrameCallback(frame);
     return said;
 }"""
+# Whether a side sends a moving picture now.
+MOVES = "() => ['720p', '360p', '180p'].includes(document.querySelector('#self-view').dataset.step)"
 NEXT = """([selector, before]) => {
     const now = Number(document.querySelector(selector).dataset.frames ?? 0);
     return now > before + 5 && now;
@@ -82,6 +84,11 @@ class Call:
         before = int(await page.locator("#remote-video").get_attribute("data-frames") or 0)
         await until(page, NEXT, ["#remote-video", before], seconds)
         return round(time.monotonic() - begun, 2)
+
+    async def both(self, function: str, argument: object = None, seconds: float = 60) -> None:
+        """Until it is true on both sides."""
+        pages = (self.tablet, self.desk)
+        await asyncio.gather(*(until(page, function, argument, seconds) for page in pages))
 
     def note(self, what: str, value: object) -> None:
         """For people who look at the figures; only where a folder is named."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,13 +11,12 @@ from playwright.async_api import Page, expect
 
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.rough import Call, rough_call
+from tests.journeys.rough import MOVES, Call, rough_call
 from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, sound, until
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 SENDS = "([step]) => document.querySelector('#self-view').dataset.step === step"
-MOVES = "() => ['720p', '360p', '180p'].includes(document.querySelector('#self-view').dataset.step)"
 STILLS = "(count) => Number(document.querySelector('#remote-still').dataset.stills ?? 0) >= count"
 
 
@@ -34,20 +32,14 @@ async def call(fresh_demo: Demo, people: People) -> AsyncIterator[Call]:
         yield made
 
 
-async def both(call: Call, function: str, argument: object = None, seconds: float = 60) -> None:
-    """Until it is true on both sides."""
-    pages = (call.tablet, call.desk)
-    await asyncio.gather(*(until(page, function, argument, seconds) for page in pages))
-
-
 async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_back(
     call: Call, fresh_demo: Demo, people: People
 ) -> None:
     tablet, desk = call.tablet, call.desk
-    await both(call, SENDS, ["720p"])
+    await call.both(SENDS, ["720p"])
     call.network.rate = 70_000.0
-    await both(call, SENDS, ["stills"])
-    await both(call, STILLS, 2)
+    await call.both(SENDS, ["stills"])
+    await call.both(STILLS, 2)
     await expect(tablet.locator("#peer-words")).to_have_text("Still pictures: weak connection")
     await expect(tablet.locator("#sent")).to_have_text("You send still pictures")
     await expect(desk.locator("#peer-words")).to_have_text("Still pictures: weak connection")
@@ -58,7 +50,7 @@ async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_ba
     await picture(desk, "ladder-console-stills")
 
     call.network.rate = None
-    await both(call, MOVES)
+    await call.both(MOVES)
     await picture_moves(tablet, "#remote-video", 30)
     await picture_moves(desk, "#remote-video", 30)
     await expect(desk.locator("#remote-still")).to_be_hidden()
@@ -66,12 +58,12 @@ async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_ba
     shown = int(await desk.locator("#remote-still").get_attribute("data-stills") or 0)
     await tablet.click("#saver")
     await expect(desk.locator("#saver")).to_have_attribute("aria-pressed", "true")
-    await both(call, SENDS, ["stills"], 15)
+    await call.both(SENDS, ["stills"], 15)
     await until(desk, STILLS, shown + 1)
     await expect(desk.locator("#peer-words")).to_have_text("Saving data: still pictures")
     await picture(tablet, "ladder-tablet-saver")
     await desk.click("#saver")
-    await both(call, MOVES, seconds=15)
+    await call.both(MOVES, seconds=15)
     await expect(tablet.locator("#saver")).to_have_attribute("aria-pressed", "false")
     await picture_moves(desk, "#remote-video", 30)
 

@@ -173,6 +173,21 @@ async def test_silence_is_noticed_and_the_return_too(house: House) -> None:
     await tablet.until(lambda: len(house.told(LegEventKind.FLOWING, "tablet")) >= 4)
 
 
+async def test_a_leg_that_comes_back_is_shown_a_key_frame_at_once(house: House) -> None:
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    await tablet.until(lambda: tablet.frames > 3 and clinician.frames > 3)
+
+    def asked(seat: str) -> int:
+        return next(s for s in house.bridge.stats("call") if s.seat == seat).key_frames_asked
+
+    before = asked("clinician")
+    leg = house.bridge._calls["call"].seats["tablet"].leg
+    assert leg is not None
+    leg.silent = True  # as after two seconds without a packet; the next one ends it
+    await tablet.until(lambda: bool(house.told(LegEventKind.RESUMED, "tablet")))
+    await tablet.until(lambda: asked("clinician") > before)
+
+
 async def test_a_wrong_fingerprint_gets_no_keys(house: House) -> None:
     tablet = Peer(house.bridge, "call", "tablet")
     house.peers.append(tablet)

@@ -13,7 +13,7 @@ from media.congestion import HIGHEST, LOWEST, Cap
 from media.downstream import DownTrack
 from media.rtcp import ReportBlock, SenderReport
 from media.rtp import Packet, parse
-from media.upstream import FIRST_RETRY, KEY_FRAME_EVERY, REPAIR_SECONDS, UpTrack
+from media.upstream import FIRST_RETRY, KEY_FRAME_EVERY, OUTAGE, REPAIR_SECONDS, UpTrack
 
 KEY = b"\x10\x00" + bytes(20)
 DELTA = b"\x10\x01" + bytes(20)
@@ -191,6 +191,14 @@ def test_a_gap_is_asked_for_at_once_then_again_and_not_for_ever(start: int, gap:
     assert source.due_repairs(3 * FIRST_RETRY, None) == wanted[1:]
     source.due_repairs(REPAIR_SECONDS + 0.1, None)
     assert source.due_repairs(REPAIR_SECONDS + 0.2, None) == []
+
+
+def test_after_an_outage_a_key_frame_is_asked_for_and_no_packet_of_long_ago() -> None:
+    source = up()
+    source.accept(packet(1), 10.0)
+    assert source.accept(packet(90), 10.0 + OUTAGE + 9) == []
+    assert source.due_repairs(10.0 + OUTAGE + 9.2, None) == []
+    assert source.key_frame_due(10.0 + OUTAGE + 9.2)
 
 
 def test_the_next_request_waits_for_the_round_trip() -> None:
