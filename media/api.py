@@ -16,6 +16,7 @@ class BridgeSettings:
     public_addresses: tuple[str, ...] = ()  # advertised instead of the bound ones (1:1 NAT)
     max_calls: int = 200
     max_legs_per_call: int = 6
+    max_packets_per_second: int = 2_000  # from one leg; a 720p picture with sound has about 250
     silence_after: float = 2.0
     never_connected_after: float = 30.0
 

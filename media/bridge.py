@@ -156,7 +156,15 @@ class Bridge:
         now = time.monotonic()
         leg = place.leg
         if leg is None or leg.generation != generation:
-            fresh = Leg(self._calls[call], place, generation, self._identity, now, self._leg_event)
+            fresh = Leg(
+                self._calls[call],
+                place,
+                generation,
+                self._identity,
+                now,
+                self._leg_event,
+                self.settings.max_packets_per_second,
+            )
             offered = fresh.describe(description)
             if leg is not None:
                 self._forget(leg)

@@ -52,6 +52,7 @@ class Leg:
         identity: Identity,
         now: float,
         on_event: Callable[[Leg, LegEventKind, str | None, str | None], None],
+        most_packets: int = 2_000,
     ) -> None:
         self.call = call
         self.seat = seat
@@ -83,6 +84,9 @@ class Leg:
         self._feedback_at = now
         self._report_at = now
         self._counted = (0, 0, now)
+        self._most_packets = most_packets
+        self._second_ends = now
+        self._this_second = 0
         self.bitrate_up = 0.0
         self.bitrate_down = 0.0
         self.packets_down = 0
@@ -145,6 +149,8 @@ class Leg:
         credentials = self.credentials.get(check.fragment)
         if credentials is None or not check.genuine(credentials):
             self.dropped["stun-forged"] += 1
+            return False
+        if self._floods(now):
             return False
         key = (id(port), address)
         if self._checks.setdefault(check.message.transaction_id, key) != key:
@@ -212,6 +218,20 @@ class Leg:
         left = self._dtls.timeout() if self._dtls is not None else None
         self._dtls_due = now + left if left is not None else None
 
+    def _floods(self, now: float) -> bool:
+        """Whether this leg has sent more than its share of this second; counts the packet.
+
+        Asked for what is genuine only: nobody else can use a leg's share up.
+        """
+        if now >= self._second_ends:
+            self._second_ends = now + 1.0
+            self._this_second = 0
+        self._this_second += 1
+        if self._this_second <= self._most_packets:
+            return False
+        self.dropped["flood"] += 1
+        return True
+
     # --- media in ---------------------------------------------------------------------------------
 
     def on_srtp(self, data: bytes, now: float, wall: float, path: Path | None = None) -> None:
@@ -223,9 +243,14 @@ class Leg:
             return
         try:
             if 192 <= data[1] <= 223:  # RFC 5761
-                self._on_rtcp(srtp.inbound.unprotect_rtcp(data), now, wall)
+                report = srtp.inbound.unprotect_rtcp(data)
+                if not self._floods(now):
+                    self._on_rtcp(report, now, wall)
                 return
-            packet = rtp.parse(srtp.inbound.unprotect(data))
+            clear = srtp.inbound.unprotect(data)
+            if self._floods(now):
+                return
+            packet = rtp.parse(clear)
         except SrtpError:
             self.dropped["srtp"] += 1
             return

@@ -13,6 +13,7 @@ from media.rtp import Packet, distance
 
 CACHE = {"audio": 256, "video": 1024}  # packets; a power of two
 LARGEST_GAP = 200  # packets; beyond, a key frame is cheaper than repair
+MOST_MISSING = 1_000  # packets that are waited for; nobody loses so many and is repaired
 OUTAGE = 0.7  # seconds without a packet; after it a key frame is quicker than repair
 REPAIR_TRIES = 10
 REPAIR_SECONDS = 1.0
@@ -99,7 +100,8 @@ class UpTrack:
     def _gap(self, ahead: int, paused: float, now: float) -> list[int]:
         if ahead == 1 or not self.repairs:
             return []
-        if ahead > LARGEST_GAP or paused > OUTAGE:
+        full = len(self._missing) + ahead > MOST_MISSING
+        if ahead > LARGEST_GAP or paused > OUTAGE or full:
             self._missing.clear()
             self._key_frame_wanted = True
             return []

@@ -386,6 +386,7 @@ session = Table(
     Column("place_state", String(2)),
     Column("language", String(24)),  # that the person speaks, as the officer said
     Column("saver", Boolean, nullable=False, server_default=text("false")),
+    Column("held_at", Double),  # since when the tablet is on hold
     Column("deadline_at", Double),
     Column("close_reason", String(24)),
     Column("test", Boolean, nullable=False, server_default=text("false")),

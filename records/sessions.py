@@ -83,6 +83,7 @@ class SessionRow:
     place_state: str | None = None
     language: str | None = None
     saver: bool = False  # at most still pictures, both ways
+    held_at: float | None = None  # since when the tablet is on hold
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,4 +158,8 @@ TIMELINE_KINDS: Final = (
     "party.joined",
     "party.mode",
     "party.left",
+    "media.step",
+    "session.saver",
+    "session.held",
+    "session.resumed",
 )

@@ -37,6 +37,8 @@ SCREENS = {
     "tablet-phone": "Tablet: by phone instead",
     "tablet-cancel": "Tablet: cancel?",
     "tablet-call": "Tablet: in the call",
+    "tablet-saver": "Tablet: still pictures, to save data",
+    "tablet-held": "Tablet: on hold",
     "tablet-call-lost": "Tablet: the line is lost in the call",
     "tablet-end": "Tablet: end?",
     "tablet-handed-over": "Tablet: handed over to the person",
@@ -47,6 +49,8 @@ SCREENS = {
     "console-offer": "Console: an incoming call",
     "console-taken": "Console: somebody else took it",
     "console-call": "Console: in the call",
+    "console-saver": "Console: still pictures, to save data",
+    "console-held": "Console: the tablet is on hold",
     "console-call-dark": "Console: in the call, dark",
     "console-call-spanish": "Console: in the call, in Spanish",
     "console-invite": "Console: a link for a guest",
@@ -264,6 +268,7 @@ async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera
     await picture_moves(tablet, "#remote-video")
     await picture_moves(console, "#remote-video")
     await camera.take(tablet, "tablet-call")
+    await saved_and_held(tablet, console, camera)
     await tablet.click("#end")
     await tablet.locator("#end-confirm").wait_for()
     await camera.take(tablet, "tablet-end")
@@ -283,6 +288,23 @@ async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera
         await page.locator("#network").wait_for(state="hidden", timeout=30_000)
         await picture_moves(page, "#remote-video")
         await expect(page.locator("#quality-word")).to_have_text("Good", timeout=30_000)
+
+
+async def saved_and_held(tablet: Page, console: Page, camera: Camera) -> None:
+    """Still pictures by choice, and the tablet on hold."""
+    await tablet.click("#saver")
+    for page in (tablet, console):
+        await page.locator("#remote-still").wait_for(timeout=20_000)
+    await camera.take(tablet, "tablet-saver")
+    await camera.take(console, "console-saver")
+    await tablet.click("#saver")
+    await picture_moves(tablet, "#remote-video")
+    await console.click("#hold")
+    await expect(tablet.locator("#face-words")).to_contain_text("is speaking with a colleague")
+    await camera.take(tablet, "tablet-held")
+    await camera.take(console, "console-held")
+    await console.click("#held-end")
+    await picture_moves(tablet, "#remote-video")
 
 
 async def afterwards(demo: Demo, officer: Officer, dana: Clinician, camera: Camera) -> None:

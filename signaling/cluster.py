@@ -54,6 +54,7 @@ AT_HOME = (
     wire.MediaState,
     wire.SessionEnd,
     wire.SessionCancel,
+    wire.SessionHold,
     party_wire.TransferConfirm,
     party_wire.TransferCallOff,
     party_wire.TransferTake,

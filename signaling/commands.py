@@ -45,6 +45,7 @@ HANDLERS: dict[type, Handler] = {
     wire.CardAcknowledge: tablet.acknowledge_card,
     wire.DispositionRecord: tablet.record_disposition,
     wire.DispositionLater: tablet.postpone_disposition,
+    wire.SessionHold: console.hold,
     wire.ActivitySet: console.set_activity,
     wire.OfferDelivered: console.offer_delivered,
     wire.OfferAccept: console.accept,

@@ -45,6 +45,7 @@ class Company:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._seated: dict[str, frozenset[str]] = {}  # session -> seats at the side, as planned
+        self._held: set[str] = set()  # sessions whose tablet is on hold, as planned
         self._missing: dict[str, float] = {}  # party -> since when neither page nor packets
 
     async def arrange(self, row: SessionRow) -> None:
@@ -58,12 +59,15 @@ class Company:
         before = self._seated.get(row.id, frozenset())
         if row.state not in OPEN:
             self._seated.pop(row.id, None)
+            self._held.discard(row.id)
             return
+        held = row.held_at is not None
         seats = frozenset(one.seat for one in here)
         for seat in before - seats:
             desk.empty_seat(row.id, seat)
-        if seats or before:
-            desk.plan_media(row.id, *media_plan([seated(one) for one in here]))
+        if seats or before or held or row.id in self._held:
+            desk.plan_media(row.id, *media_plan([seated(one) for one in here], held=held))
+        (self._held.add if held else self._held.discard)(row.id)
         if seats:
             self._seated[row.id] = seats
         else:

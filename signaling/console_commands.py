@@ -34,6 +34,8 @@ from signaling.session import (
     Accepted,
     Alerted,
     CardSent,
+    Held,
+    Resumed,
     State,
     Step,
     TimelineEvent,
@@ -61,6 +63,20 @@ async def set_activity(
     desk.screens.touch_console(actor.id)
     desk.screens.touch_all()
     desk.line.wake()
+    return {}
+
+
+async def hold(desk: Desk, actor: Actor, _s: Stream, m: wire.SessionHold) -> dict[str, object]:
+    """The tablet on hold, or everybody together again."""
+
+    async def decide(_conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+        leads(actor, row, m.epoch)
+        if (row.held_at is not None) == m.held:
+            return None  # pressed twice, or on another page
+        return handle(desk.machine(row), Held() if m.held else Resumed(), now)
+
+    row = await desk.change(m.session, decide, by(actor))
+    await desk.company.arrange(row)
     return {}
 
 

@@ -6,6 +6,8 @@ Rules of this file:
 2. The lead changes in one step with a new epoch; the tablet's leg is never touched by it.
 3. Who only listens is heard by nobody; who whispers is heard by the lead alone. Everybody who is
    present is shown to everybody else: nobody listens unseen.
+4. A tablet on hold hears and sees nobody; it is heard and seen as before: whoever is at the scene
+   is not out of sight while colleagues talk.
 """
 
 from __future__ import annotations
@@ -81,12 +83,18 @@ def _there(seat: str, sides: Mapping[str, Seated]) -> bool:
     return seat in {TABLET, CLINICIAN} or seat in sides
 
 
-def media_plan(seated: Sequence[Seated]) -> tuple[Hearing, Hearing]:
-    """Who hears whom and who sees whom: sink to sources by slot, None for an empty slot."""
+def media_plan(seated: Sequence[Seated], *, held: bool = False) -> tuple[Hearing, Hearing]:
+    """Who hears whom and who sees whom: sink to sources by slot, None for an empty slot.
+
+    `held`: the tablet is on hold.
+    """
     sides = {one.seat: one for one in seated}
     sinks = [seat for seat in SEATS if _there(seat, sides)]
     heard = {k: [s if hears(k, s, sides) else None for s in places(k)] for k in sinks}
     seen = {k: [s if sees(k, s, sides) else None for s in places(k)] for k in sinks}
+    if held:
+        heard[TABLET] = [None for _ in heard[TABLET]]
+        seen[TABLET] = [None for _ in seen[TABLET]]
     return heard, seen
 
 

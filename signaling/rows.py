@@ -18,6 +18,7 @@ def machine(row: SessionRow) -> Session:
         lead_id=row.lead_id,
         voice_only=row.voice_only,
         saver=row.saver,
+        held_at=row.held_at,
         intake=row.intake,
         priority=row.priority,
         language=row.language,

@@ -54,6 +54,7 @@ class Session:
     lead_id: str | None = None
     voice_only: bool = False
     saver: bool = False
+    held_at: float | None = None  # since when the tablet is on hold
     intake: tuple[str, ...] = ()
     priority: int = 5
     language: str | None = None
@@ -197,6 +198,16 @@ class SaverChosen:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The lead puts the tablet on hold: it hears and sees nobody, and is heard and seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The lead takes the tablet off hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """By the officer, before or between clinicians; `reason` is one of the close reasons."""
 
@@ -252,6 +263,8 @@ Input = (
     | PlaceTold
     | VoiceChosen
     | SaverChosen
+    | Held
+    | Resumed
     | Cancelled
     | Ended
     | CardSent
@@ -300,6 +313,8 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         TakenBack: S.CONNECTED,
         VoiceChosen: S.CONNECTED,
         SaverChosen: S.CONNECTED,
+        Held: S.CONNECTED,
+        Resumed: S.CONNECTED,
         CardSent: S.CONNECTED,
         CardAcknowledged: S.CONNECTED,
         Ended: S.WRAP_UP,
@@ -315,6 +330,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         TakenBack: S.RECOVERING,
         VoiceChosen: S.RECOVERING,
         SaverChosen: S.RECOVERING,
+        Resumed: S.RECOVERING,
         CardSent: S.RECOVERING,
         CardAcknowledged: S.RECOVERING,
         Ended: S.WRAP_UP,
@@ -417,6 +433,8 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
             return chosen, [TimelineEvent("session.voice", {"voice_only": voice_only})]
         case SaverChosen(saver):
             return replace(s, saver=saver), [TimelineEvent("session.saver", {"saver": saver})]
+        case Held() | Resumed():
+            return _hold(s, now if isinstance(item, Held) else None)
         case Escalated(step):
             raised = replace(s, level=s.level + 1)
             return raised, [TimelineEvent("escalation.step", {"step": step})]
@@ -424,6 +442,14 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
             return _finish(s, item, now)
         case CardSent() | CardAcknowledged() | DispositionRecorded():
             return _record(s, item, now)
+
+
+def _hold(s: Session, at: float | None) -> tuple[Session, list[TimelineEvent]]:
+    """On hold since `at`, or off hold. Whoever leads anew begins with everybody together."""
+    if (at is None) == (s.held_at is None):
+        raise IllegalTransition(s.state, "Resumed" if at is None else "Held")
+    event = TimelineEvent("session.resumed" if at is None else "session.held")
+    return replace(s, held_at=at), [event]
 
 
 def _alerted(s: Session, who: str, now: float) -> tuple[Session, list[TimelineEvent]]:
@@ -466,7 +492,9 @@ def _flowing(s: Session, now: float) -> tuple[Session, list[TimelineEvent]]:
 
 
 def _requeued(s: Session, reason: str, now: float) -> tuple[Session, list[TimelineEvent]]:
-    after = replace(s, lead_id=None, epoch=s.epoch + 1, deadline_at=None, requeued_at=now)
+    after = replace(
+        s, lead_id=None, epoch=s.epoch + 1, deadline_at=None, requeued_at=now, held_at=None
+    )
     return after, [TimelineEvent("session.requeued", {"reason": reason, "clinician": s.lead_id})]
 
 
@@ -477,7 +505,7 @@ def _lead_changed(
     if to == s.lead_id:
         raise IllegalTransition(s.state, "LeadChanged")
     deadline = None if silent_at is None else silent_at + LOST_SECONDS
-    after = replace(s, lead_id=to, epoch=s.epoch + 1, deadline_at=deadline)
+    after = replace(s, lead_id=to, epoch=s.epoch + 1, deadline_at=deadline, held_at=None)
     data = {"clinician": to, "former": s.lead_id, "reason": how, "epoch": after.epoch}
     return after, [TimelineEvent("session.lead_changed", data)]
 
@@ -523,7 +551,7 @@ def _finish(s: Session, item: Input, now: float) -> tuple[Session, list[Timeline
             )
             return after, [TimelineEvent("session.closed", {"reason": reason})]
         case Ended(by):
-            after = replace(s, deadline_at=None, ended_at=now)
+            after = replace(s, deadline_at=None, ended_at=now, held_at=None)
             return after, [TimelineEvent("session.ended", {"by": by})]
         case WrapupFinished(disposition):
             after = replace(

@@ -100,6 +100,7 @@ class TabletSession(Struct, frozen=True):
     phase_since: float | None
     voice_only: bool
     saver: bool  # at most still pictures, both ways, until either side turns it off
+    held_at: float | None  # on hold since then: nobody is heard or seen here
     test: bool
     intake: list[str]
     language: str | None
@@ -263,6 +264,7 @@ class ConsoleSession(Struct, frozen=True):
     intake: list[str]
     voice_only: bool
     saver: bool  # at most still pictures, both ways, until either side turns it off
+    held_at: float | None  # since when the tablet is on hold
     test: bool
     pressed_at: float
     accepted_at: float | None

@@ -70,7 +70,7 @@ def seen_by(row: SessionRow, seat: str, here: Sequence[PartyRow]) -> list[tuple[
     `here`: everybody in the call, the lead among them.
     """
     if seat != "tablet":
-        return [("tablet", row.tablet_id)]
+        return [("tablet", row.tablet_id)] if row.held_at is None else []
     viewers: list[tuple[Audience, str]] = []
     for one in here:
         if one.person_id is not None:

@@ -178,6 +178,15 @@ class MediaSaver(ClientMessage, frozen=True, tag="media.saver"):
     saver: bool
 
 
+class SessionHold(ClientMessage, frozen=True, tag="session.hold"):
+    """The lead puts the tablet on hold, or takes it off: it then hears and sees nobody."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    held: bool
+
+
 class MediaStill(ClientMessage, frozen=True, tag="media.still"):
     """One still picture, a JPEG in base64, when the line carries no moving ones; never stored.
 
@@ -321,6 +330,7 @@ Command = (
     | MediaState
     | MediaSaver
     | MediaStill
+    | SessionHold
     | StillGot
     | CardAcknowledge
     | DispositionRecord

@@ -43,6 +43,7 @@ GAPS = """(video) => {
 }"""
 # Whether a side sends a moving picture now.
 MOVES = "() => ['720p', '360p', '180p'].includes(document.querySelector('#self-view').dataset.step)"
+WIDE = "() => ['720p', '360p'].includes(document.querySelector('#self-view').dataset.step)"
 NEXT = """([selector, before]) => {
     const now = Number(document.querySelector(selector).dataset.frames ?? 0);
     return now > before + 5 && now;

@@ -197,6 +197,16 @@ async def picture_moves(page: Page, selector: str, seconds: float = 15.0) -> dic
     return after
 
 
+async def heard(page: Page, selector: str, seconds: float = 15.0) -> None:
+    """Wait until something can be heard."""
+    try:
+        async with asyncio.timeout(seconds):
+            while await sound(page, selector) <= 0.01:
+                pass
+    except TimeoutError:
+        raise TimeoutError(f"nothing was heard at {selector}") from None
+
+
 async def sound(page: Page, selector: str) -> float:
     """The loudest sample of what the element plays, 0 to 1, over a second."""
     loudest: float = await page.locator(selector).evaluate(LISTEN)

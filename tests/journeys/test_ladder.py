@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.rough import MOVES, Call, rough_call
-from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, sound, until
+from tests.journeys.steps import Clinician, Officer, heard, picture_moves, sign_in, until
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
@@ -44,8 +44,8 @@ async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_ba
     await expect(tablet.locator("#sent")).to_have_text("You send still pictures")
     await expect(desk.locator("#peer-words")).to_have_text("Still pictures: weak connection")
     await expect(desk.locator("#remote-still")).to_be_visible()
-    assert await sound(desk, "#remote-audio") > 0.01
-    assert await sound(tablet, "#remote-audio") > 0.01
+    await heard(desk, "#remote-audio")
+    await heard(tablet, "#remote-audio")
     await picture(tablet, "ladder-tablet-stills")
     await picture(desk, "ladder-console-stills")
 

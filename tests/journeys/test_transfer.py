@@ -33,6 +33,13 @@ async def hears(page: Page, selector: str) -> None:
             await asyncio.sleep(0.2)
 
 
+async def quiet(page: Page, selector: str) -> None:
+    """Nothing sounds there any more."""
+    async with asyncio.timeout(20):
+        while await sound(page, selector) > 0.005:
+            await asyncio.sleep(0.2)
+
+
 async def test_a_warm_transfer_and_then_a_supervisor_who_takes_over(
     fresh_demo: Demo, people: People
 ) -> None:
@@ -85,6 +92,23 @@ async def test_a_warm_transfer_and_then_a_supervisor_who_takes_over(
     await picture_moves(record, "#more-video-1")
     await picture(record, "transfer-both")
     await picture(other, "transfer-joined")
+
+    # the two of them aside: the tablet hears and sees nobody, and reads why
+    await record.click("#hold")
+    await expect(record.locator("#held")).to_be_visible()
+    await expect(tablet.locator("#face-words")).to_contain_text("Dana is speaking with a colleague")
+    await quiet(tablet, "#remote-audio")
+    await quiet(tablet, "#more-audio-1")
+    await hears(record, "#remote-audio")  # the tablet is heard as before
+    await hears(other, "#more-audio-1")
+    for page in (record, tablet):
+        assert await axe.violations(page) == []
+    await picture(tablet, "hold-tablet")
+    await picture(record, "hold-console")
+    await record.click("#held-end")
+    await expect(tablet.locator("#face-words")).to_be_hidden()
+    await picture_moves(tablet, "#remote-video", 20)
+    await hears(tablet, "#remote-audio")
 
     # both confirm
     await record.click("#handing-ready")

@@ -9,8 +9,8 @@ import { slotOf } from "../../web/static/js/lib/more.js";
 /** @param {Partial<GuestView["session"]>} session @param {"interpreter" | "supervisor"} [role] @returns {GuestView} */
 const view = (session, role = "interpreter") => ({
   type: "guest", role, name: "Marta R.", session: {
-    id: "ses_1", epoch: 1, state: "connected", phase: "brief", agency: "Prairie County Sheriff", unit: "Unit 12", lead: "Dana", voice_only: false,
-    seat: "side1", party: "par_1", mode: "speak", peer: { connected: true, muted: false, camera: true, quality: "good" },
+    id: "ses_1", epoch: 1, state: "connected", phase: "brief", agency: "Prairie County Sheriff", unit: "Unit 12", lead: "Dana", voice_only: false, saver: false,
+    seat: "side1", party: "par_1", mode: "speak", peer: { connected: true, muted: false, camera: true, quality: "good", blocked: false, step: "720p" },
     company: [{ party: "par_1", link: "gst_1", seat: "side1", role: "interpreter", mode: "speak", name: "Marta R.", connected: true }], ...session,
   },
 });

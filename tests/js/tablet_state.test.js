@@ -9,7 +9,7 @@ import { FRESH, closedWords, companyWords, connectingWords, differs, openSession
 /** @param {Partial<TabletSession>} changes @returns {TabletSession} */
 const session = (changes) => ({
   id: "ses_1", code: "P7K2", state: "waiting", phase: "brief", epoch: 0, pressed_at: 100, accepted_at: null, media_at: null, ended_at: null,
-  phase_since: null, voice_only: false, test: false, intake: [], language: null, place: 0, alerted: [], step: "alerting", requeued: false, handed_back: false, clinician: null, licence: null,
+  phase_since: null, voice_only: false, saver: false, held_at: null, test: false, intake: [], language: null, place: 0, alerted: [], step: "alerting", requeued: false, handed_back: false, clinician: null, licence: null,
   peer: null, company: [], chat: [], card: null, close_reason: null, recommended: null, actual: null, ...changes,
 });
 /** @param {Partial<TabletView>} [changes] @returns {TabletView} */
@@ -158,6 +158,8 @@ test("what is wrong with the other side is said in words, the worst first", () =
   assert.equal(say({ peer: { ...peer, step: "stills" }, saver: true }), "tablet.peer.saver");
   assert.equal(say({ peer: { ...peer, step: "voice" }, saver: true }), "tablet.peer.voice");
   assert.equal(say({ peer: { ...peer, step: "stills", camera: false } }), "tablet.peer.no_camera");
+  assert.equal(say({ held_at: 5, peer: { ...peer, muted: true } }, "silent"), "tablet.peer.held");
+  assert.equal(say({ held_at: 5 }, "reconnecting"), "tablet.peer.own_link");
   assert.equal(say({ peer: { ...peer, connected: false } }), "tablet.peer.reconnecting");
   assert.equal(say({}, "silent"), "tablet.peer.reconnecting");
   assert.equal(say({}, "reconnecting"), "tablet.peer.own_link");

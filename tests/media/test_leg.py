@@ -17,7 +17,7 @@ from media.call import Call
 from media.downstream import DownTrack
 from media.dtls import Identity
 from media.leg import Leg
-from media.upstream import UpTrack
+from media.upstream import MOST_MISSING, UpTrack
 
 OFFER = (Path(__file__).parent / "descriptions" / "chromium-156.sdp").read_text()
 VIDEO = sdp.read(OFFER).sections["video"]
@@ -125,6 +125,36 @@ def test_nothing_that_holds_the_keys_can_make_a_leg_fail(
     for each in (data, bytes((first, second)) + data):
         side.leg.on_srtp(each, 1.0, 1.0, (side.port, HOME))
         side.leg.tick(2.0, 2.0, 9.0)
+
+
+def test_a_leg_that_floods_is_held_to_its_share_and_heard_again_a_second_later() -> None:
+    side = Side()
+    most = side.leg._most_packets
+    for number in range(most + 500):
+        side.rtp(number, 5.0)
+    taken = side.leg.up["video"].packets
+    assert taken <= most
+    assert side.leg.dropped["flood"] >= 499
+    side.check(AWAY, 5.5, nominate=True)
+    assert side.reached_at() == HOME, "a flood of checks is held as well"
+    side.rtp(most + 600, 6.1)
+    assert side.leg.up["video"].packets == taken + 1
+
+
+def test_packets_that_are_not_genuine_use_up_nobodys_share() -> None:
+    side = Side()
+    for _ in range(2 * side.leg._most_packets):
+        side.leg.on_srtp(bytes(1501), 5.0, 5.0, (side.port, HOME))
+    side.rtp(1, 5.0)
+    assert side.leg.dropped["flood"] == 0
+    assert side.leg.up["video"].packets == 1
+
+
+def test_what_is_waited_for_is_bounded_however_the_numbers_jump() -> None:
+    side = Side()
+    for number in range(1_900):
+        side.rtp(150 * number, 5.0)
+    assert len(side.leg.up["video"]._missing) <= MOST_MISSING
 
 
 def test_a_datagram_that_is_too_long_is_counted_and_dropped() -> None:

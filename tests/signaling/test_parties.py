@@ -79,6 +79,16 @@ def test_who_hears_and_sees_whom(
     assert seen(seated, sink) == (sees if sees is not None else seen(seated, sink))
 
 
+@pytest.mark.parametrize("seated", [[], [RECEIVER], [INTERPRETER, WHISPERER]])
+def test_a_tablet_on_hold_hears_and_sees_nobody_and_is_heard_and_seen(seated: list[Seated]) -> None:
+    free, held = media_plan(seated), media_plan(seated, held=True)
+    for before, after in zip(free, held, strict=True):
+        assert set(after["tablet"]) == {None}
+        assert len(after["tablet"]) == len(before["tablet"]), "the slots stay where they are"
+        for sink in before.keys() - {"tablet"}:
+            assert after[sink] == before[sink]
+
+
 @pytest.mark.parametrize("sink", SEATS)
 def test_every_seat_has_a_slot_for_each_other_one_that_never_moves(sink: str) -> None:
     assert set(places(sink)) == set(SEATS) - {sink}

@@ -26,10 +26,12 @@ from signaling.session import (
     Ended,
     Escalated,
     HandedOver,
+    Held,
     Input,
     IntakeTold,
     MediaFlowing,
     Phase,
+    Resumed,
     SaverChosen,
     Session,
     SetupFailed,
@@ -176,6 +178,8 @@ INPUTS: st.SearchStrategy[Input] = st.one_of(
     st.just(IntakeTold(("adult",))),
     st.builds(VoiceChosen, st.booleans()),
     st.builds(SaverChosen, st.booleans()),
+    st.just(Held()),
+    st.just(Resumed()),
     st.just(Cancelled("cancelled_by_officer")),
     st.builds(Ended, st.sampled_from(["officer", "clinician"])),
     st.just(CardSent("remain_in_place")),
@@ -208,6 +212,7 @@ def test_whatever_happens_the_invariants_hold(history: list[tuple[float, Input]]
         assert (after.close_reason is not None) == (after.state is State.CLOSED)
         assert after.pressed_at == T0
         assert (after.state is State.ANSWERING) <= (after.deadline_at is not None)
+        assert (after.held_at is not None) <= (after.state in {State.CONNECTED, State.RECOVERING})
         assert (after.phase_since is not None) <= (after.state is State.CONNECTED)
         spent = after.brief_seconds + after.handed_over_seconds + after.debrief_seconds
         assert 0 <= spent <= now - T0 + 1e-6

@@ -1,4 +1,4 @@
-"""The quality of a call: each leg's line over time, and the data saver"""
+"""The quality of a call: each leg's line over time, the data saver, and who is on hold"""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def upgrade() -> None:
     op.add_column(
         "session", sa.Column("saver", sa.Boolean(), nullable=False, server_default=sa.text("false"))
     )
+    op.add_column("session", sa.Column("held_at", sa.Double()))
 
 
 def downgrade() -> None:
+    op.drop_column("session", "held_at")
     op.drop_column("session", "saver")
     op.drop_table("quality")

@@ -286,6 +286,11 @@ function call(model, session) {
   byId("saver").setAttribute("aria-pressed", String(session.saver));
   show("transfer", lead && !session.test && session.state !== "answering");
   byId("transfer").setAttribute("aria-expanded", String(model.asksTransfer));
+  show("hold", lead && (session.state === "connected" || session.held_at !== null));
+  byId("hold").setAttribute("aria-pressed", String(session.held_at !== null));
+  show("held", session.held_at !== null);
+  show("held-end", lead);
+  if (session.held_at !== null) write("held-clock", duration(now - session.held_at));
   show("requeue-step", model.asksRequeue);
   show("requeue", !model.asksRequeue);
   show("self", session.role !== "supervisor" && !outside);

@@ -19,6 +19,7 @@ import * as devices from "./devices.js";
  * @property {number} epoch
  * @property {boolean} voice_only
  * @property {boolean} saver
+ * @property {number | null} [held_at]  since when the tablet is on hold
  * @property {{ connected: boolean, camera: boolean, step: import("./wire.js").PictureStep } | null} peer
  */
 /**
@@ -93,6 +94,11 @@ export class CallMedia {
     return peer?.step === "stills" && peer.camera && this.stillView.count > 0;
   }
 
+  /** Whether anything should come to us. @protected @param {CallSession} _session @returns {boolean} */
+  hears(_session) {
+    return true;
+  }
+
   /** Whether our stills are for somebody: only tablet and lead are seen large. @protected @returns {boolean} */
   get sendsStills() {
     return false;
@@ -157,7 +163,7 @@ export class CallMedia {
       this.join(session);
     }
     if (this.peer) {
-      this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true;
+      this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true && this.hears(session);
       this.peer.expectPicture = session.peer?.camera === true && PICTURES[session.peer.step] !== undefined;
       this.peer.expectSlow = session.peer?.step === "180p";
       if (this.peer.saver !== session.saver) this.peer.setSaver(session.saver);

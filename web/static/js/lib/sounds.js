@@ -123,6 +123,14 @@ export function drop() {
   ], { loop: false, rise: 0 });
 }
 
+/** On hold, still: soft, and not again for a minute. */
+export function waiting() {
+  play(1.6, [
+    { at: 0, length: 0.7, from: 392, to: 392, level: 0.1 },
+    { at: 0.6, length: 0.9, from: 523, to: 523, level: 0.1 },
+  ], { loop: false, rise: 0 });
+}
+
 /** A message or a card came. */
 export function note() {
   play(0.3, [{ at: 0, length: 0.25, from: 700, to: 700, level: 0.12 }], { loop: false, rise: 0 });

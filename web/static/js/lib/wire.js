@@ -19,7 +19,7 @@
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
- *   voice_only: boolean, saver: boolean, test: boolean, intake: string[], language: string | null, place: number, alerted: Alerted[], step: Step, requeued: boolean,
+ *   voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, intake: string[], language: string | null, place: number, alerted: Alerted[], step: Step, requeued: boolean,
  *   handed_back: boolean, clinician: string | null, licence: string | null, peer: PeerView | null, company: PartyView[], chat: ChatLine[],
  *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
  * }} TabletSession
@@ -50,7 +50,7 @@
  * @typedef {{ disposition: string | null, followups: FollowupSketch[] }} WrapupDraft
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, place_state: string | null, unit: string,
- *   officer: string | null, intake: string[], voice_only: boolean, saver: boolean, test: boolean, pressed_at: number,
+ *   officer: string | null, intake: string[], voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number,
  *   role: "lead" | "receiver" | "supervisor", party: string | null, lead: string, company: PartyView[], links: LinkView[], transfer: TransferView | null, tablet_online: boolean, peer: PeerView,

@@ -68,6 +68,9 @@ on("#notify-allow", () => { void Notification.requestPermission().then(() => pag
 
 // In the call
 on("#mute", () => media.setMuted(!media.muted));
+const hold = (/** @type {boolean} */ held) => { void page.tell("session.hold", { epoch: model.view?.session?.epoch ?? 0, held }); };
+on("#hold", () => hold(model.view?.session?.held_at === null));
+on("#held-end", () => { hold(false); focus("#hold"); });
 on("#saver", () => { void page.tell("media.saver", { saver: model.view?.session?.saver !== true }); });
 on("#camera", () => { void media.setCamera(!(media.cameraOn && media.hasCamera)); });
 on("#chat-toggle", () => { page.chatRead(); focus("#chat-text"); });

@@ -12,6 +12,11 @@ export class TabletMedia extends CallMedia {
     void this.audio.play().catch(() => { /* nothing to play yet; the press still counts */ });
   }
 
+  /** On hold nothing comes, and that is no fault of the line. @protected @override @param {import("../lib/call_media.js").CallSession} session */
+  hears(session) {
+    return session.held_at === null;
+  }
+
   /** @protected @override */
   get sendsStills() {
     return true;

@@ -276,7 +276,8 @@ function renderPeer(session, media, name) {
   const awaited = session.peer?.step === "stills" && !media.seesStills; // what stands there is an old picture
   const gone = key !== null && (awaited || !OVER_THE_PICTURE.includes(key));
   at.faceEmpty.hidden = !gone;
-  at.faceEmpty.dataset["over"] = String(gone && Number(at.video.dataset["frames"] ?? 0) > 0 && session.peer?.camera === true);
+  at.faceEmpty.dataset["calm"] = String(key === "tablet.peer.held");
+  at.faceEmpty.dataset["over"] = String(gone && key !== "tablet.peer.held" && Number(at.video.dataset["frames"] ?? 0) > 0 && session.peer?.camera === true);
   setText(at.faceWords, gone ? words : "");
   setText(at.peerWords, gone ? "" : words);
   at.peerWords.hidden = gone || words === "";

@@ -170,6 +170,7 @@ export function peerWords(session, link, frozen = false) {
   if (link === "blocked") return "tablet.peer.blocked";
   if (session.state === "answering") return "tablet.peer.joining";
   if (link === "reconnecting" || link === "connecting") return "tablet.peer.own_link";
+  if (session.held_at !== null) return "tablet.peer.held";
   const peer = session.peer;
   if (!peer || !peer.connected || link === "silent") return "tablet.peer.reconnecting";
   if (peer.muted && !peer.camera) return "tablet.peer.muted_no_camera";

@@ -22,6 +22,7 @@ import { MAX_TILES } from "./vocabulary.js";
  *   officers: { id: string, name: string }[], languages: string[], places: string[], relay: import("../lib/relay.js").Known }} TabletBoot
  */
 
+const HOLD_TONE_SECONDS = 60;
 const LATER = "tablet.later"; // survives a reload of this page, not more
 const CHOSEN = "chosen-outcome"; // "session disposition", while its reason is asked: a reload asks it again
 const NOT_OURS = new Set(["not-enrolled", "not-signed-in", "tablet-revoked", "revoked", "login-expired", "wrong-role"]);
@@ -56,6 +57,8 @@ export class Tablet {
     };
     /** @type {(() => void) | null} */
     this.stopRingback = null;
+    /** @type {number | null} the minute of the hold for which the tone was heard */
+    this.toned = null;
     /** @type {() => void} what the page does when the session changes: close what belonged to the old one */
     this.onSession = () => {};
   }
@@ -69,6 +72,7 @@ export class Tablet {
     this.model.now = this.line.serverNow();
     render(this.model);
     this.#ringback();
+    this.#holdTone();
   }
 
   /** @param {Partial<import("./render.js").Model>} changes */
@@ -171,6 +175,14 @@ export class Tablet {
       this.stopRingback?.();
       this.stopRingback = null;
     }
+  }
+
+  /** Once when the hold begins, then each minute, so that nobody takes the silence for the end. */
+  #holdTone() {
+    const since = this.session?.held_at ?? null;
+    const minute = since === null ? null : Math.floor((this.model.now - since) / HOLD_TONE_SECONDS);
+    if (minute !== null && minute !== this.toned && sounds.ready()) sounds.waiting();
+    this.toned = minute;
   }
 
   // --- what goes out --------------------------------------------------------------------------------
