@@ -300,7 +300,7 @@ async def saved_and_held(tablet: Page, console: Page, camera: Camera) -> None:
     await tablet.click("#saver")
     await picture_moves(tablet, "#remote-video")
     await console.click("#hold")
-    await expect(tablet.locator("#face-words")).to_contain_text("is speaking with a colleague")
+    await expect(tablet.locator("#face-words")).to_contain_text("has stepped aside")
     await camera.take(tablet, "tablet-held")
     await camera.take(console, "console-held")
     await console.click("#held-end")

@@ -96,7 +96,7 @@ async def test_a_warm_transfer_and_then_a_supervisor_who_takes_over(
     # the two of them aside: the tablet hears and sees nobody, and reads why
     await record.click("#hold")
     await expect(record.locator("#held")).to_be_visible()
-    await expect(tablet.locator("#face-words")).to_contain_text("Dana is speaking with a colleague")
+    await expect(tablet.locator("#face-words")).to_contain_text("Dana has stepped aside")
     await quiet(tablet, "#remote-audio")
     await quiet(tablet, "#more-audio-1")
     await hears(record, "#remote-audio")  # the tablet is heard as before

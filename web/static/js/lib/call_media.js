@@ -88,6 +88,11 @@ export class CallMedia {
     return this.peer?.step ?? "720p";
   }
 
+  /** @returns {number | null} bit/s that our line carries upwards, as far as is known */
+  get upload() {
+    return this.peer?.upload ?? null;
+  }
+
   /** Whether the other side's stills stand in the place of their video now. */
   get seesStills() {
     const peer = this.options.session()?.peer;

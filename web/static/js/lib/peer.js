@@ -64,6 +64,8 @@ export class Peer {
     this.expectSlow = false; // of few pictures a second
     this.saver = false; // at most still pictures, by somebody's wish
     this.ladder = ladder.begin(performance.now());
+    /** @type {number | null} bit/s that this line carries upwards, as far as the browser has found out, and says */
+    this.upload = null;
     /** @type {import("./wire.js").PictureStep} */
     this.step = this.ladder.step;
     this.watchdog = watchdog.begin(performance.now());
@@ -418,6 +420,7 @@ export class Peer {
     if (look.heard !== this.heard) this.heardAt = now;
     this.heard = look.heard;
     const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;
+    if (up) this.upload = look.uplink;
     this.ladder = this.reached ? ladder.climb(this.ladder, { ...look, up }, now) : ladder.anew(this.ladder, now);
     await this.#settle();
   }

@@ -44,6 +44,11 @@ export function ready() {
   return context?.state === "running";
 }
 
+/** The page's context while sounds can be heard, for whoever wants to listen to something. @returns {AudioContext | null} */
+export function unlocked() {
+  return ready() ? context : null;
+}
+
 /** @typedef {{ at: number, length: number, from: number, to: number, level: number }} Tone  seconds, Hz, 0 … 1 */
 
 /**

@@ -23,6 +23,7 @@ import { sentWords } from "../lib/ladder.js";
  * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[], languages: readonly string[], places: readonly string[] }} given
  *   what the page was loaded with: right even when the server cannot be reached
  * @property {import("./media.js").TabletMedia} media
+ * @property {import("./self_test.js").SelfTest} selfTest
  * @property {number} now  the server's clock
  * @property {readonly string[]} tiles  tapped, as shown at once
  * @property {boolean} asksCancel
@@ -51,6 +52,7 @@ const at = {
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
   faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
   peerWords: find("#peer-words", html), companyWords: find("#company-words", html), quality: find("#quality", html), qualityIcon: find("#quality-icon", html),
+  selfTest: find("#self-test", html), heardYes: find("#test-heard-yes", html), heardNo: find("#test-heard-no", html), testAdvice: find("#test-advice", html),
   qualityWord: find("#quality-word", html), sent: find("#sent", html), saver: find("#saver", html), clock: find("#call-clock", html),
   chat: find("#chat", html), chatLines: find("#chat-lines", html), chatQuick: find("#chat-quick", html),
   controls: find("#controls", html), mute: find("#mute", HTMLButtonElement), camera: find("#camera", HTMLButtonElement),
@@ -192,6 +194,7 @@ function renderConnecting(model) {
   const test = session?.test ?? local.press?.test ?? false;
   renderTiles(model, session, test);
   at.checks.hidden = !test;
+  at.selfTest.hidden = !test;
   if (test) renderChecks(model, session);
   at.phoneInstead.hidden = test;
   at.voiceOnly.hidden = test;
@@ -221,20 +224,27 @@ function renderTiles({ view, tiles, given }, session, test) {
 }
 
 /** @param {Model} model @param {TabletSession | null} session */
-function renderChecks({ media, line }, session) {
-  /** @type {[string, boolean | null][]} name, result; null: not known yet */
+function renderChecks({ media, line, selfTest }, session) {
+  const { microphone, upload, relay, heard } = selfTest.results;
+  /** @type {[string, import("./self_test.js").Result][]} */
   const checks = [
-    ["camera", media.hasCamera ? true : media.cameraProblem === null ? null : false],
-    ["microphone", media.hasMicrophone ? true : media.microphoneProblem === null ? null : false],
-    ["server", line === "open" && session !== null ? true : null],
-    ["media", media.link === "up" || media.link === "silent" ? true : media.link === "refused" ? false : null],
+    ["camera", media.hasCamera ? "ok" : media.cameraProblem === null ? "waiting" : "failed"],
+    ["microphone", media.microphoneProblem !== null ? "failed" : microphone],
+    ["server", line === "open" && session !== null ? "ok" : "waiting"],
+    ["media", media.link === "up" || media.link === "silent" ? "ok" : media.link === "refused" || media.link === "blocked" ? "failed" : "waiting"],
+    ["upload", upload],
+    ...(relay === null ? [] : [/** @type {[string, import("./self_test.js").Result]} */ (["relay", relay])]),
+    ["heard", heard],
   ];
-  fill(at.checks, JSON.stringify(checks), () => checks.map(([name, good]) => {
-    const word = good === null ? "waiting" : good ? "ok" : "failed";
-    return el("li", { dataset: { check: name, result: word } },
-      el("span", { class: `badge badge--${good === null ? "wait" : good ? "ok" : "alert"}`, text: t(`tablet.check.${word}`) }),
-      t(`tablet.check.${name}`));
-  }));
+  const rate = upload === "waiting" || media.upload === null ? null : (media.upload / 1_000_000).toLocaleString(locale(), { maximumFractionDigits: 1 });
+  fill(at.checks, JSON.stringify([checks, rate]), () => checks.map(([name, word]) => el("li", { dataset: { check: name, result: word } },
+    el("span", { class: `badge badge--${{ waiting: "wait", ok: "ok", weak: "wait", failed: "alert" }[word]}`, text: t(`tablet.check.${word}`) }),
+    name === "upload" && rate !== null ? t("tablet.check.upload.rate", { rate }) : t(`tablet.check.${name}`))));
+  at.heardYes.setAttribute("aria-pressed", String(selfTest.found.heard === true));
+  at.heardNo.setAttribute("aria-pressed", String(selfTest.found.heard === false));
+  const worst = checks.find(([, word]) => word === "failed") ?? checks.find(([, word]) => word === "weak");
+  const done = checks.every(([, word]) => word === "ok");
+  setText(at.testAdvice, worst ? t(`tablet.test.advice.${worst[0]}`) : done ? t("tablet.test.advice.ready") : "");
 }
 
 /** @param {Model} model @param {"call" | "handed-over"} screen */

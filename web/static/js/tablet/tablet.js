@@ -4,6 +4,7 @@
  */
 
 import { assertive } from "../lib/announce.js";
+import { find } from "../lib/dom.js";
 import { has, t } from "../lib/i18n.js";
 import { Line, WireError, randomKey } from "../lib/socket.js";
 import * as sounds from "../lib/sounds.js";
@@ -11,6 +12,7 @@ import { WakeLock } from "../lib/wake_lock.js";
 import { TabletMedia } from "./media.js";
 import { PinPad } from "./pin.js";
 import { render } from "./render.js";
+import { SelfTest } from "./self_test.js";
 import { FRESH, differs, openSession, outcomeFor, toggleTile } from "./state.js";
 import { MAX_TILES } from "./vocabulary.js";
 
@@ -49,9 +51,10 @@ export class Tablet {
     this.media = new TabletMedia({
       line: this.line, session: () => this.session, relay: given.relay, changed: () => this.draw(),
     });
+    this.selfTest = new SelfTest({ media: this.media, meter: find("#test-level", HTMLMeterElement), changed: () => this.draw() });
     /** @type {import("./render.js").Model} */
     this.model = {
-      view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER), chosen: kept()?.chosen ?? null }, line: "connecting", dismissed: null, given, media: this.media,
+      view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER), chosen: kept()?.chosen ?? null }, line: "connecting", dismissed: null, given, media: this.media, selfTest: this.selfTest,
       now: this.line.serverNow(), tiles: [], asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0,
       devices: { camera: true, microphone: true }, came: null, problem: null,
     };
@@ -70,6 +73,7 @@ export class Tablet {
 
   draw() {
     this.model.now = this.line.serverNow();
+    this.selfTest.want(this.session?.test === true);
     render(this.model);
     this.#ringback();
     this.#holdTone();
