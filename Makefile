@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/queue
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve doctor test lint types imports js lock screenshots bench-first-light bench-queue clean
+.PHONY: help demo serve doctor test lint types imports js lock screenshots fuzz bench-first-light bench-queue clean
 
 help: ## list the targets
 	@echo "CrisisBridge"
@@ -51,6 +51,9 @@ imports: .venv/.dev ## folders import downwards only
 js: node_modules/.package-lock.json ## types and tests of the JavaScript
 	npx --no-install tsc -p tsconfig.json
 	node --test $(wildcard tests/js/*.test.js)
+
+fuzz: .venv/.dev ## mutated datagrams against the bridge, for SECONDS=3600
+	$(PY) -m tests.media.fuzz "$(or $(SECONDS),3600)"
 
 lock: ## write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
