@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -19,16 +20,17 @@ from media import (
     TooManyCalls,
     TooManyLegs,
 )
+from media.bridge import own_addresses
 from tests.media.peers import BOUND, Peer
 
 
 class House:
     """A bridge, what it told, and its peers."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.events: list[LegEvent] = []
         self.bridge = Bridge(
-            BridgeSettings(addresses=("127.0.0.1",), max_calls=2, max_legs_per_call=3),
+            BridgeSettings(addresses=(address,), max_calls=2, max_legs_per_call=3),
             self.events.append,
         )
         self.peers: list[Peer] = []
@@ -45,14 +47,20 @@ class House:
         return [e for e in self.events if e.kind is kind and e.seat == seat]
 
 
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    made = House()
+@asynccontextmanager
+async def a_house(address: str = "127.0.0.1") -> AsyncIterator[House]:
+    made = House(address)
     await made.bridge.start()
     yield made
     for peer in made.peers:
         await peer.close()
     await made.bridge.close()
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with a_house() as made:
+        yield made
 
 
 async def test_picture_and_sound_arrive_both_ways_and_the_picture_moves(house: House) -> None:
@@ -63,6 +71,21 @@ async def test_picture_and_sound_arrive_both_ways_and_the_picture_moves(house: H
     for seat in ("tablet", "clinician"):
         assert house.told(LegEventKind.CONNECTED, seat)
         assert {e.medium for e in house.told(LegEventKind.FLOWING, seat)} == {"audio", "video"}
+
+
+IPV6 = next((a for a in own_addresses() if ":" in a and a != "::1"), None)
+
+
+@pytest.mark.skipif(IPV6 is None, reason="this machine has no IPv6 address but its own loopback")
+async def test_picture_and_sound_arrive_over_ipv6() -> None:
+    assert IPV6 is not None
+    async with a_house(IPV6) as house:
+        tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+        await tablet.until(lambda: tablet.frames > 3 and tablet.loudest > 5000)
+        await clinician.until(lambda: clinician.frames > 3 and clinician.loudest > 5000)
+        leg = house.bridge._calls["call"].seats["tablet"].leg
+        assert leg is not None
+        assert all(":" in address for _, (address, _) in leg.paths)
 
 
 async def test_a_leg_that_waited_alone_shows_the_second_one_at_once(house: House) -> None:
