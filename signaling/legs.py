@@ -56,6 +56,10 @@ class Legs:
     def seat(self, session_id: str, seat: str) -> SeatState:
         return self._seats.setdefault((session_id, seat), SeatState())
 
+    def known(self, session_id: str, seat: str) -> SeatState | None:
+        """The same, of a seat that is known; asking for one makes none."""
+        return self._seats.get((session_id, seat))
+
     def described(self, session_id: str, seat: str, generation: str) -> None:
         """A description was answered; a new generation starts unconnected."""
         state = self.seat(session_id, seat)

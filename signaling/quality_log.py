@@ -53,7 +53,8 @@ class QualityLog:
                 if window is None or window.generation != stats.generation:
                     # a leg that was replaced: what its predecessor measured is not this one's
                     window = self._windows[key] = Window(stats.generation)
-                window.add(stats, sends=desk.legs.seat(session_id, stats.seat).sends)
+                state = desk.legs.known(session_id, stats.seat)
+                window.add(stats, sends=state is None or state.sends)
 
     async def write(self) -> None:
         """Write what was read since the last time. What cannot be written is let go."""
@@ -63,7 +64,8 @@ class QualityLog:
         rows = []
         for (session_id, seat), measured in closed.items():
             metrics.observe_leg(measured)
-            step = desk.legs.seat(session_id, seat).step
+            state = desk.legs.known(session_id, seat)  # None: the call has ended meanwhile
+            step = state.step if state is not None else "720p"
             rows.append(_row(session_id, seat, now, step, measured))
         if not rows:
             return

@@ -84,6 +84,18 @@ async def test_the_log_reads_and_writes_by_itself_and_metrics_say_how_lines_are(
         assert session not in line
 
 
+async def test_a_call_that_has_ended_leaves_nothing_in_memory(house: House) -> None:
+    tablet, dana = await house.page("tablet"), await house.page("dana")
+    session, epoch = await house.in_call(tablet, dana)
+    legs(house, session)
+    house.desk.quality.read()
+    await dana.send("session.end", session=session, epoch=epoch)
+    house.bridge.measured.clear()
+    await house.desk.quality.write()
+    assert len(await logged(house, session)) == 2, "the last seconds count"
+    assert house.desk.legs.of(session) == {}
+
+
 def test_nothing_in_a_row_can_hold_an_address_or_a_person() -> None:
     kinds = {f.name: f.type for f in fields(QualityRow)}
     texts = {name for name, kind in kinds.items() if "str" in str(kind)}

@@ -262,7 +262,9 @@ export class Peer {
     if (generation !== this.generation || this.word === "closed") return; // built anew, or ended, meanwhile
     const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
     this.pc = pc;
-    const sound = pc.addTransceiver(this.microphone ?? "audio", { direction: "sendrecv" });
+    const sound = pc.addTransceiver(this.microphone ?? "audio", {
+      direction: "sendrecv", sendEncodings: [{ priority: "high", networkPriority: "high" }], // before the picture, always
+    });
     const picture = pc.addTransceiver(this.#moving ?? "video", {
       direction: "sendrecv",
       sendEncodings: [{ maxBitrate: this.options.maxBitrate ?? MAX_BITRATE, maxFramerate: 30 }],
