@@ -1,4 +1,4 @@
-"""A rural night: loss, a thin line, a new address, ten seconds of nothing. The call goes on."""
+"""A rural night: ten seconds of nothing, a new address, loss, a long way. The call goes on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.rough import MOVES, WIDE, Call, rough_call
+from tests.journeys.rough import WIDE, Call, rough_call
 from tests.journeys.steps import heard
 
 # by hand: twenty tries, or longer cuts
@@ -26,7 +26,7 @@ async def call(fresh_demo: Demo, people: People) -> AsyncIterator[Call]:
         yield made
 
 
-async def test_the_call_goes_on_through_loss_a_thin_line_a_new_address_and_a_cut(
+async def test_the_call_goes_on_through_a_cut_a_new_address_loss_and_a_long_way(
     call: Call,
 ) -> None:
     network = call.network
@@ -50,23 +50,16 @@ async def test_the_call_goes_on_through_loss_a_thin_line_a_new_address_and_a_cut
     await call.both_move(20)
     call.note("new address", await call.gaps())
 
-    await call.both(WIDE, seconds=120)
     network.delay = 0.03
-    await asyncio.sleep(5)  # a longer way makes browsers careful for a while; that is another thing
-    await call.both(WIDE, seconds=120)
+    if CUTS > 1:  # by hand: a longer way makes browsers careful for a while; that is another thing
+        await asyncio.sleep(5)
+        await call.both(WIDE, seconds=120)
     await call.gaps()
     network.loss = 0.05
-    await asyncio.sleep(8)  # what is measured is this stretch of time itself
+    await asyncio.sleep(5)  # what is measured is this stretch of time itself
     call.note("5 % loss, 60 ms", await call.gaps())
     await heard(call.desk, "#remote-audio")
-    await call.both_move(20)
 
     network.delay, network.jitter = 0.15, 0.02
     await heard(call.desk, "#remote-audio")
-    await call.both_move(30)
-    network.loss = network.delay = network.jitter = 0.0
-
-    network.rate = 150_000.0
-    await asyncio.sleep(6)
-    await call.both(MOVES)
-    call.note("150 kbit/s", await call.both_move(30))
+    await heard(call.tablet, "#remote-audio")

@@ -65,6 +65,24 @@ for (const [uplink, step] of /** @type {const} */ ([[400_000, "360p"], [150_000,
   });
 }
 
+test("an estimate that falls and comes back half way costs half of the picture, not all of it", () => {
+  const walk = new Walk();
+  walk.go(30, {});
+  for (const uplink of [180_000, 200_000, 230_000, 280_000]) walk.go(1, { uplink });
+  walk.go(10, { uplink: 400_000 });
+  assert.deepEqual(walk.steps.map(([, to]) => to), ["360p"]);
+});
+
+test("where the sound suffers, the picture goes sooner", () => {
+  const thin = new Walk();
+  thin.go(30, {});
+  thin.go(10, { uplink: 60_000 });
+  const lossy = new Walk();
+  lossy.go(30, {});
+  lossy.go(10, { uplink: 60_000, trip: 2 });
+  assert.ok((lossy.steps[0]?.[0] ?? 99) < (thin.steps[0]?.[0] ?? 0), String([lossy.steps, thin.steps]));
+});
+
 test("heavy loss takes the picture away step by step until the sound gets through, and then leads to the phone", () => {
   const walk = new Walk();
   walk.go(30, { loss: 0.2, uplink: null });

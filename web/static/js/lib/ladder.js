@@ -25,6 +25,7 @@
  * @property {number} loss  smoothed: one report of a thin line is about few packets
  * @property {number | null} cut  since when there is no path at all
  * @property {number | null} worse  since when this step is too much
+ * @property {number | null} best  estimate since then: one that has just fallen often comes back half way
  * @property {number | null} better  since when there is room for the next one
  * @property {number} wait  how long there must be room
  * @property {boolean} climbed  this step was reached from below
@@ -63,7 +64,7 @@ const PROBATION_MS = 30_000;
 
 /** @param {number} now @returns {Ladder} */
 export function begin(now) {
-  return { step: "720p", since: now, judged: now + WARM_MS, exact: now + EXACT_MS, settled: now + SETTLE_MS, loss: 0, cut: null, worse: null, better: null, wait: UP_MS, climbed: false };
+  return { step: "720p", since: now, judged: now + WARM_MS, exact: now + EXACT_MS, settled: now + SETTLE_MS, loss: 0, cut: null, worse: null, best: null, better: null, wait: UP_MS, climbed: false };
 }
 
 /** @param {Step} one @param {Step} other @returns {Step} the one with less */
@@ -91,10 +92,11 @@ export function climb(ladder, look, now) {
 /** @param {Ladder} ladder @param {Look} look @param {number} now @returns {Ladder} */
 function judge(ladder, look, now) {
   const worse = tooMuch(ladder, look, now) ? (ladder.worse ?? now) : null;
+  const best = worse === null || look.uplink === null ? null : Math.max(look.uplink, ladder.worse === null ? 0 : (ladder.best ?? 0));
   const better = worse === null && hasRoom(ladder, look) ? (ladder.better ?? now) : null;
   const proven = ladder.climbed && now - ladder.since > PROBATION_MS ? { wait: UP_MS, climbed: false } : {};
-  const seen = { ...ladder, ...proven, worse, better };
-  if (worse !== null && now - worse >= patience(ladder, look)) return down(seen, look, now);
+  const seen = { ...ladder, ...proven, worse, best, better };
+  if (worse !== null && now - worse >= patience(seen, look)) return down(seen, now);
   if (better !== null && now - better >= (certain(ladder, look) ? UP_MS : seen.wait)) return { ...to(seen, above(seen.step), now), climbed: true, judged: now + WARM_MS };
   return seen;
 }
@@ -113,9 +115,10 @@ function tooMuch({ step, judged, exact, settled, loss }, { uplink, trip }, now) 
 }
 
 /** @param {Ladder} ladder @param {Look} look */
-function patience({ step, loss }, { uplink }) {
+function patience({ step, loss }, { trip }) {
   if (step === "voice") return PHONE_MS;
-  return loss > 2 * HEAVY_LOSS || (uplink !== null && uplink < HOLD[step] / 2) ? SEVERE_MS : DOWN_MS;
+  // An estimate alone is no hurry: the browser sends less by itself at once. Where the sound suffers, it is.
+  return loss > 2 * HEAVY_LOSS || (trip ?? 0) > LONG_TRIP ? SEVERE_MS : DOWN_MS;
 }
 
 /** @param {Ladder} ladder @param {Look} look */
@@ -139,12 +142,13 @@ function above(step) {
   return STEPS[Math.max(0, STEPS.indexOf(step) - 1)] ?? step;
 }
 
-/** To the best step that fits, at least one down. @param {Ladder} ladder @param {Look} look @param {number} now @returns {Ladder} */
-function down(ladder, { uplink }, now) {
+/** To the best step that fits, at least one down. @param {Ladder} ladder @param {number} now @returns {Ladder} */
+function down(ladder, now) {
+  const { best } = ladder;
   const failed = ladder.climbed && now - ladder.since <= PROBATION_MS;
   const wait = failed ? Math.min(2 * ladder.wait, SLOWEST_MS) : ladder.wait;
   const lower = STEPS.slice(STEPS.indexOf(ladder.step) + 1);
-  return { ...to(ladder, lower.find((step) => uplink === null || uplink >= HOLD[step]) ?? "phone", now), wait };
+  return { ...to(ladder, lower.find((step) => best === null || best >= HOLD[step]) ?? "phone", now), wait };
 }
 
 /** @param {Ladder} ladder @param {Step} step @param {number} now @returns {Ladder} */

@@ -105,8 +105,7 @@ export class Peer {
     this.cameraOn = !voiceOnly;
     this.#take(local);
     this.watches = [
-      setInterval(() => { void this.#watch(); }, 1000),
-      setInterval(() => { void this.#climb(); }, 1000),
+      setInterval(() => { void this.#look(); }, 1000),
       setInterval(() => { void this.#measure(); }, QUALITY_MS),
     ];
     this.#say("connecting");
@@ -393,12 +392,17 @@ export class Peer {
     void this.#describe();
   }
 
-  /** Each second: do packets still come? ICE takes 7 s to notice, people take 2. */
-  async #watch() {
+  /** Each second, by one report: does all still come, and how much can be sent? */
+  async #look() {
     const pc = this.pc;
-    if (!pc || pc.connectionState !== "connected") return;
-    const report = await pc.getStats();
-    if (pc !== this.pc) return;
+    const report = await pc?.getStats();
+    if (pc !== this.pc || this.word === "closed") return;
+    if (report && pc?.connectionState === "connected") this.#watch(report);
+    await this.#climb(ladder.read(report?.values() ?? []));
+  }
+
+  /** Do packets still come? ICE takes 7 s to notice, people take 2. @param {RTCStatsReport} report */
+  #watch(report) {
     const { packets, framesDecoded } = read(report.values(), 0);
     this.#guard(watchdog.read(report.values(), this.picture?.mid ?? null));
     this.frames = this.framesBefore + framesDecoded;
@@ -412,11 +416,8 @@ export class Peer {
     }
   }
 
-  /** Each second: how much picture does the line carry? */
-  async #climb() {
-    const pc = this.pc;
-    const look = pc ? ladder.read((await pc.getStats()).values()) : { uplink: null, loss: null, trip: null, heard: 0 };
-    if (pc !== this.pc || this.word === "closed") return;
+  /** How much picture does the line carry? @param {ReturnType<typeof ladder.read>} look */
+  async #climb(look) {
     const now = performance.now();
     // The bridge reports several times a second: where nothing comes back, the line is not thin but cut.
     if (look.heard !== this.heard) this.heardAt = now;
