@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, Select, and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import catchments, clinicians, schema
@@ -146,28 +146,44 @@ class Post:
     program_id: str | None
     shift_id: str | None
     officer_id: str | None
+    directory_version: int | None = None
+    roster_version: int | None = None
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """How often directory and roster have changed: what was read at the same is still so."""
+        return self.directory_version or 0, self.roster_version or 0
 
 
-async def post_of(conn: AsyncConnection, tablet_id: str) -> Post | None:
-    """A tablet's agency, coverage and shift, in one reading; None for a tablet nobody knows."""
+def _post() -> Select[Any]:
     tablet, coverage, shift = schema.tablet, schema.coverage, schema.shift
     joined = (
         tablet.join(schema.agency)
         .outerjoin(coverage, coverage.c.agency_id == tablet.c.agency_id)
         .outerjoin(shift, and_(shift.c.tablet_id == tablet.c.id, shift.c.ended_at.is_(None)))
     )
-    found = await conn.execute(
+    return (
         select(
             tablet.c.agency_id,
             catchments.first_at_home().label("provider_id"),
             coverage.c.program_id,
             shift.c.id.label("shift_id"),
             shift.c.person_id.label("officer_id"),
+            select(schema.directory_version.c.version).scalar_subquery().label("directory_version"),
+            select(schema.roster_version.c.version).scalar_subquery().label("roster_version"),
         )
         .select_from(joined)
-        .where(tablet.c.id == tablet_id)
+        .where(tablet.c.id == bindparam("tablet_id"))
     )
-    row = found.one_or_none()
+
+
+_VERSION = select(schema.directory_version.c.version)
+_POST = _post()  # made once: a press waits for it
+
+
+async def post_of(conn: AsyncConnection, tablet_id: str) -> Post | None:
+    """A tablet's agency, coverage and shift, in one reading; None for a tablet nobody knows."""
+    row = (await conn.execute(_POST, {"tablet_id": tablet_id})).one_or_none()
     return Post(**row._mapping) if row is not None else None
 
 
@@ -177,7 +193,7 @@ async def version(conn: AsyncConnection) -> int:
     The database counts by itself, whoever changes them: a reading taken after this was read is
     still so while it is the same.
     """
-    found = await conn.execute(select(schema.directory_version.c.version))
+    found = await conn.execute(_VERSION)
     return found.scalar_one_or_none() or 0
 
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import sessions
-from records.errors import BadInput, Busy, StaleSession
+from records.errors import BadInput, Busy, RecordError, StaleSession
 from records.refusals import already_there, by_index
 from records.schema import LED_STATES, offer, session
 
@@ -45,6 +45,21 @@ class OfferRow:
     relaxed: tuple[tuple[str, float], ...] = ()  # step, age in seconds: what was let through
     read_at: float | None = None
     forgiven_at: float | None = None
+
+
+# made once, as in `records.sessions`
+_OFFERS = insert(offer)
+_BY_ID = select(offer).where(offer.c.id == bindparam("id"))
+_SESSION_OF = select(offer.c.session_id).where(offer.c.id == bindparam("id"))
+_OPEN = select(offer).where(offer.c.state.in_(RINGING)).order_by(offer.c.sent_at, offer.c.id)
+_RINGING_FOR = select(offer).where(
+    offer.c.session_id == bindparam("session"), offer.c.state.in_(RINGING)
+)
+_RECENT = select(offer).where(offer.c.ended_at > bindparam("since")).order_by(offer.c.ended_at)
+_LEADS = select(session.c.id).where(
+    session.c.lead_id.in_(bindparam("clinicians", expanding=True)),
+    session.c.state.in_(LED_STATES),
+)
 
 
 def _row(row: Row[Any]) -> OfferRow:
@@ -91,40 +106,54 @@ async def add(
         relaxed=tuple(relaxed),
     )
     try:
-        values = asdict(made) | {"relaxed": json.dumps(made.relaxed)}
-        await conn.execute(insert(offer).values(values))
+        await conn.execute(_OFFERS, _values(made))
     except IntegrityError as error:
-        if by_index(error, "one_ring_per_clinician", "offer.clinician_id"):
-            raise Busy from error
-        raise (StaleSession if already_there(error) else BadInput) from error
-    # After the insert: it has waited for an accept of theirs that was under way.
-    leads = select(session.c.id).where(
-        session.c.lead_id == clinician_id, session.c.state.in_(LED_STATES)
-    )
-    if (await conn.execute(leads)).first() is not None:
-        raise Busy
+        raise _refusal(error) from error
+    await _refuse_leaders(conn, [clinician_id])
     return made
 
 
+def _values(made: OfferRow) -> dict[str, object]:
+    return asdict(made) | {"relaxed": json.dumps(made.relaxed)}
+
+
+def _refusal(error: IntegrityError) -> RecordError:
+    if by_index(error, "one_ring_per_clinician", "offer.clinician_id"):
+        return Busy()
+    return StaleSession() if already_there(error) else BadInput()
+
+
+async def _refuse_leaders(conn: AsyncConnection, clinician_ids: Sequence[str]) -> None:
+    """After the insert: it has waited for an accept of theirs that was under way."""
+    if (await conn.execute(_LEADS, {"clinicians": clinician_ids})).first() is not None:
+        raise Busy
+
+
+async def add_with_press(conn: AsyncConnection, made: Sequence[OfferRow]) -> None:
+    """The rings of a session that this very transaction makes: nobody else can hold it yet.
+
+    Raises what `add` raises; one clinician who cannot be rung undoes all of them.
+    """
+    try:
+        await conn.execute(_OFFERS, [_values(one) for one in made])
+    except IntegrityError as error:
+        raise _refusal(error) from error
+    await _refuse_leaders(conn, [one.clinician_id for one in made])
+
+
 async def get(conn: AsyncConnection, offer_id: str) -> OfferRow | None:
-    row = (await conn.execute(select(offer).where(offer.c.id == offer_id))).first()
+    row = (await conn.execute(_BY_ID, {"id": offer_id})).first()
     return _row(row) if row is not None else None
 
 
 async def open_offers(conn: AsyncConnection) -> list[OfferRow]:
     """Everything that rings, oldest first."""
-    rows = await conn.execute(
-        select(offer).where(offer.c.state.in_(RINGING)).order_by(offer.c.sent_at, offer.c.id)
-    )
-    return [_row(row) for row in rows]
+    return [_row(row) for row in await conn.execute(_OPEN)]
 
 
 async def recent(conn: AsyncConnection, since: float) -> list[OfferRow]:
     """Offers that ended after `since`, for cool-downs."""
-    rows = await conn.execute(
-        select(offer).where(offer.c.ended_at > since).order_by(offer.c.ended_at)
-    )
-    return [_row(row) for row in rows]
+    return [_row(row) for row in await conn.execute(_RECENT, {"since": since})]
 
 
 async def missed_in_a_row(conn: AsyncConnection, since: float) -> dict[str, int]:
@@ -240,9 +269,7 @@ async def withdraw_all(
     await sessions.lock(conn, session_id)
     rung = [
         one
-        for row in await conn.execute(
-            select(offer).where(offer.c.session_id == session_id, offer.c.state.in_(RINGING))
-        )
+        for row in await conn.execute(_RINGING_FOR, {"session": session_id})
         if (one := _row(row)).purpose == (purpose or one.purpose)
     ]
     return [o for o in rung if await _end(conn, o.id, "withdrawn", reason, now, RINGING)]
@@ -283,8 +310,7 @@ async def undo_accepted_transfer(
 
 
 async def _hold(conn: AsyncConnection, offer_id: str) -> None:
-    found = await conn.execute(select(offer.c.session_id).where(offer.c.id == offer_id))
-    session_id = found.scalar()
+    session_id = (await conn.execute(_SESSION_OF, {"id": offer_id})).scalar()
     if session_id is not None:
         await sessions.lock(conn, session_id)
 

@@ -112,9 +112,12 @@ class AlarmRow:
     ends_at: float
 
 
+_VERSION = select(roster_version.c.version)
+
+
 async def version(conn: AsyncConnection) -> int:
     """Grows with each change of weekly shifts and exceptions, in whichever process it is made."""
-    return (await conn.execute(select(roster_version.c.version))).scalar_one_or_none() or 0
+    return (await conn.execute(_VERSION)).scalar_one_or_none() or 0
 
 
 async def changed(conn: AsyncConnection) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,6 +29,11 @@ POSTPONED_SECONDS = 600.0  # after "later"
 SETTLED = frozenset(
     {"id", "code", "press_key", "agency_id", "program_id", "tablet_id"}
     | {"seq", "pressed_at", "test", "version"}
+)
+PRESSED = (  # columns that a press fills in
+    *("id", "version", "pressed_at", "code", "press_key", "agency_id", "provider_id"),
+    *("program_id", "tablet_id", "shift_id", "officer_id", "voice_only", "test", "priority"),
+    "node_id",
 )
 TOLD = frozenset({"state", "epoch", "lead_id", "close_reason", "provider_id", "priority"})
 
@@ -131,25 +136,58 @@ def row_of(row: Row[Any]) -> SessionRow:
     return SessionRow(**values)
 
 
-async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[SessionRow, bool]:
+# What a press, a ring and an answer ask is made once, not each time: somebody waits for it, and
+# making a statement takes longer than carrying it out.
+_PRESS = (
+    insert(session)
+    .values(
+        state="waiting",
+        seq=select(func.coalesce(func.max(session.c.seq), 0)).scalar_subquery() + 1,
+        **{name: bindparam(name) for name in PRESSED},
+    )
+    .returning(session)
+)
+_PRESSED_BEFORE = select(session).where(
+    or_(
+        session.c.press_key == bindparam("key"),
+        and_(session.c.tablet_id == bindparam("tablet"), session.c.state.in_(LIVE_STATES)),
+    )
+)
+_EVENTS = insert(timeline)
+_BY_ID = select(session).where(session.c.id == bindparam("id"))
+_BY_TABLET = select(session).where(
+    session.c.tablet_id == bindparam("tablet"), session.c.state.in_(LIVE_STATES)
+)
+_OPEN = select(session).where(session.c.state.in_(OPEN_STATES)).order_by(session.c.seq)
+_LOCK = select(session.c.id).where(session.c.id == bindparam("id")).with_for_update(key_share=True)
+
+
+async def create(
+    conn: AsyncConnection,
+    new: NewSession,
+    now: float,
+    *,
+    session_id: str = "",
+    also: Sequence[Event] = (),
+    surely_new: bool = False,
+) -> tuple[SessionRow, bool]:
     """Make a session durable, at the end of the line; whether it is new.
 
-    The same press_key gives the same session again. Raises OpenSessionExists when this tablet has
-    another one that is open, BadInput for ids that nobody has.
+    `also`: what follows the press in the same moment. The same press_key gives the same session
+    again. Raises OpenSessionExists when this tablet has another one that is open, BadInput for ids
+    that nobody has. `surely_new` does not look for either, which is quicker: then StaleSession is
+    raised for them, and somebody has to look.
     """
     if conn.dialect.name == "postgresql":
         # Presses one after another: each gets its own place in line, and none is refused for it.
         await conn.execute(select(func.pg_advisory_xact_lock(PRESS_LOCK)))
-    session_id = new_id("ses")
-    known = await _pressed_before(conn, new)
+    session_id = session_id or new_id("ses")
+    known = None if surely_new else await _pressed_before(conn, new)
     if known is not None:
         return known, False
-    last = select(func.coalesce(func.max(session.c.seq), 0)).scalar_subquery()
     values: dict[str, object] = {
         "id": session_id,
-        "state": "waiting",
-        "seq": last + 1,
-        "version": 1,
+        "version": 1 + len(also),
         "pressed_at": now,
         "code": new.code,
         "press_key": new.press_key,
@@ -165,24 +203,17 @@ async def create(conn: AsyncConnection, new: NewSession, now: float) -> tuple[Se
         "node_id": new.node_id,
     }
     try:
-        made = (await conn.execute(insert(session).values(values).returning(session))).one()
+        made = (await conn.execute(_PRESS, values)).one()
     except IntegrityError as error:
         raise (StaleSession if already_there(error) else BadInput) from error
     pressed = Event("session.pressed", "officer", new.officer_id, {"tablet": new.tablet_id})
-    await _add_events(conn, session_id, 0, [pressed], now)
+    await _add_events(conn, session_id, 0, [pressed, *also], now)
     return row_of(made), True
 
 
 async def _pressed_before(conn: AsyncConnection, new: NewSession) -> SessionRow | None:
     """What this very press has made already. Raises OpenSessionExists for another open session."""
-    found = await conn.execute(
-        select(session).where(
-            or_(
-                session.c.press_key == new.press_key,
-                and_(session.c.tablet_id == new.tablet_id, session.c.state.in_(LIVE_STATES)),
-            )
-        )
-    )
+    found = await conn.execute(_PRESSED_BEFORE, {"key": new.press_key, "tablet": new.tablet_id})
     rows = [row_of(row) for row in found]
     for row in rows:
         if row.press_key == new.press_key:
@@ -193,7 +224,7 @@ async def _pressed_before(conn: AsyncConnection, new: NewSession) -> SessionRow 
 
 
 async def get(conn: AsyncConnection, session_id: str) -> SessionRow | None:
-    return await _one(conn, select(session).where(session.c.id == session_id))
+    return await _one(conn, _BY_ID, {"id": session_id})
 
 
 async def lock(conn: AsyncConnection, session_id: str) -> None:
@@ -202,17 +233,12 @@ async def lock(conn: AsyncConnection, session_id: str) -> None:
     With one order for everybody (session, then offers and records) PostgreSQL finds no deadlock;
     SQLite has one writer anyway.
     """
-    await conn.execute(
-        select(session.c.id).where(session.c.id == session_id).with_for_update(key_share=True)
-    )
+    await conn.execute(_LOCK, {"id": session_id})
 
 
 async def by_tablet(conn: AsyncConnection, tablet_id: str) -> SessionRow | None:
     """The tablet's open session, from the press until the call's end."""
-    return await _one(
-        conn,
-        select(session).where(session.c.tablet_id == tablet_id, session.c.state.in_(LIVE_STATES)),
-    )
+    return await _one(conn, _BY_TABLET, {"tablet": tablet_id})
 
 
 async def owed(conn: AsyncConnection, tablet_id: str, now: float) -> SessionRow | None:
@@ -249,10 +275,7 @@ async def owed(conn: AsyncConnection, tablet_id: str, now: float) -> SessionRow 
 
 async def open_sessions(conn: AsyncConnection) -> list[SessionRow]:
     """All sessions that are not closed, oldest place in line first."""
-    rows = await conn.execute(
-        select(session).where(session.c.state.in_(OPEN_STATES)).order_by(session.c.seq)
-    )
-    return [row_of(row) for row in rows]
+    return [row_of(row) for row in await conn.execute(_OPEN)]
 
 
 async def led_by(conn: AsyncConnection, person_id: str) -> SessionRow | None:
@@ -382,7 +405,7 @@ async def _add_events(
         return
     try:
         await conn.execute(
-            insert(timeline),
+            _EVENTS,
             [
                 {
                     "session_id": session_id,
@@ -400,6 +423,8 @@ async def _add_events(
         raise (StaleSession if already_there(error) else BadInput) from error
 
 
-async def _one(conn: AsyncConnection, statement: Select[Any]) -> SessionRow | None:
-    row = (await conn.execute(statement)).first()
+async def _one(
+    conn: AsyncConnection, statement: Select[Any], values: Mapping[str, object] | None = None
+) -> SessionRow | None:
+    row = (await conn.execute(statement, values)).first()
     return row_of(row) if row is not None else None

@@ -38,6 +38,11 @@ class DirectoryReader:
         self._read_at = 0.0
         self._known: Known | None = None
 
+    @property
+    def version(self) -> int:
+        """Of what was read last."""
+        return self._version
+
     async def read(self, conn: AsyncConnection, default: Rules, now: float) -> Known:
         """What holds now; `default` is for whatever a provider has not set.
 

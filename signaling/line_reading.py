@@ -37,6 +37,7 @@ class Reading:
     snapshot: policy.Snapshot
     who: directory.Directory
     missed: Mapping[str, int]  # clinician -> rings in a row that nobody answered
+    versions: tuple[int, int]  # of directory and roster
 
 
 async def read(desk: Desk, excluded: Excluded) -> Reading:
@@ -57,6 +58,7 @@ async def read(desk: Desk, excluded: Excluded) -> Reading:
         tiers = await desk.rosters.on_call(conn, now)
         missed = await offers.missed_in_a_row(conn, now - MISSED_SECONDS)
         idle = await _idle_since(conn, [desk.rules, *known.rules.values()], now)
+    versions = desk.directories.version, desk.rosters.version
     states = await clinician_states(desk, tiers, now)
     waiting = [row for row in rows if row.state == "waiting" and not row.test]
     if desk.live.partial:  # the consoles known here could not reach a call that is elsewhere
@@ -72,7 +74,7 @@ async def read(desk: Desk, excluded: Excluded) -> Reading:
         ladders=known.ladders,
         own_rules=known.rules,
     )
-    return Reading(snapshot, known.directory, missed)
+    return Reading(snapshot, known.directory, missed, versions)
 
 
 async def _idle_since(

@@ -24,6 +24,7 @@ from records.sessions import Event, SessionRow
 from records.vocabulary import PAUSED_FOR_MISSING
 from signaling import line_reading, metrics, wire
 from signaling.errors import SessionError
+from signaling.first_rings import FirstRings
 from signaling.session import Escalated, Step, TimelineEvent, handle
 from signaling.views import offer_view
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_ROUNDS = 20  # a plan that never settles is a fault: stop, log, and go on at the next wake-up
+SOONEST_SECONDS = 0.02  # a moment that does not pass must not keep the process busy
 IDLE_SECONDS = 5.0  # the auditor's round, even when nothing wakes the line
 EXCLUDED_SECONDS = 60.0  # after a failed set-up or a lost clinician, others first
 EXPLAINS = ("queue.nobody", "offer.sent")
@@ -44,17 +46,28 @@ class Linekeeper:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.settled = 0  # how often the line came to rest
-        self._wake = asyncio.Event()
+        self.first_rings = FirstRings(desk)
+        self._woken = False
+        self._stir = asyncio.Event()  # woken, or to be looked at sooner
+        self._due = 0.0  # loop time of the next round at the latest
         self._quiet = asyncio.Event()  # nothing has changed since the newest plan
         self._excluded: dict[tuple[str, str], float] = {}
         self._explained: dict[str, str] = {}
         self._alarmed: dict[str, int] = {}  # clinician -> missed in a row when it was last said
-        self._who: directory.Directory | None = None  # as of the newest plan
+        self._reading: line_reading.Reading | None = None  # of the newest plan
 
     def wake(self) -> None:
         """Something changed that the line may act on."""
         self._quiet.clear()
-        self._wake.set()
+        self.first_rings.over()
+        self._woken = True
+        self._stir.set()
+
+    def look_by(self, moment: float) -> None:
+        """Nothing to do now, but at that time (UTC seconds) at the latest."""
+        loop = asyncio.get_running_loop()
+        self._due = min(self._due, loop.time() + max(SOONEST_SECONDS, moment - self._desk.now()))
+        self._stir.set()
 
     async def quiet(self, at_most: float) -> None:
         """Wait until the line has acted on what changed, or so many seconds.
@@ -84,29 +97,42 @@ class Linekeeper:
 
     async def run(self) -> None:
         while True:
-            deadline = await self._settle()
+            self._woken = False
+            plan = await self._settle()
             self.settled += 1
-            if not self._wake.is_set():
+            self._due = asyncio.get_running_loop().time() + IDLE_SECONDS
+            if plan is not None and plan.next_deadline is not None:
+                self.look_by(plan.next_deadline)
+            if not self._woken:
                 self._quiet.set()
-            delay = IDLE_SECONDS
-            if deadline is not None:
-                delay = min(IDLE_SECONDS, max(0.02, deadline - self._desk.now()))
-            try:
-                async with asyncio.timeout(delay):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass  # a deadline, or the auditor's round
-            self._wake.clear()
+                if plan is not None and self._reading is not None:
+                    await self._at_rest(self._reading, plan)
+            await self._until_due()
 
-    async def _settle(self) -> float | None:
-        """Plan and act until the policy has nothing more to do; the next deadline."""
+    async def _at_rest(self, reading: line_reading.Reading, plan: policy.Plan) -> None:
+        """Presses may be given their first ring at once, unless something comes meanwhile."""
+        await self.first_rings.at_rest(reading, plan)
+        if self._woken:
+            self.first_rings.over()
+
+    async def _until_due(self) -> None:
+        """Until something wakes the line, a deadline, or the auditor's round."""
+        loop = asyncio.get_running_loop()
+        while not self._woken and loop.time() < self._due:
+            self._stir.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._due):
+                    await self._stir.wait()
+
+    async def _settle(self) -> policy.Plan | None:
+        """Plan and act until the policy has nothing more to do; that last plan."""
         for _ in range(MOST_ROUNDS):
             plan = policy.plan(await self._look(), self._desk.rules)
             acted = False
             for action in plan.actions:
                 acted = await self._act(action) or acted
             if not acted:
-                return plan.next_deadline
+                return plan
         log.error("line.unsettled rounds=%d", MOST_ROUNDS)
         return None
 
@@ -115,7 +141,7 @@ class Linekeeper:
         self._excluded = {pair: until for pair, until in self._excluded.items() if until > now}
         reading = await line_reading.read(self._desk, self._excluded)
         waits = {session.id for session in reading.snapshot.waiting}
-        self._who = reading.who
+        self._reading = reading
         self._explained = {k: v for k, v in self._explained.items() if k in waits}
         self._alarmed = {c: n for c, n in self._alarmed.items() if c in reading.missed}
         return reading.snapshot
@@ -176,16 +202,17 @@ class Linekeeper:
 
         made, row = await self._desk.db.write(write)
         self._explained.pop(row.id, None)
-        self._tell_rung(made, row)
+        if self._reading is not None:
+            self.tell_rung(self._reading.who, made, row)
         self._desk.screens.touch(row)
         metrics.OFFERS.labels(outcome="sent").inc()
         return True
 
-    def _tell_rung(self, offer: OfferRow, row: SessionRow) -> None:
+    def tell_rung(self, who: directory.Directory, offer: OfferRow, row: SessionRow) -> None:
         """Ring at once on the clinician's pages; the snapshot with everything follows."""
-        if self._who is None or row.agency_id not in self._who.agencies:
+        if row.agency_id not in who.agencies:
             return  # the snapshot tells it
-        message = wire.OfferRung(offer=offer_view(self._who, offer, row))
+        message = wire.OfferRung(offer=offer_view(who, offer, row))
         self._desk.cluster.tell(offer.clinician_id, message)
 
     async def _escalate(self, action: policy.Escalate) -> bool:

@@ -47,6 +47,15 @@ class RosterReader:
             tiers.update(self._at(provider_id, now))
         return tiers
 
+    @property
+    def version(self) -> int:
+        """Of what was read last."""
+        return self._version
+
+    def on_call_as_read(self, person_id: str, now: float) -> bool:
+        """Whether somebody is on call now, by what was read last."""
+        return any(person_id in self._at(provider_id, now) for provider_id in self._plans)
+
     async def openings(self, conn: AsyncConnection, now: float) -> dict[str, float]:
         """Where nobody is on call now: when the next clinician comes on, within two weeks."""
         await self._refresh(conn, now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +15,8 @@ from auth import shifts
 from auth.audit import record
 from auth.errors import AuthError
 from records import directory, recommendations, sessions
-from records.errors import OpenSessionExists
+from records.errors import Busy, OpenSessionExists, StaleSession
+from records.ids import new_id
 from records.sessions import Event, NewSession, SessionRow
 from records.vocabulary import DIFFERENCE_REASONS, DISPOSITIONS, LANGUAGES, TILES
 from signaling import metrics, wire
@@ -25,6 +28,7 @@ from signaling.errors import (
     SessionError,
     UnknownCode,
 )
+from signaling.first_rings import FirstRing
 from signaling.needs import priority_of
 from signaling.scope import by, tablet_owns
 from signaling.session import (
@@ -53,45 +57,78 @@ log = logging.getLogger(__name__)
 RING_FIRST_SECONDS = 0.25  # so long the audit of a press waits for the rings of it
 
 
+@dataclass(slots=True)
+class _Pressed:
+    """What a press has made, or found."""
+
+    row: SessionRow
+    ring: FirstRing | None = None
+    ended: SessionRow | None = None  # a test call that stood in the way
+
+
 async def open_session(
     desk: Desk, actor: Actor, _s: Stream, m: wire.SessionOpen
 ) -> dict[str, object]:
     """The press. Answered only when the session is durable; a repeat gives the same session."""
-
-    ended: list[SessionRow] = []
-
-    async def write(conn: AsyncConnection) -> SessionRow:
-        ended.clear()
-        new = await _new_session(conn, actor, m, desk.cluster.id)
-        before = await sessions.by_tablet(conn, actor.id)
-        if before is not None and before.test and not m.test:
-            # a test call that was left behind never stands in the way of a real one
-            step = handle(desk.machine(before), Cancelled("duplicate"), desk.now())
-            told = [Event(e.kind, "system", None, e.data) for e in step.events]
-            ended.append(await sessions.apply(conn, before, step.changes, told, desk.now()))
+    rang = False
+    try:
         try:
-            row, _created = await sessions.create(conn, new, desk.now())
-        except OpenSessionExists as exists:
-            found = await sessions.get(conn, exists.session_id)
-            if found is None:
-                raise NoSuchSession from exists
-            return found
-        return row
-
-    row = await desk.db.write(write)
-    for test_call in ended:
-        desk.end_media(test_call.id)
-    desk.screens.touch(row)
-    desk.line.wake()
+            done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=True))
+        except (Busy, StaleSession):  # somebody else was quicker; no press is lost for a ring
+            done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=False))
+        if done.ring is not None:
+            desk.line.first_rings.told(done.ring, done.row)
+            rang = True
+    finally:
+        if not rang or not desk.cluster.alone:  # others may know of clinicians who are new
+            desk.line.wake()
+    if done.ended is not None:
+        desk.end_media(done.ended.id)
+    desk.screens.touch(done.row)
     metrics.PRESSES.inc()
-    await _audit_press(desk, actor, row)
-    return {"session": row.id, "code": row.code, "state": row.state}
+    await _audit_press(desk, actor, done.row)
+    return {"session": done.row.id, "code": done.row.code, "state": done.row.state}
 
 
-async def _new_session(
-    conn: AsyncConnection, actor: Actor, m: wire.SessionOpen, node_id: str
-) -> NewSession:
+async def _press(
+    desk: Desk, actor: Actor, m: wire.SessionOpen, conn: AsyncConnection, *, ring_at_once: bool
+) -> _Pressed:
+    """One transaction: the session, and who rings for it if that is plain.
+
+    `ring_at_once` takes the press for a new one; if it is not, StaleSession is raised.
+    """
+    now = desk.now()
     post = await directory.post_of(conn, actor.id)
+    new = _new_session(post, actor, m, desk.cluster.id)
+    if ring_at_once and post is not None:
+        session_id = new_id("ses")
+        ring = desk.line.first_rings.choose(post, new, session_id, now)
+        if ring is not None:
+            row, _ = await sessions.create(
+                conn, new, now, session_id=session_id, also=ring.events, surely_new=True
+            )
+            await ring.add(conn)
+            return _Pressed(row, ring)
+    try:
+        row, _ = await sessions.create(conn, new, now)
+    except OpenSessionExists as exists:
+        before = await sessions.get(conn, exists.session_id)
+        if before is None:
+            raise NoSuchSession from exists
+        if not before.test or m.test:
+            return _Pressed(before)
+        # a test call that was left behind never stands in the way of a real one
+        step = handle(desk.machine(before), Cancelled("duplicate"), now)
+        told = [Event(e.kind, "system", None, e.data) for e in step.events]
+        ended = await sessions.apply(conn, before, step.changes, told, now)
+        row, _ = await sessions.create(conn, new, now)
+        return _Pressed(row, ended=ended)
+    return _Pressed(row)
+
+
+def _new_session(
+    post: directory.Post | None, actor: Actor, m: wire.SessionOpen, node_id: str
+) -> NewSession:
     if post is None or post.provider_id is None or post.program_id is None:
         raise NoCoverage
     return NewSession(

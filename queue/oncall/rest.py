@@ -1,0 +1,94 @@
+"""The line at rest: what a press may be given in the moment it comes, without a new plan. Pure.
+
+Most presses find a queue in which nothing is due. Then `policy.plan` would leave everything as it
+is and ring those who are silent and fit at once; who that is can be said without planning anew, so
+that the ring is made in the very transaction that makes the session. Whatever is less plain gets no
+ring here, and waits for the plan, which is a moment later.
+
+This never decides differently: what `rings_for` gives is exactly what the plan would ring for that
+session (tests/oncall/test_rest.py), and afterwards the plan has nothing more to do either.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from oncall.eligible import FRESH, Candidates, Eligibility
+from oncall.escalation import ladder_for, next_escalation
+from oncall.facts import Explain, KeepLast, MakeOffer, Plan, Ring, Rules, Snapshot, WaitingSession
+
+WORDS = (Explain, KeepLast)  # what a plan may say of a line that is as it should be
+
+
+class LineAtRest:
+    """A snapshot whose plan moves nothing; kept until something changes, or `until`."""
+
+    def __init__(
+        self, snapshot: Snapshot, plan: Plan, rules: Rules, until: float = math.inf
+    ) -> None:
+        """`until`: at the latest. Raises ValueError for a plan that has something to do."""
+        if not all(isinstance(action, WORDS) for action in plan.actions):
+            raise ValueError("the line is not at rest")
+        self._snapshot = snapshot
+        self._rules = rules
+        self._eligibility = Eligibility(snapshot, snapshot.clinicians, rules)
+        self._rung = {offer.clinician_id for offer in snapshot.offers}
+        #: UTC seconds from which time alone may have changed who would be rung, or what is due
+        self.until = min(until, _until(snapshot, plan))
+
+    def rings_for(self, session: WaitingSession, now: float) -> tuple[MakeOffer, ...]:
+        """Whom a session rings that was pressed at `now`: nobody, or all that the plan would ring.
+
+        `session` is new: no round, no exclusion, no step taken.
+        """
+        if now >= self.until or now < self._snapshot.now:
+            return ()
+        # as old as a press is, by the clock of this reading
+        found = self._eligibility.of(replace(session, pressed_at=self._snapshot.now))
+        silent = self._silent(found)
+        own = self._snapshot.rules_of(session.provider_id, self._rules)
+        return tuple(
+            MakeOffer(
+                session_id=session.id,
+                clinician_id=clinician,
+                epoch=session.epoch,
+                deliver_by=now + own.deliver_seconds,
+                expires_at=now + own.round_seconds,
+            )
+            for clinician in (silent[:1] if own.ring is Ring.ONE else silent)
+        )
+
+    def rung(self, session: WaitingSession, made: tuple[MakeOffer, ...]) -> None:
+        """These rings have been made: still at rest, until the first of their moments."""
+        self._rung |= {offer.clinician_id for offer in made}
+        own = self._snapshot.rules_of(session.provider_id, self._rules)
+        ladder = ladder_for(session.provider_id, self._snapshot.ladders, self._rules)
+        moments = [min(offer.deliver_by, offer.expires_at) for offer in made]
+        moments.append(next_escalation(session, ladder)[0])
+        moments.append(session.pressed_at + ladder.second_tier_after)
+        moments.append(session.pressed_at + own.promote_after)
+        moments += [session.pressed_at + step.after for step in own.relaxations]
+        self.until = min(self.until, *(at for at in moments if at > session.pressed_at))
+
+    def _silent(self, found: Candidates) -> list[str]:
+        """Whom nothing holds back and who does not ring, best first.
+
+        At rest such clinicians ring for nobody only because nobody could ring them: there is none
+        to share them with. What needs a step of the widening search, or a reserve, is the plan's.
+        """
+        silent = [
+            clinician
+            for clinician, layer in found.layers.items()
+            if layer == FRESH and clinician not in self._rung
+        ]
+        return [] if any(found.misfits[clinician] for clinician in silent) else silent
+
+
+def _until(snapshot: Snapshot, plan: Plan) -> float:
+    """Also the moments that only a session makes matter, while none waits."""
+    moments = [] if plan.next_deadline is None else [plan.next_deadline]
+    for clinician in snapshot.clinicians:
+        moments += [clinician.cooldown_until, clinician.resting_until]
+        moments += [one.expires for one in clinician.licences if one.expires is not None]
+    return min((at for at in moments if at > snapshot.now), default=math.inf)
