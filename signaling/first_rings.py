@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
-from oncall.rest import LineAtRest
+from oncall.rest import LineAtRest, moves_nothing
 from records import offers
 from records.directory import Directory, Post
 from records.ids import new_id
@@ -58,7 +58,9 @@ class FirstRings:
         self._reading: Reading | None = None
 
     async def at_rest(self, reading: Reading, plan: policy.Plan) -> None:
-        """The line has been read, and there was nothing to do."""
+        """The line has been read, and nothing was done; what was overtaken is planned anew."""
+        if not moves_nothing(plan):
+            return
         now = reading.snapshot.now
         lease = await self._desk.live.next_deadline(now)
         until = now + LONGEST_SECONDS

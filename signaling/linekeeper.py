@@ -103,10 +103,10 @@ class Linekeeper:
             self._due = asyncio.get_running_loop().time() + IDLE_SECONDS
             if plan is not None and plan.next_deadline is not None:
                 self.look_by(plan.next_deadline)
+            if plan is not None and self._reading is not None:
+                await self._at_rest(self._reading, plan)
             if not self._woken:
                 self._quiet.set()
-                if plan is not None and self._reading is not None:
-                    await self._at_rest(self._reading, plan)
             await self._until_due()
 
     async def _at_rest(self, reading: line_reading.Reading, plan: policy.Plan) -> None:

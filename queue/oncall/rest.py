@@ -21,6 +21,11 @@ from oncall.facts import Explain, KeepLast, MakeOffer, Plan, Ring, Rules, Snapsh
 WORDS = (Explain, KeepLast)  # what a plan may say of a line that is as it should be
 
 
+def moves_nothing(plan: Plan) -> bool:
+    """Whether a plan leaves the line as it is."""
+    return all(isinstance(action, WORDS) for action in plan.actions)
+
+
 class LineAtRest:
     """A snapshot whose plan moves nothing; kept until something changes, or `until`."""
 
@@ -28,7 +33,7 @@ class LineAtRest:
         self, snapshot: Snapshot, plan: Plan, rules: Rules, until: float = math.inf
     ) -> None:
         """`until`: at the latest. Raises ValueError for a plan that has something to do."""
-        if not all(isinstance(action, WORDS) for action in plan.actions):
+        if not moves_nothing(plan):
             raise ValueError("the line is not at rest")
         self._snapshot = snapshot
         self._rules = rules
