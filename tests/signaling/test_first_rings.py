@@ -10,12 +10,13 @@ from typing import Never
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from oncall import policy
 from records import offers, roster, sessions
 from records.offers import OfferRow
-from signaling import linekeeper
 from tests.records import servers
-from tests.signaling.conftest import PROVIDER_ID, START, House, a_house
+from tests.signaling.conftest import START, House, a_house
 from tests.signaling.test_desk import row_of, timeline_of
+from web.dev.cast import PROVIDER_ID
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ async def at_rest(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_args: object) -> Never:
         raise AssertionError("no plan was needed")
 
-    monkeypatch.setattr(linekeeper.policy, "plan", broken)
+    monkeypatch.setattr(policy, "plan", broken)
 
 
 async def test_a_press_into_a_line_at_rest_rings_without_a_plan(
@@ -181,7 +182,7 @@ async def test_a_plan_that_was_overtaken_is_no_rest(house: House) -> None:
     line = house.desk.line
     reading = line._reading
     assert reading is not None
-    overtaken = linekeeper.policy.Plan((linekeeper.policy.WithdrawOffer("off_gone", "x"),), None)
+    overtaken = policy.Plan((policy.WithdrawOffer("off_gone", "x"),), None)
     line.first_rings.over()
     await line.first_rings.at_rest(reading, overtaken)
     session = await house.pressed(tablet)  # by the plan then
