@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from auth.actors import Actor
 from signaling.errors import OutOfOrder, TooMany
-from signaling.wire import Ack, Audience, Bye, Error, ServerMessage, encode, numbered
+from signaling.wire import Ack, Audience, Bye, Error, Passed, ServerMessage, encode, numbered
 
 KEPT_MESSAGES = 256  # per stream; a page that missed more gets a fresh snapshot
 KEPT_ANSWERS = 64  # per stream; a page re-sends only what it has not seen answered
@@ -21,6 +21,8 @@ KEPT_SECONDS = 120.0  # a stream without a socket is forgotten after this
 SHOWN_SECONDS = 20.0  # what was not seen by then is lost
 STREAMS_PER_ACTOR = 8
 STREAMS = 5_000
+
+_PASSED = encode(Passed())
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Stream:
     expect: int = 1
     _n: int = 0
     _shown_at: float | None = None  # what was shown then has not been seen yet
+    _snapshot: int = 0  # the number of the newest one
     _kept: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
     _answers: OrderedDict[int, str] = field(default_factory=OrderedDict)
     _running: set[int] = field(default_factory=set)
@@ -52,12 +55,24 @@ class Stream:
         """Number a message, keep it, and hand it to the socket if there is one."""
         self.send_text(encode(message))
 
-    def send_text(self, text: str) -> None:
-        """The same with a message that is encoded already."""
+    def send_text(self, text: str, *, snapshot: bool = False) -> None:
+        """The same with a message that is encoded already.
+
+        A `snapshot` shows everything: the one before it is not kept any longer, only its number.
+        """
         self._n += 1
         text = numbered(text, self._n)
+        if snapshot:
+            self._pass_over(self._snapshot)
+            self._snapshot = self._n
         self._kept.append((self._n, text))
         self._hand_over(text)
+
+    def _pass_over(self, n: int) -> None:
+        """Keep a number without its message: the large ones would fill the memory."""
+        at = n - self._kept[0][0] if self._kept else -1
+        if at >= 0:
+            self._kept[at] = (n, numbered(_PASSED, n))
 
     def show(self, text: str, now: float) -> None:
         """Hand over what is worth nothing later: not numbered, not kept, one at a time.

@@ -164,7 +164,7 @@ class Screens:
         text = wire.encode(message)
         if self._last.get(stream.id) != text:
             self._last[stream.id] = text
-            stream.send_text(text)
+            stream.send_text(text, snapshot=True)
 
     async def picture(self) -> Picture:
         """The newest reading, without anybody's content."""

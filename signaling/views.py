@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal, TypeVar, cast
 
 import msgspec
@@ -34,6 +35,11 @@ from signaling.needs import elsewhere, place_of
 
 Nearness = Literal["alerted", "ringing", "opening", "coming"]
 MOST_MISSED = 20  # of one clinician, on the console
+# Of a long line, or of a large staff, a console shows the first: nobody reads a thousand rows, and
+# a thousand consoles that get them with each change would keep the process from ringing.
+MOST_WAITING = 50
+MOST_COLLEAGUES = 50
+MOST_TO_HAND_TO = 200  # while there is a session to hand on
 NEARNESS: tuple[Nearness, ...] = ("alerted", "ringing", "opening", "coming")
 COMING_SECONDS = 180.0
 OPENING_SECONDS = 120.0
@@ -317,6 +323,7 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
     return wire.ConsoleView(
         me=shared.staff.get(person_id) or _me(picture, person_id),
         waiting=shared.waiting,
+        waiting_total=shared.waiting_total,
         offers=[
             offer_view(picture.directory, offer, rung[offer.session_id])
             for offer in picture.offers_to(person_id)
@@ -324,9 +331,10 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
         ],
         missed=_missed(picture, person_id),
         session=_console_session(picture, session, person_id) if session is not None else None,
-        colleagues=shared.but(person_id),
+        colleagues=shared.but(person_id, MOST_TO_HAND_TO if session else MOST_COLLEAGUES),
+        colleagues_total=len(shared.staff) - (person_id in shared.staff),
         live=_live(picture, provider_id) if _supervises(picture, person_id) else [],
-        owners=shared.owners,
+        owners=shared.owners if session is not None else [],
     )
 
 
@@ -357,29 +365,40 @@ class _Shared:
     """What all consoles of one provider show alike."""
 
     waiting: Alike[shapes.WaitingRow]
-    staff: Mapping[str, shapes.Me]
+    waiting_total: int
+    staff: Mapping[str, shapes.Me]  # who could be reached first, then by name
     owners: Alike[shapes.Option]
-    everybody: Alike[shapes.Me]  # the staff in its order
-    places: Mapping[str, int]  # person -> where in `everybody`
+    places: Mapping[str, int]  # person -> where in `staff`
+    _first: dict[int, Alike[shapes.Me]]
 
-    def but(self, person_id: str) -> Alike[shapes.Me]:
-        """Everybody else."""
-        at = self.places.get(person_id)
-        return self.everybody if at is None else self.everybody.without(at)
+    def but(self, person_id: str, most: int) -> Alike[shapes.Me]:
+        """The first of everybody else."""
+        at = self.places.get(person_id, most)
+        return self._upto(most) if at >= most else self._upto(most + 1).without(at)
+
+    def _upto(self, most: int) -> Alike[shapes.Me]:
+        if most not in self._first:
+            self._first[most] = Alike(islice(self.staff.values(), most))
+        return self._first[most]
 
 
 def _shared(picture: Picture, provider_id: str) -> _Shared:
     mine = [s for s in picture.sessions if s.provider_id == provider_id]
-    waiting = [s for s in mine if s.state == "waiting" and not s.test]
+    waiting = sorted((s for s in mine if s.state == "waiting" and not s.test), key=_in_line)
     staff = picture.directory.clinicians(provider_id)
-    shown = {person.id: _me(picture, person.id) for person in staff}
+    shown = sorted((_me(picture, person.id) for person in staff), key=_out_of_reach)
     return _Shared(
-        waiting=Alike(_waiting_row(picture, s) for s in sorted(waiting, key=_in_line)),
-        staff=shown,
+        waiting=Alike(_waiting_row(picture, s) for s in waiting[:MOST_WAITING]),
+        waiting_total=len(waiting),
+        staff={one.id: one for one in shown},
         owners=Alike(shapes.Option(person.id, person.name) for person in staff),
-        everybody=Alike(shown.values()),
-        places={person_id: at for at, person_id in enumerate(shown)},
+        places={one.id: at for at, one in enumerate(shown)},
+        _first={},
     )
+
+
+def _out_of_reach(one: shapes.Me) -> bool:
+    return one.activity == "offline" and not one.on_call
 
 
 def _grouped(rows: Sequence[R], key: Callable[[R], str]) -> dict[str, list[R]]:

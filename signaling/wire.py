@@ -395,15 +395,18 @@ class TabletView(ServerMessage, frozen=True, tag="tablet"):
 class ConsoleView(ServerMessage, frozen=True, tag="console"):
     """All that the console shows.
 
-    `session` is the one that I lead, sit in, or owe a wrap-up; `live` is empty but for supervisors.
+    `session` is the one that I lead, sit in, or owe a wrap-up; `live` is empty but for supervisors,
+    `owners` without a session. `waiting` and `colleagues` are the first of so many in all.
     """
 
     me: Me
     waiting: Sequence[WaitingRow]
+    waiting_total: int
     offers: list[OfferView]
     missed: list[MissedRow]
     session: ConsoleSession | None
     colleagues: Sequence[Me]
+    colleagues_total: int
     live: list[LiveRow]
     owners: Sequence[Option]
 
@@ -432,6 +435,10 @@ class SessionMoved(ServerMessage, frozen=True, tag="session.moved"):
     session: str
     how: str  # handed_on | sender_lost | taken_over
     by: str | None  # short name of who leads now
+
+
+class Passed(ServerMessage, frozen=True, tag="passed"):
+    """In the place of a snapshot that a page missed and that a later one replaces."""
 
 
 class MediaRebuild(ServerMessage, frozen=True, tag="media.rebuild"):

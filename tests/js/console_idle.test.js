@@ -62,7 +62,7 @@ function me(changes) {
 
 /** @param {Partial<import("../../web/static/js/lib/wire.js").Me>} changes */
 function view(changes) {
-  return /** @type {import("../../web/static/js/lib/wire.js").ConsoleView} */ ({ type: "console", n: 1, me: me(changes), waiting: [], offers: [], missed: [], session: null, colleagues: [], live: [], owners: [] });
+  return /** @type {import("../../web/static/js/lib/wire.js").ConsoleView} */ ({ type: "console", n: 1, me: me(changes), waiting: [], waiting_total: 0, offers: [], missed: [], session: null, colleagues: [], colleagues_total: 0, live: [], owners: [] });
 }
 
 test("only a console that is off the roster, not off, and at rest may end by itself", () => {

@@ -11,6 +11,7 @@ import pytest
 from media import LegEventKind
 from records import offers, sessions
 from records.sessions import SessionRow, TimelineRow
+from signaling import views
 from signaling.session import State
 from tests.signaling.conftest import House
 from tests.signaling.pages import BOUND, Page, Refused
@@ -488,3 +489,34 @@ async def test_a_test_call_that_was_left_behind_ends_by_itself(house: House) -> 
     house.clock.advance(301)
     await until_state(house, trial, "closed")
     await tablet.until_view(lambda v: v["session"] is None)
+
+
+async def test_of_a_long_line_and_a_large_staff_consoles_show_the_first_and_how_many_there_are(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MOST_WAITING", 1)
+    monkeypatch.setattr(views, "MOST_COLLEAGUES", 1)
+    priya = await house.page("priya")
+    first = await house.pressed(await house.page("tablet"))
+    await house.pressed(await house.page("elsewhere"), "z" * 20)
+    view = await priya.until_view(lambda v: v["waiting_total"] == 2)
+    assert [row["session"] for row in view["waiting"]] == [first]
+    assert len(view["colleagues"]) == 1
+    assert view["colleagues_total"] > 1
+    assert view["colleagues"][0]["on_call"]  # who could be reached comes first
+    assert view["owners"] == []
+
+
+async def test_who_has_a_session_sees_everybody_to_hand_it_to(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MOST_COLLEAGUES", 0)
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    await house.in_call(tablet, dana)
+    view = await dana.until_view(lambda v: v["session"])
+    assert len(view["colleagues"]) == view["colleagues_total"]
+    assert view["me"]["id"] not in {one["id"] for one in view["colleagues"]}
+    assert {one["id"] for one in view["owners"]} == {
+        view["me"]["id"],
+        *(one["id"] for one in view["colleagues"]),
+    }

@@ -192,3 +192,33 @@ def test_a_dismissed_page_is_told_why() -> None:
 
 def test_actors_of_tests_are_what_they_say() -> None:
     assert isinstance(tablet(), Actor)
+
+
+def test_a_page_that_missed_several_snapshots_gets_the_newest_and_the_numbers_of_the_others() -> (
+    None
+):
+    stream, _ = Hub().open("s", clinician(), "console")
+    stream.send_text('{"type":"console","me":"old"}', snapshot=True)
+    stream.send(numbered(2))
+    stream.send_text('{"type":"console","me":"newer"}', snapshot=True)
+    stream.send_text('{"type":"console","me":"newest"}', snapshot=True)
+    missed = stream.missed_since(0)
+    assert missed is not None
+    assert [json.loads(text) for text in missed] == [
+        {"n": 1, "type": "passed"},
+        {"n": 2, "type": "media.rebuild", "session": "ses_2"},
+        {"n": 3, "type": "passed"},
+        {"n": 4, "type": "console", "me": "newest"},
+    ]
+
+
+def test_a_snapshot_that_is_no_longer_kept_is_passed_over_without_harm() -> None:
+    stream, _ = Hub().open("s", clinician(), "console")
+    stream.send_text('{"type":"console"}', snapshot=True)
+    for i in range(KEPT_MESSAGES):
+        stream.send(numbered(i))
+    stream.send_text('{"type":"console"}', snapshot=True)
+    assert stream.missed_since(1) is None
+    missed = stream.missed_since(2)
+    assert missed is not None
+    assert "passed" not in "".join(missed)

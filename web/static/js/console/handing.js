@@ -5,6 +5,7 @@ import { has, t } from "../lib/i18n.js";
 import { duration } from "../lib/clock.js";
 import { slotOf } from "../lib/more.js";
 import { inviting } from "./inviting.js";
+import { leftOut } from "./left_out.js";
 import { handingWords, ownSeat, panelOf } from "./parties.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleView} ConsoleView */
@@ -44,6 +45,7 @@ export function handing(model, view, session) {
 /** Colleagues with what they are doing; who cannot take it is shown, and cannot be chosen. @param {ConsoleView} view */
 function ask(view) {
   const list = byId("handing-colleagues");
+  leftOut("handing-more", view.colleagues_total - view.colleagues.length);
   fill(list, JSON.stringify(view.colleagues), () => view.colleagues.map((one) => {
     const free = one.activity === "available" && (one.work === "idle" || one.work === "wrap_up");
     const state = one.work === "idle" ? t(`console.activity.${one.activity}`) : t(`console.work.${one.work}`);

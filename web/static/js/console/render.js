@@ -9,6 +9,7 @@ import { duration, timeOfDay } from "../lib/clock.js";
 import * as sounds from "../lib/sounds.js";
 import { notice } from "./offers.js";
 import { PICTURES, sentWords } from "../lib/ladder.js";
+import { leftOut } from "./left_out.js";
 import { handing, liveBoard } from "./handing.js";
 import { wantsMedia } from "./parties.js";
 import { REASON } from "./idle.js";
@@ -196,6 +197,7 @@ function side(model, view) {
   waiting(model, view);
   missed(view);
   liveBoard(model, view);
+  leftOut("colleagues-more", view.colleagues_total - view.colleagues.length);
   fill(byId("colleagues"), JSON.stringify(view.colleagues), () => view.colleagues.map((one) => el("li", { class: "colleagues__one" },
     el("span", { text: one.name }),
     el("span", { class: `badge ${tone(one)}`, text: place(one) }))));
@@ -216,7 +218,8 @@ function place(one) {
 /** @param {Model} model @param {ConsoleView} view */
 function waiting(model, view) {
   const list = byId("waiting-list");
-  write("waiting-count", view.waiting.length > 0 ? String(view.waiting.length) : "");
+  write("waiting-count", view.waiting_total > 0 ? String(view.waiting_total) : "");
+  leftOut("waiting-more", view.waiting_total - view.waiting.length);
   show("waiting-none", view.waiting.length === 0);
   fill(list, JSON.stringify(view.waiting), () => view.waiting.map((row) => el("li", { class: "waiting__one", dataset: { session: row.session, since: String(row.pressed_at) } },
     el("p", { class: "waiting__top" }, el("span", { class: "waiting__clock number" }), el("strong", { text: row.unit }),

@@ -60,8 +60,8 @@
  * @typedef {{ offer: string, code: string, agency: string, at: number, state: "declined" | "expired" | "undelivered" }} MissedRow
  * @typedef {{ id: string, name: string }} Option
  * @typedef {{
- *   type: "console", n?: number, me: Me, waiting: WaitingRow[], offers: OfferView[], missed: MissedRow[], session: ConsoleSession | null,
- *   colleagues: Me[], live: LiveRow[], owners: Option[],
+ *   type: "console", n?: number, me: Me, waiting: WaitingRow[], waiting_total: number, offers: OfferView[], missed: MissedRow[], session: ConsoleSession | null,
+ *   colleagues: Me[], colleagues_total: number, live: LiveRow[], owners: Option[],
  * }} ConsoleView
  *
  * @typedef {{
@@ -77,9 +77,10 @@
  * @typedef {{ type: "offer.gone", n?: number, offer: string, session: string, reason: string, by: string | null }} OfferGone
  * @typedef {{ type: "session.moved", n?: number, session: string, how: string, by: string | null }} SessionMoved
  * @typedef {{ type: "media.rebuild", n?: number, session: string }} MediaRebuild
+ * @typedef {{ type: "passed", n?: number }} Passed  in the place of a snapshot that a later one replaces
  * @typedef {{ type: "still", n?: number, session: string, seat: string, picture: string }} Still
  * @typedef {{ type: "bye", n?: number, reason: string, retry: boolean }} Bye
- * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Still | Bye} ServerMessage
+ * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Passed | Still | Bye} ServerMessage
  * @typedef {TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Still | ErrorMessage} PageMessage  what a page gets from its Line
  */
 
