@@ -112,6 +112,7 @@ class Directory:
     people: Mapping[str, Person]
     tablets: Mapping[str, TabletOnDuty]
     catchments: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    _staff: dict[str, list[Person]] = field(default_factory=dict, compare=False, repr=False)
 
     def providers_at(self, agency_id: str, place: Place | None = None) -> tuple[str, ...]:
         """Who may answer an agency's incident at a place (None: its own), the first one first."""
@@ -123,18 +124,18 @@ class Directory:
         person = self.people.get(person_id or "")
         return person.short_name if person else None
 
-    def clinicians(self, provider_id: str) -> list[Person]:
+    def clinicians(self, provider_id: str) -> Sequence[Person]:
         """The provider's active clinicians and supervisors, by name."""
-        return sorted(
-            (
+        if provider_id not in self._staff:
+            staff = (
                 person
                 for person in self.people.values()
                 if person.active
                 and person.provider_id == provider_id
                 and {"clinician", "supervisor"} & person.roles
-            ),
-            key=lambda person: (person.name, person.id),
-        )
+            )
+            self._staff[provider_id] = sorted(staff, key=lambda person: (person.name, person.id))
+        return self._staff[provider_id]
 
 
 @dataclass(frozen=True, slots=True)

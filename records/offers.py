@@ -55,14 +55,14 @@ _OPEN = select(offer).where(offer.c.state.in_(RINGING)).order_by(offer.c.sent_at
 _RINGING_FOR = select(offer).where(
     offer.c.session_id == bindparam("session"), offer.c.state.in_(RINGING)
 )
-_RECENT = select(offer).where(offer.c.ended_at > bindparam("since")).order_by(offer.c.ended_at)
 _LEADS = select(session.c.id).where(
     session.c.lead_id.in_(bindparam("clinicians", expanding=True)),
     session.c.state.in_(LED_STATES),
 )
 
 
-def _row(row: Row[Any]) -> OfferRow:
+def offer_of(row: Row[Any]) -> OfferRow:
+    """A result row of `select(offer)` as an OfferRow."""
     values = dict(row._mapping)
     steps = json.loads(values["relaxed"])
     values["relaxed"] = tuple((step, float(seconds)) for step, seconds in steps)
@@ -143,17 +143,12 @@ async def add_with_press(conn: AsyncConnection, made: Sequence[OfferRow]) -> Non
 
 async def get(conn: AsyncConnection, offer_id: str) -> OfferRow | None:
     row = (await conn.execute(_BY_ID, {"id": offer_id})).first()
-    return _row(row) if row is not None else None
+    return offer_of(row) if row is not None else None
 
 
 async def open_offers(conn: AsyncConnection) -> list[OfferRow]:
     """Everything that rings, oldest first."""
-    return [_row(row) for row in await conn.execute(_OPEN)]
-
-
-async def recent(conn: AsyncConnection, since: float) -> list[OfferRow]:
-    """Offers that ended after `since`, for cool-downs."""
-    return [_row(row) for row in await conn.execute(_RECENT, {"since": since})]
+    return [offer_of(row) for row in await conn.execute(_OPEN)]
 
 
 async def missed_in_a_row(conn: AsyncConnection, since: float) -> dict[str, int]:
@@ -270,7 +265,7 @@ async def withdraw_all(
     rung = [
         one
         for row in await conn.execute(_RINGING_FOR, {"session": session_id})
-        if (one := _row(row)).purpose == (purpose or one.purpose)
+        if (one := offer_of(row)).purpose == (purpose or one.purpose)
     ]
     return [o for o in rung if await _end(conn, o.id, "withdrawn", reason, now, RINGING)]
 
@@ -290,7 +285,7 @@ async def last_of_transfer(conn: AsyncConnection, session_id: str, epoch: int) -
             .limit(1)
         )
     ).first()
-    return _row(row) if row is not None else None
+    return offer_of(row) if row is not None else None
 
 
 async def undo_accepted_transfer(

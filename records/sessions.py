@@ -25,17 +25,17 @@ LIVE_STATES = ("waiting", *LED_STATES)
 OWED_SECONDS = 12 * 3600.0  # the officer is reminded for one shift
 POSTPONED_SECONDS = 600.0  # after "later"
 
-# What a press has settled for good, and what never changes without an entry on the timeline.
+# What a press has settled for good, and what alone changes without an entry on the timeline.
 SETTLED = frozenset(
     {"id", "code", "press_key", "agency_id", "program_id", "tablet_id"}
     | {"seq", "pressed_at", "test", "version"}
 )
+UNTOLD = frozenset({"deadline_at"})
 PRESSED = (  # columns that a press fills in
     *("id", "version", "pressed_at", "code", "press_key", "agency_id", "provider_id"),
     *("program_id", "tablet_id", "shift_id", "officer_id", "voice_only", "test", "priority"),
     "node_id",
 )
-TOLD = frozenset({"state", "epoch", "lead_id", "close_reason", "provider_id", "priority"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,8 +350,8 @@ def _refuse_the_impossible(
         raise BadInput("A closed session stays closed.")
     if not isinstance(epoch, int) or epoch < before.epoch:
         raise BadInput("An epoch only grows.")
-    if TOLD & changes.keys() and not events:
-        raise BadInput("A change of state needs its entry on the timeline.")
+    if changes.keys() - UNTOLD and not events:
+        raise BadInput("A change of a session needs its entry on the timeline.")
 
 
 async def timeline_of(conn: AsyncConnection, session_id: str) -> list[TimelineRow]:

@@ -182,7 +182,7 @@ class Cluster:
 
     async def _open_sessions(self) -> list[SessionRow]:
         async with self._desk.db.read() as conn:
-            return await sessions.open_sessions(conn)
+            return await self._desk.ledger.open_sessions(conn)
 
     def _let_go(self, kept: set[str]) -> None:
         """Media of sessions that are over, or live elsewhere, for two ticks on end."""

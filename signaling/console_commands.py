@@ -103,8 +103,7 @@ async def offer_delivered(
         return handle(desk.machine(row), Alerted(actor.id), now)
 
     row = await desk.change(offer.session_id, decide, by(actor))
-    metrics.observe_alert(row)
-    desk.line.wake()
+    metrics.observe_alert(row)  # the line needs no word: it looks again when this ring was due
     return {}
 
 
@@ -136,7 +135,8 @@ async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> d
         )
         return Step(step.before, step.after, step.events + withdrawn)
 
-    row = await desk.change(offer.session_id, decide, by(actor))
+    with desk.pace.urgent():
+        row = await desk.change(offer.session_id, decide, by(actor))
     desk.line.tell_gone(offer, "accepted", None)  # their other pages ring on otherwise
     for loser in losers:
         desk.line.tell_gone(loser, "taken", actor.short_name)

@@ -25,6 +25,7 @@ from records import sessions
 from records.crypto import Vault
 from records.engine import Database
 from records.errors import RecordError, StaleSession
+from records.ledger import Ledger
 from records.sessions import Event, SessionRow
 from signaling import metrics, wire
 from signaling.cluster import Cluster, Shared
@@ -35,6 +36,7 @@ from signaling.gapwatch import GapWatch
 from signaling.hub import Hub, Stream
 from signaling.legs import Legs
 from signaling.linekeeper import Linekeeper
+from signaling.pace import Pace
 from signaling.pager import Pager
 from signaling.paging import console_open
 from signaling.parties import Hearing
@@ -101,6 +103,8 @@ class Desk:
             MediaError,
             OnCallError,
         )
+        self.ledger = Ledger()
+        self.pace = Pace()
         self.rosters = RosterReader()
         self.directories = DirectoryReader()
         self.screens = Screens(self)

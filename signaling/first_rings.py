@@ -73,6 +73,10 @@ class FirstRings:
         """Something changed that may change who rings for whom."""
         self._rest = None
 
+    def cancelled(self, session_id: str) -> bool:
+        """A session left the line, its rings withdrawn: whether all is still as it should be."""
+        return self._rest is not None and self._rest.withdrawn(session_id)
+
     def choose(self, post: Post, new: NewSession, session_id: str, now: float) -> FirstRing | None:
         """Who rings for this press at once, if that can be said.
 

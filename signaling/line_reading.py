@@ -44,11 +44,11 @@ async def read(desk: Desk, excluded: Excluded) -> Reading:
     """The line as it is now."""
     now = desk.now()
     async with desk.db.read() as conn:
-        rows = await sessions.open_sessions(conn)
-        rings = await offers.open_offers(conn)
+        rows = await desk.ledger.open_sessions(conn)
+        rings = await desk.ledger.open_offers(conn)
         ended = [
             offer
-            for offer in await offers.recent(conn, now - LOOK_BACK_SECONDS)
+            for offer in await desk.ledger.ended_offers(conn, now - LOOK_BACK_SECONDS)
             if offer.purpose == "answer"
         ]
         # rung for a transfer, or sitting in to take a session over: not free for the line

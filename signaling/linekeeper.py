@@ -127,7 +127,10 @@ class Linekeeper:
     async def _settle(self) -> policy.Plan | None:
         """Plan and act until the policy has nothing more to do; that last plan."""
         for _ in range(MOST_ROUNDS):
-            plan = policy.plan(await self._look(), self._desk.rules)
+            await self._desk.pace.breathe()
+            snapshot = await self._look()
+            await self._desk.pace.breathe()
+            plan = policy.plan(snapshot, self._desk.rules)
             acted = False
             for action in plan.actions:
                 acted = await self._act(action) or acted
@@ -263,7 +266,7 @@ class Linekeeper:
         return Step(before, before, tuple(events))
 
     async def withdraw(self, session_id: str, reason: str) -> None:
-        """Stop everything that rings for a session, and say why."""
+        """Stop everything that rings for a session that has left the line, and say why."""
         gone: list[OfferRow] = []
 
         async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
@@ -275,7 +278,8 @@ class Linekeeper:
         for offer in gone:
             metrics.OFFERS.labels(outcome="withdrawn").inc()
             self.tell_gone(offer, reason, None)
-        self.wake()
+        if not self._desk.cluster.alone or not self.first_rings.cancelled(session_id):
+            self.wake()
 
     def tell_gone(self, offer: OfferRow, reason: str, by: str | None) -> None:
         """Stop the ring on all of a clinician's pages, with the reason in words."""

@@ -128,7 +128,7 @@ class Pager:
             return None
         desk = self._desk
         async with desk.db.read() as conn:
-            open_rows = await sessions.open_sessions(conn)
+            open_rows = await self._desk.ledger.open_sessions(conn)
             waiting = [row for row in open_rows if row.state == State.WAITING and not row.test]
             known = await pages.for_plan(conn, desk.now() - RECENT_SECONDS)
             if not waiting and not known:

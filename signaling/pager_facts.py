@@ -28,10 +28,18 @@ def snapshot_of(
     by_person: dict[str, list[Contact]] = {}
     for way in ways:
         by_person.setdefault(way.person_id, []).append(Contact(way.id, way.kind == "push"))
+    in_call = {row.lead_id for row in picture.sessions if row.state in IN_CALL}
     return PagerSnapshot(
         sessions=tuple(_session(row) for row in rows),
         people=tuple(
-            _person(picture, provider_id, person.id, tuple(by_person.get(person.id, ())))
+            Pageable(
+                id=person.id,
+                provider_id=provider_id,
+                tier=state.tier if (state := picture.clinicians.get(person.id)) else None,
+                supervisor="supervisor" in person.roles,
+                busy=person.id in in_call,
+                contacts=tuple(by_person.get(person.id, ())),
+            )
             for provider_id in ladders
             for person in picture.directory.clinicians(provider_id)
         ),
@@ -56,20 +64,6 @@ def _session(row: SessionRow) -> PagedSession:
         requeued_at=row.requeued_at,
         epoch=row.epoch,
         lead_id=row.lead_id,
-    )
-
-
-def _person(
-    picture: Picture, provider_id: str, person_id: str, ways: tuple[Contact, ...]
-) -> Pageable:
-    state = picture.clinicians.get(person_id)
-    return Pageable(
-        id=person_id,
-        provider_id=provider_id,
-        tier=state.tier if state is not None else None,
-        supervisor="supervisor" in picture.directory.people[person_id].roles,
-        busy=any(s.lead_id == person_id and s.state in IN_CALL for s in picture.sessions),
-        contacts=ways,
     )
 
 

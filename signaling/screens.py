@@ -145,6 +145,7 @@ class Screens:
         ]
         if not streams:
             return
+        await self._desk.pace.breathe()
         async with self._desk.db.read() as conn:
             picture = await self._picture(conn)
             for number, stream in enumerate(streams, start=1):
@@ -152,7 +153,7 @@ class Screens:
                 if message is not None:
                     self._show(stream, message)
                 if number % BREATH == 0:
-                    await asyncio.sleep(0)
+                    await self._desk.pace.breathe()
         if consoles:
             ended = loop.time()
             self._rested_at = ended + min(LONGEST_REST_SECONDS, REST * (ended - began))
@@ -177,8 +178,8 @@ class Screens:
         return Picture(
             now=now,
             directory=(await desk.directories.read(conn, desk.rules, now)).directory,
-            sessions=await sessions.open_sessions(conn),
-            offers=await offers.open_offers(conn),
+            sessions=await desk.ledger.open_sessions(conn),
+            offers=await desk.ledger.open_offers(conn),
             clinicians=await clinician_states(desk, await desk.rosters.on_call(conn, now), now),
             comes_on=await desk.rosters.openings(conn, now),
             tablets_online=desk.cluster.tablets

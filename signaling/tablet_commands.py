@@ -72,10 +72,11 @@ async def open_session(
     """The press. Answered only when the session is durable; a repeat gives the same session."""
     rang = False
     try:
-        try:
-            done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=True))
-        except (Busy, StaleSession):  # somebody else was quicker; no press is lost for a ring
-            done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=False))
+        with desk.pace.urgent():
+            try:
+                done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=True))
+            except (Busy, StaleSession):  # somebody else was quicker; no press is lost for a ring
+                done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=False))
         if done.ring is not None:
             desk.line.first_rings.told(done.ring, done.row)
             rang = True

@@ -6,7 +6,8 @@ that the ring is made in the very transaction that makes the session. Whatever i
 ring here, and waits for the plan, which is a moment later.
 
 This never decides differently: what `rings_for` gives is exactly what the plan would ring for that
-session (tests/oncall/test_rest.py), and afterwards the plan has nothing more to do either.
+session (tests/oncall/test_rest.py), and afterwards the plan has nothing more to do either. The same
+holds for a session that is cancelled.
 """
 
 from __future__ import annotations
@@ -38,7 +39,19 @@ class LineAtRest:
         self._snapshot = snapshot
         self._rules = rules
         self._eligibility = Eligibility(snapshot, snapshot.clinicians, rules)
-        self._rung = {offer.clinician_id for offer in snapshot.offers}
+        self._rung = {offer.clinician_id: offer.session_id for offer in snapshot.offers}
+        ringing = set(self._rung.values())
+        #: sessions that would take a clinician who becomes free
+        self._wanting = {
+            waits.id
+            for waits in snapshot.waiting
+            if waits.id not in ringing or self._own(waits).ring is Ring.ALL
+        }
+        self._missing = {
+            who.id
+            for who in snapshot.clinicians
+            if 0 < snapshot.rules_for(who, rules).missed_limit <= who.missed
+        }
         #: UTC seconds from which time alone may have changed who would be rung, or what is due
         self.until = min(until, _until(snapshot, plan))
 
@@ -52,7 +65,7 @@ class LineAtRest:
         # as old as a press is, by the clock of this reading
         found = self._eligibility.of(replace(session, pressed_at=self._snapshot.now))
         silent = self._silent(found)
-        own = self._snapshot.rules_of(session.provider_id, self._rules)
+        own = self._own(session)
         return tuple(
             MakeOffer(
                 session_id=session.id,
@@ -66,8 +79,10 @@ class LineAtRest:
 
     def rung(self, session: WaitingSession, made: tuple[MakeOffer, ...]) -> None:
         """These rings have been made: still at rest, until the first of their moments."""
-        self._rung |= {offer.clinician_id for offer in made}
-        own = self._snapshot.rules_of(session.provider_id, self._rules)
+        self._rung |= {offer.clinician_id: session.id for offer in made}
+        own = self._own(session)
+        if own.ring is Ring.ALL:
+            self._wanting.add(session.id)
         ladder = ladder_for(session.provider_id, self._snapshot.ladders, self._rules)
         moments = [min(offer.deliver_by, offer.expires_at) for offer in made]
         moments.append(next_escalation(session, ladder)[0])
@@ -75,6 +90,23 @@ class LineAtRest:
         moments.append(session.pressed_at + own.promote_after)
         moments += [session.pressed_at + step.after for step in own.relaxations]
         self.until = min(self.until, *(at for at in moments if at > session.pressed_at))
+
+    def withdrawn(self, session_id: str) -> bool:
+        """This session has left the line, and what rang for it was withdrawn: still at rest?
+
+        Not if somebody else waits for one of those who are free now, or if one of them would have
+        been paused but for this ring.
+        """
+        freed = {who for who, rings in self._rung.items() if rings == session_id}
+        self._wanting.discard(session_id)
+        if self._wanting or freed & self._missing:
+            return False
+        for who in freed:
+            del self._rung[who]
+        return True
+
+    def _own(self, session: WaitingSession) -> Rules:
+        return self._snapshot.rules_of(session.provider_id, self._rules)
 
     def _silent(self, found: Candidates) -> list[str]:
         """Whom nothing holds back and who does not ring, best first.

@@ -20,7 +20,7 @@ from oncall.policy import (
     WithdrawOffer,
     plan,
 )
-from oncall.rest import LineAtRest
+from oncall.rest import LineAtRest, moves_nothing
 from tests.oncall.line import NOW, RULES, Store, clinician, line, ring, session
 from tests.oncall.test_policy_properties import small_cases, snapshots
 
@@ -69,6 +69,57 @@ def pressed(draw: st.DrawFn, name: str, now: float) -> WaitingSession:
     return replace(made, pressed_at=now)
 
 
+def leaves(store: Store, session_id: str) -> Plan:
+    """The session is cancelled, and what rings for it withdrawn; what the plan makes of that."""
+    store.snapshot = replace(
+        store.snapshot,
+        waiting=tuple(one for one in store.snapshot.waiting if one.id != session_id),
+        offers=tuple(one for one in store.snapshot.offers if one.session_id != session_id),
+    )
+    return plan(store.snapshot, RULES)
+
+
+@settings(max_examples=600, deadline=None)
+@given(data=st.data(), snapshot=snapshots(), one_at_a_time=st.booleans())
+def test_when_a_session_leaves_the_line_it_stays_at_rest_or_says_that_it_does_not(
+    data: st.DataObject, snapshot: Snapshot, one_at_a_time: bool
+) -> None:
+    if one_at_a_time:
+        snapshot = replace(snapshot, own_rules={"prv": Rules(ring=Ring.ONE)})
+    store, rest = settled(snapshot)
+    for number in range(1, 4):
+        agree(store, rest, data.draw(pressed(f"s{number + 10}", NOW)), NOW)
+        # a press that got nothing at once is the plan's, and the line is read anew after it
+        store, rest = settled(store.snapshot)
+        goes = data.draw(st.sampled_from(store.snapshot.waiting)).id
+        still = rest.withdrawn(goes)
+        decided = leaves(store, goes)
+        if not still:
+            return
+        assert moves_nothing(decided)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), snapshot=snapshots(), one_at_a_time=st.booleans())
+def test_presses_and_cancels_in_any_order_are_as_the_plan_would_have_them(
+    data: st.DataObject, snapshot: Snapshot, one_at_a_time: bool
+) -> None:
+    if one_at_a_time:
+        snapshot = replace(snapshot, own_rules={"prv": Rules(ring=Ring.ONE)})
+    store, rest = settled(replace(snapshot, waiting=(), offers=()))
+    for number in range(1, 6):
+        cancels: bool = data.draw(st.booleans())
+        if store.snapshot.waiting and cancels:
+            goes = data.draw(st.sampled_from(store.snapshot.waiting)).id
+            still = rest.withdrawn(goes)
+            decided = leaves(store, goes)
+            if not still:
+                return
+            assert moves_nothing(decided)
+        elif not agree(store, rest, data.draw(pressed(f"s{number + 10}", NOW)), NOW):
+            return
+
+
 @settings(max_examples=600, deadline=None)
 @given(data=st.data(), snapshot=snapshots(), one_at_a_time=st.booleans())
 def test_what_a_press_is_given_at_once_is_what_the_plan_would_ring(
@@ -80,7 +131,7 @@ def test_what_a_press_is_given_at_once_is_what_the_plan_would_ring(
     now = NOW
     for number in range(1, 4):
         now += data.draw(st.sampled_from([0.0, 0.1, 0.4, 3.0]))
-        if not agree(store, rest, data.draw(pressed(f"s{number}", now)), now):
+        if not agree(store, rest, data.draw(pressed(f"s{number + 10}", now)), now):
             return
 
 
@@ -136,3 +187,25 @@ def test_a_line_with_something_to_do_is_not_at_rest() -> None:
     snapshot = line([session("s1")], [clinician("a")])
     with pytest.raises(ValueError, match="not at rest"):
         LineAtRest(snapshot, plan(snapshot, RULES), RULES)
+
+
+def test_whoever_would_have_been_paused_but_for_a_ring_is_the_plans_when_it_stops() -> None:
+    people = [clinician("a", missed=2), clinician("b")]
+    waits, own = session("s1"), {"prv": Rules(ring=Ring.ONE)}
+    store, rest = settled(line([waits], people, [ring("s1", "a")], own_rules=own))
+    assert not rest.withdrawn("s1")
+    assert any(isinstance(action, PauseMissing) for action in leaves(store, "s1").actions)
+
+
+def test_a_cancel_while_others_could_use_who_becomes_free_is_the_plans() -> None:
+    waiting = [session("s1"), session("s2")]
+    store, rest = settled(line(waiting, [clinician("a")], [ring("s1", "a")]))
+    assert not rest.withdrawn("s1")
+    assert any(isinstance(action, MakeOffer) for action in leaves(store, "s1").actions)
+
+
+def test_who_becomes_free_by_a_cancel_is_rung_for_the_next_press() -> None:
+    _, rest = settled(line([session("s1")], [clinician("a")], [ring("s1", "a")]))
+    assert rest.rings_for(session("s2"), NOW) == ()
+    assert rest.withdrawn("s1")
+    assert [offer.clinician_id for offer in rest.rings_for(session("s3"), NOW)] == ["a"]

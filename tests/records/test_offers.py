@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import offers, schema, sessions
 from records.engine import Database
 from records.errors import BadInput, Busy, StaleSession
+from records.ledger import Ledger
 from records.sessions import Event, SessionRow
 from tests.records.cast import CLINICIANS, NOW, pressed, put, rung
 
@@ -110,8 +111,8 @@ async def test_an_offer_is_delivered_once_and_ends_once(db: Database) -> None:
         assert offer is not None
         assert (offer.state, offer.delivered_at, offer.ended_at) == ("expired", NOW + 1, NOW + 20)
         assert await offers.open_offers(conn) == []
-        assert await offers.recent(conn, NOW + 19) == [offer]
-        assert await offers.recent(conn, NOW + 20) == []
+        assert await Ledger().ended_offers(conn, NOW + 19) == [offer]
+        assert await Ledger().ended_offers(conn, NOW + 20) == []
 
 
 async def test_an_offer_is_not_made_twice_nor_for_what_does_not_exist(db: Database) -> None:
