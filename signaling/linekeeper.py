@@ -98,7 +98,8 @@ class Linekeeper:
     async def run(self) -> None:
         while True:
             self._woken = False
-            plan = await self._settle()
+            with metrics.LINE_ROUND.time():
+                plan = await self._settle()
             self.settled += 1
             self._due = asyncio.get_running_loop().time() + IDLE_SECONDS
             if plan is not None and plan.next_deadline is not None:

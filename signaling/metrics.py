@@ -76,6 +76,12 @@ ACCEPT_TO_MEDIA = Histogram(
     buckets=_MEDIA_BUCKETS,
     registry=REGISTRY,
 )
+LINE_ROUND = Histogram(
+    "crisisbridge_line_round_seconds",
+    "Reading the line, deciding, and carrying it out, until nothing was left to do.",
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+    registry=REGISTRY,
+)
 PAGES = Counter(
     "crisisbridge_pages",
     "Pages to people outside an open console: sent, delivered, opened, acknowledged, failed, and "

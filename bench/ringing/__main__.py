@@ -1,24 +1,32 @@
 """Press to offer as a multiple of the floor, measured before, between and after in the same run.
 
-    make bench-queue                     1, 100 and 1,000 waiting sessions on SQLite
-    make bench-queue ARGS="--cases 1"
+    make bench-queue                     all cases, on SQLite and on PostgreSQL with Redis
+    make bench-queue ARGS="--cases 1 --stacks sqlite"
 
-The last line is for machines: `bench-queue p50_to_floor=… p99_to_floor=… growth=…`, of the largest
-case; growth is its median over the smallest case's. A floor that moves by more than a fifth during
-the run is said: then the machine was too busy for the figures to mean much.
+Cases are how many sessions wait already (1: the one that is pressed), each with 1,000 clinicians
+present but for the first. The second stack is two servers: half of all pages are on either. The
+last line is for machines: `bench-queue p50_to_floor=… p99_to_floor=… growth=…`, each of the worst
+case on the worst stack; growth is the largest case's median over the smallest's. A floor that moves
+by more than a fifth during the run is said: then the machine was too busy for the figures to mean
+much.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import itertools
 import json
 import math
-import secrets
+import re
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +34,21 @@ import aiohttp
 import uvloop
 
 from bench.ringing import floor
-from bench.ringing.house import Keys, Size, furnish, process, server, until
-from bench.ringing.robots import Offer, Robot, Told
+from bench.ringing.hall import Hall, press
+from bench.ringing.house import ROOT, Keys, Size, furnish, process, server, until
+from bench.ringing.robots import Offer, Robot
 from tests.journeys.harness import free_port
+from tests.oncall import redis_server
+from tests.records import servers
 
 PAIRS = 8
 CASES = {"1": Size(0, 0, 1), "100": Size(100, 1000, PAIRS), "1000": Size(1000, 1000, PAIRS)}
+STACKS = ("sqlite", "shared")
 SETTLE_SECONDS = 300.0
 DRIFT = 0.2
+IDLE_SECONDS = 15.0  # of a line in which nothing happens, for its rounds
+
+Figures = dict[str, Any]
 
 
 def spread(times: Sequence[float]) -> dict[str, float]:
@@ -53,114 +68,241 @@ def spread(times: Sequence[float]) -> dict[str, float]:
     }
 
 
-class Hall:
-    """All robots of one case, and what they saw first."""
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where the record is, and what the servers share."""
 
-    def __init__(self, urls: Sequence[str], keys: Keys, size: Size) -> None:
-        self._size = size
-        self.offered: dict[str, float] = {}  # session -> when a console first saw its offer
-        self.waiting: dict[str, asyncio.Event] = {}
-        self.rung: set[str] = set()
-        self.consoles = [
-            Robot("console", cookie, urls[n % len(urls)], self._console)
-            for n, cookie in enumerate(keys.clinicians)
-        ]
-        self.tablets = [
-            Robot("tablet", cookie, urls[(n + 1) % len(urls)], lambda *_: None)
-            for n, cookie in enumerate(keys.tablets)
-        ]
+    name: str
+    make: Callable[[], str]  # a fresh database's address
+    redis: str | None
 
-    def _console(self, robot: Robot, told: Told, at: float) -> None:
-        rung = [told.offer] if isinstance(told.offer, Offer) else told.offers
-        for offer in rung:
-            if offer.offer in self.rung:
+    @property
+    def nodes(self) -> int:
+        return 2 if self.redis else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Servers on one database, and the robots on them."""
+
+    hall: Hall
+    http: aiohttp.ClientSession
+    urls: list[str]
+    servers: list[subprocess.Popen[bytes]]
+    keys: Keys
+
+
+@contextlib.contextmanager
+def stacks(names: Sequence[str], folder: Path) -> Iterator[list[Stack]]:
+    """The databases that are asked for."""
+    with contextlib.ExitStack() as stack:
+        made = []
+        files = itertools.count()
+        for name in names:
+            if name == "sqlite":
+                made.append(Stack(name, lambda: f"sqlite:///{folder}/{next(files)}.db", None))
                 continue
-            self.rung.add(offer.offer)
-            self.offered.setdefault(offer.session, at)
-            if offer.session in self.waiting:
-                self.waiting[offer.session].set()
-            robot.tell("offer.delivered", offer=offer.offer)
-
-    async def open(self, http: aiohttp.ClientSession) -> None:
-        """Everybody comes; those who wait already are rung first."""
-        await self._all(self.consoles, http)
-        rung = min(self._size.waiting, len(self.consoles))
-        await until(lambda: len(self.offered) >= rung, SETTLE_SECONDS)
-        await self._all(self.tablets, http)
-
-    @staticmethod
-    async def _all(robots: Sequence[Robot], http: aiohttp.ClientSession) -> None:
-        for start in range(0, len(robots), 50):
-            await asyncio.gather(*(robot.open(http) for robot in robots[start : start + 50]))
-
-    async def close(self) -> None:
-        await asyncio.gather(*(robot.close() for robot in [*self.tablets, *self.consoles]))
-
-    async def press_to_offer(self, presses: int, pause: float) -> list[float]:
-        """Open loop: a press every `pause` seconds, however long the ones before took."""
-        free: asyncio.Queue[Robot] = asyncio.Queue()
-        for tablet in self.tablets:
-            free.put_nowait(tablet)
-        times: list[float] = []
-
-        async def one(due: float) -> None:
-            tablet = await free.get()
-            answer = await tablet.send("session.open", key=secrets.token_urlsafe(18))
-            session = str(answer["session"])
-            seen = self.waiting.setdefault(session, asyncio.Event())
-            if session in self.offered:
-                seen.set()
-            async with asyncio.timeout(60):
-                await seen.wait()
-            times.append(self.offered[session] - due)
-            await tablet.send("session.cancel", session=session)
-            free.put_nowait(tablet)
-
-        async with asyncio.TaskGroup() as tasks:
-            start = time.perf_counter() + 0.05
-            for number in range(presses):
-                due = start + number * pause
-                await asyncio.sleep(due - time.perf_counter())
-                tasks.create_task(one(due))
-        return times
+            programs = servers.programs()
+            if programs is None:
+                raise SystemExit("bench-queue needs PostgreSQL for the shared stack")
+            postgres = stack.enter_context(servers.running(programs, durable=True))
+            redis = stack.enter_context(redis_server.running())
+            made.append(Stack(name, postgres.make, redis.url))
+        yield made
 
 
-async def case(url: str, size: Size, folder: Path, presses: int, pause: float) -> dict[str, float]:
-    """One size on one database."""
-    await asyncio.to_thread(folder.mkdir)
+@contextlib.asynccontextmanager
+async def running(
+    stack: Stack, size: Size, folder: Path, **settings: str
+) -> AsyncIterator[Running]:
+    """The servers, with everybody there."""
+    await asyncio.to_thread(folder.mkdir, parents=True)
+    url = stack.make()
     keys = await furnish(url, size)
-    port = free_port()
-    connector = aiohttp.TCPConnector(limit=0)
-    async with (
-        server(folder, port, url, "node"),
-        aiohttp.ClientSession(connector=connector) as http,
-    ):
-        hall = Hall([f"http://127.0.0.1:{port}"], keys, size)
-        await hall.open(http)
-        await hall.press_to_offer(max(5, presses // 10), pause)  # warm
-        times = await hall.press_to_offer(presses, pause)
-        await hall.close()
-    return spread(times)
+    if stack.redis:
+        settings["redis_url"] = stack.redis
+    async with contextlib.AsyncExitStack() as nodes:
+        ports = [free_port() for _ in range(stack.nodes)]
+        started = [
+            await nodes.enter_async_context(server(folder, port, url, f"node{n}", **settings))
+            for n, port in enumerate(ports)
+        ]
+        urls = [f"http://127.0.0.1:{port}" for port in ports]
+        with crowd(urls, keys.crowd, min(size.waiting, size.clinicians), folder) as ready:
+            await until(ready, SETTLE_SECONDS)
+            http = await nodes.enter_async_context(
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+            )
+            hall = Hall(urls, keys)
+            await hall.open(http)
+            yield Running(hall, http, urls, started, keys)
+            await hall.close()
 
 
-async def ground(folder: Path, number: int, presses: int, pause: float) -> dict[str, float]:
+@contextlib.contextmanager
+def crowd(
+    urls: Sequence[str], cookies: Sequence[str], rung: int, folder: Path
+) -> Iterator[Callable[[], bool]]:
+    """The clinicians who are there already; says whether they are, and whether they were rung."""
+    if not cookies:
+        yield lambda: True
+        return
+    log = folder / "crowd.log"
+    with log.open("wb") as out:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "bench.ringing.crowd", str(rung), *urls],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    assert started.stdin is not None
+    started.stdin.write("\n".join([*cookies, "", ""]))
+    started.stdin.flush()
+    try:
+        yield lambda: "ready" in log.read_text()
+    finally:
+        started.terminate()
+        started.wait(20)
+
+
+async def case(
+    stack: Stack, size: Size, folder: Path, presses: int, pause: float
+) -> tuple[dict[str, float], float]:
+    """One size on one stack: press to offer, and a round of the line with nothing to do, in ms."""
+    async with running(stack, size, folder) as run:
+        await run.hall.press_to_offer(max(5, presses // 10), pause)  # warm
+        times = await run.hall.press_to_offer(presses, pause)
+        before = await rounds(run)
+        await asyncio.sleep(IDLE_SECONDS)
+        after = await rounds(run)
+    return spread(times), round(1000 * (after[1] - before[1]) / max(1, after[0] - before[0]), 2)
+
+
+async def rounds(run: Running) -> tuple[float, float]:
+    """How often the line was looked at, and how many seconds that took in all."""
+    async with run.http.get(f"{run.urls[0]}/metrics") as answer:
+        text = await answer.text()
+    count, total = (
+        float(re.findall(rf"^crisisbridge_line_round_seconds_{part} (\S+)", text, re.M)[0])
+        for part in ("count", "sum")
+    )
+    return count, total
+
+
+def say(stack: Stack, what: str, value: object) -> None:
+    """As it comes: a run takes many minutes."""
+    print(f"{stack.name} {what} {json.dumps(value)}", file=sys.stderr, flush=True)
+
+
+async def others(stack: Stack, folder: Path, tries: int) -> Figures:
+    """What follows an answer, an expiry, a disconnection and a dead server."""
+    found: Figures = {}
+    async with running(stack, Size(0, 0, 1, racers=2), folder / "race") as run:
+        found["accept_to_loser_told_ms"] = spread(await run.hall.accept_to_loser(tries))
+    async with running(stack, Size(0, 0, 2), folder / "short", ring_seconds="5") as run:
+        found["expiry_to_next_offer_ms"] = spread(await run.hall.end_to_next(5, expiry))
+    async with running(stack, Size(0, 0, 2), folder / "gone") as run:
+
+        async def disconnect(first: Robot, _offer: Offer) -> float:
+            began = time.perf_counter()
+            await first.close()
+            return began
+
+        times = []
+        for _ in range(tries):
+            times += await run.hall.end_to_next(1, disconnect)
+            for console in run.hall.consoles:
+                await console.close()
+                await console.open(run.http)
+        found["disconnect_to_next_offer_ms"] = spread(times)
+    if stack.nodes > 1:
+        found["killed_node_to_next_offer_seconds"] = await killed(stack, folder / "killed")
+    return found
+
+
+async def expiry(_first: Robot, offer: Offer) -> float:
+    """When the offer runs out, as perf_counter tells the time."""
+    return time.perf_counter() + offer.expires_at - time.time()
+
+
+async def killed(stack: Stack, folder: Path) -> float:
+    """From the death of a session's server, with all its pages, to the ring elsewhere."""
+    async with running(stack, Size(0, 0, 2), folder) as run:
+        here, there = run.hall.consoles  # one on each server
+        tablet = run.hall.tablets[0]  # on the first one
+        await there.close()
+        session = await press(tablet)
+        _, rung, _ = await run.hall.rung(session)
+        assert rung is here
+        await there.open(run.http)
+        next_one = run.hall.ears.listen(
+            there, lambda told: any(o.session == session for o in told.offers)
+        )
+        began = time.perf_counter()
+        run.servers[0].kill()
+        async with asyncio.timeout(60):
+            return round(await next_one - began, 2)
+
+
+async def ground(stack: Stack, folder: Path, presses: int, pause: float) -> dict[str, float]:
     """The floor, once."""
-    port = free_port()
-    log = folder / f"floor{number}.log"
-    url = f"sqlite:///{folder / f'floor{number}.db'}"
-    with process("bench.ringing.floor", url, str(port), log=log):
-        await until(lambda: b"ready" in log.read_bytes(), 20)
-        return spread(await floor.measure(port, presses, pause))
+    await asyncio.to_thread(folder.mkdir, parents=True)
+    url = stack.make()
+    ports = [free_port() for _ in range(stack.nodes)]
+    more = [stack.redis] if stack.redis else []
+    with contextlib.ExitStack() as started:
+        for n, port in enumerate(ports):
+            log = folder / f"floor{n}.log"
+            started.enter_context(process("bench.ringing.floor", url, str(port), *more, log=log))
+            await until(lambda log=log: b"ready" in log.read_bytes(), 20)  # type: ignore[misc]
+        await floor.measure(ports, max(5, presses // 10), pause)  # warm
+        return spread(await floor.measure(ports, presses, pause))
 
 
-def verdict(floors: list[dict[str, float]], cases: dict[str, dict[str, float]]) -> str:
-    """The line for machines."""
-    first, last = next(iter(cases.values())), list(cases.values())[-1]
-    p50 = statistics.median(one["p50"] for one in floors)
+async def measured(stack: Stack, args: argparse.Namespace, folder: Path) -> Figures:
+    """Everything on one stack."""
+    floors: list[dict[str, float]] = []
+    cases: dict[str, dict[str, float]] = {}
+    idle: dict[str, float] = {}
+    for label in args.cases.split(","):
+        number = len(floors)
+        floors.append(await ground(stack, folder / f"floor{number}", args.presses, args.pause))
+        cases[label], idle[label] = await case(
+            stack, CASES[label], folder / label, args.presses, args.pause
+        )
+        say(stack, f"floor before {label}", floors[-1])
+        say(stack, f"case {label}", cases[label])
+    floors.append(await ground(stack, folder / "floor", args.presses, args.pause))
+    medians = [one["p50"] for one in floors]
+    p50 = statistics.median(medians)
     p99 = statistics.median(one["p99"] for one in floors)
+    first, last = next(iter(cases.values())), list(cases.values())[-1]
+    found: Figures = {
+        "floor_ms": floors,
+        "press_to_offer_ms": cases,
+        "idle_round_ms": idle,
+        "p50_to_floor": {label: round(one["p50"] / p50, 2) for label, one in cases.items()},
+        "p99_to_floor": {label: round(one["p99"] / p99, 2) for label, one in cases.items()},
+        "growth": round(last["p50"] / first["p50"], 2),
+        "quiet": max(medians) <= (1 + DRIFT) * min(medians),
+    }
+    if args.others:
+        found |= await others(stack, folder / "others", args.others)
+    return found
+
+
+def verdict(found: dict[str, Figures]) -> str:
+    """The line for machines."""
+
+    def worst(name: str) -> float:
+        return max(float(ratio) for one in found.values() for ratio in one[name].values())
+
+    growth = max(one["growth"] for one in found.values())
     return (
-        f"bench-queue p50_to_floor={last['p50'] / p50:.2f} "
-        f"p99_to_floor={last['p99'] / p99:.2f} growth={last['p50'] / first['p50']:.2f}"
+        f"bench-queue p50_to_floor={worst('p50_to_floor'):.2f} "
+        f"p99_to_floor={worst('p99_to_floor'):.2f} growth={growth:.2f}"
     )
 
 
@@ -169,21 +311,17 @@ async def main() -> None:
     parser.add_argument("--presses", type=int, default=200)
     parser.add_argument("--pause", type=float, default=0.25, help="seconds between presses")
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--stacks", default=",".join(STACKS))
+    parser.add_argument(
+        "--others", type=int, default=20, help="tries of the other figures; 0: none"
+    )
     args = parser.parse_args()
-    floors: list[dict[str, float]] = []
-    cases: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for number, label in enumerate(args.cases.split(",")):
-            floors.append(await ground(folder, number, args.presses, args.pause / 5))
-            url = f"sqlite:///{folder / f'case{number}.db'}"
-            cases[label] = await case(url, CASES[label], folder / label, args.presses, args.pause)
-        floors.append(await ground(folder, 99, args.presses, args.pause / 5))
-    medians = [one["p50"] for one in floors]
-    found: dict[str, Any] = {"floor_ms": floors, "press_to_offer_ms": cases}
-    found["quiet"] = max(medians) <= (1 + DRIFT) * min(medians)
+    found = {}
+    with tempfile.TemporaryDirectory() as name, stacks(args.stacks.split(","), Path(name)) as made:
+        for stack in made:
+            found[stack.name] = await measured(stack, args, Path(name) / stack.name)
     print(json.dumps(found, indent=2))
-    print(verdict(floors, cases))
+    print(verdict(found))
 
 
 if __name__ == "__main__":

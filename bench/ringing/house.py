@@ -43,14 +43,18 @@ class Size:
     waiting: int
     clinicians: int
     pairs: int  # tablets that press, and as many clinicians who are free for them
+    racers: int = 0  # clinicians of another provider, who ring together, and a tablet for them
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Cookies of everybody who takes part."""
 
-    clinicians: tuple[str, ...]  # those of the waiting first, the free ones last
+    crowd: tuple[str, ...]  # of the waiting
+    clinicians: tuple[str, ...]  # the free ones
     tablets: tuple[str, ...]  # the pressing ones
+    racers: tuple[str, ...]
+    race_tablet: str
 
 
 async def furnish(url: str, size: Size) -> Keys:
@@ -60,16 +64,19 @@ async def furnish(url: str, size: Size) -> Keys:
     await db.start()
     tokens, now = Tokens(SECRET), time.time()
     clinicians = [f"per_c{n}" for n in range(size.clinicians + size.pairs)]
+    racers = [f"per_r{n}" for n in range(size.racers)]
     tablets = [f"tab_{n}" for n in range(size.waiting + size.pairs)]
 
     async def write(conn: AsyncConnection) -> None:
         await _organisations(conn)
-        await _people(conn, clinicians, now)
+        await _people(conn, clinicians, "prv", now)
+        await _people(conn, racers, "prv_all", now)
+        at = [*((t, "agy") for t in tablets), ("tab_race", "agy_all")]
         await conn.execute(
             insert(schema.tablet),
             [
-                {"id": t, "agency_id": "agy", "label": t, "credential": 1, "enrolled_at": now}
-                for t in tablets
+                {"id": t, "agency_id": agency, "label": t, "credential": 1, "enrolled_at": now}
+                for t, agency in at
             ],
         )
         for number, tablet in enumerate(tablets[: size.waiting]):
@@ -92,43 +99,52 @@ async def furnish(url: str, size: Size) -> Keys:
     finally:
         await db.close()
     later = now + DAY
+
+    def people(ids: list[str]) -> tuple[str, ...]:
+        return tuple(tokens.issue("login", one, f"lgn_{one}", now, later) for one in ids)
+
+    def tablet(one: str) -> str:
+        return tokens.issue("tablet", one, tablet_token_id(one, 1), now, later)
+
     return Keys(
-        clinicians=tuple(
-            tokens.issue("login", person, f"lgn_{person}", now, later) for person in clinicians
-        ),
-        tablets=tuple(
-            tokens.issue("tablet", tablet, tablet_token_id(tablet, 1), now, later)
-            for tablet in tablets[size.waiting :]
-        ),
+        crowd=people(clinicians[: size.clinicians]),
+        clinicians=people(clinicians[size.clinicians :]),
+        tablets=tuple(tablet(one) for one in tablets[size.waiting :]),
+        racers=people(racers),
+        race_tablet=tablet("tab_race"),
     )
 
 
 async def _organisations(conn: AsyncConnection) -> None:
-    await conn.execute(
-        insert(schema.agency).values(
-            id="agy",
-            name="Bench County",
-            county="Bench",
-            state="SD",
-            timezone="UTC",
-            regional_line="605-555-0100",
-            intake_tiles=json.dumps(["adult"]),
+    for agency, provider in (("agy", "prv"), ("agy_all", "prv_all")):
+        await conn.execute(
+            insert(schema.agency).values(
+                id=agency,
+                name="Bench County",
+                county="Bench",
+                state="SD",
+                timezone="UTC",
+                regional_line="605-555-0100",
+                intake_tiles=json.dumps(["adult"]),
+            )
         )
-    )
-    await conn.execute(
-        insert(schema.provider).values(
-            id="prv", name="Bench Care", timezone="UTC", bridge_line="605-555-0101"
+        await conn.execute(
+            insert(schema.provider).values(
+                id=provider, name="Bench Care", timezone="UTC", bridge_line="605-555-0101"
+            )
         )
-    )
     # one at a time: else those who wait ring everybody, and nobody is left for the next press
     await conn.execute(insert(schema.queue_settings).values(provider_id="prv", ring="one"))
     await conn.execute(insert(schema.program).values(id="prg", name="Bench"))
-    await conn.execute(
-        insert(schema.coverage).values(agency_id="agy", provider_id="prv", program_id="prg")
-    )
+    for agency, provider in (("agy", "prv"), ("agy_all", "prv_all")):
+        await conn.execute(
+            insert(schema.coverage).values(agency_id=agency, provider_id=provider, program_id="prg")
+        )
 
 
-async def _people(conn: AsyncConnection, clinicians: list[str], now: float) -> None:
+async def _people(conn: AsyncConnection, clinicians: list[str], provider: str, now: float) -> None:
+    if not clinicians:
+        return
     later = now + DAY
     people = [
         {
@@ -136,7 +152,7 @@ async def _people(conn: AsyncConnection, clinicians: list[str], now: float) -> N
             "name": person,
             "short_name": person,
             "email": f"{person}@bench.invalid",
-            "provider_id": "prv",
+            "provider_id": provider,
             "licence_state": "SD",
             "licence_expires_at": later,
         }
@@ -154,7 +170,7 @@ async def _people(conn: AsyncConnection, clinicians: list[str], now: float) -> N
         schema.roster_entry: [
             {
                 "id": f"ros_{p}",
-                "provider_id": "prv",
+                "provider_id": provider,
                 "person_id": p,
                 "tier": 1,
                 "days": 127,
@@ -220,9 +236,8 @@ async def server(
         database_url=url,
         media_port="0",
         media_addresses="127.0.0.1",
-        ring_seconds="120",
         log_level="WARNING",
-        **more,
+        **({"ring_seconds": "120"} | more),
     ) as running:
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as http:
             while True:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ class Offer(msgspec.Struct):
     offer: str
     token: str
     session: str
+    expires_at: float  # UTC seconds
 
 
 class Told(msgspec.Struct):
@@ -31,6 +32,8 @@ class Told(msgspec.Struct):
     data: dict[str, Any] = {}
     offers: list[Offer] = []
     offer: Offer | str | None = None  # an id in `offer.gone`
+    session: Any = None  # an id in `offer.gone`
+    reason: str | None = None
 
 
 _decoder = msgspec.json.Decoder(Told)
@@ -48,6 +51,7 @@ class Robot:
     cookie: str
     url: str
     hears: Callable[[Robot, Told, float], None]
+    concerns: Callable[[str], bool] = lambda _text: True
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _answers: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
     _socket: aiohttp.ClientWebSocketResponse | None = None
@@ -55,6 +59,7 @@ class Robot:
 
     async def open(self, http: aiohttp.ClientSession) -> None:
         """Connect and say hello. Every robot has its own stream."""
+        self._ids = itertools.count(1)
         kind = "cb_tablet" if self.page == "tablet" else "cb_login"
         self._socket = await http.ws_connect(
             f"{self.url}/ws",
@@ -67,6 +72,10 @@ class Robot:
             asyncio.create_task(self._listen(self._socket)),
             asyncio.create_task(self._beat()),
         ]
+
+    @property
+    def closed(self) -> bool:
+        return self._socket is None or self._socket.closed
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -107,6 +116,8 @@ class Robot:
             at = time.perf_counter()
             if message.type is not aiohttp.WSMsgType.TEXT:
                 return
+            if not self.concerns(message.data):
+                continue
             told = _decoder.decode(message.data)
             if told.re is not None and (answer := self._answers.pop(told.re, None)) is not None:
                 if answer.done():
@@ -117,3 +128,9 @@ class Robot:
                     answer.set_result(told.data)
             else:
                 self.hears(self, told, at)
+
+
+async def open_all(robots: Sequence[Robot], http: aiohttp.ClientSession) -> None:
+    """Fifty at a time."""
+    for start in range(0, len(robots), 50):
+        await asyncio.gather(*(robot.open(http) for robot in robots[start : start + 50]))

@@ -59,8 +59,8 @@ class Server:
 
 
 @contextmanager
-def running(programs: Path) -> Iterator[Server]:
-    """A server that lives as long as the block."""
+def running(programs: Path, *, durable: bool = False) -> Iterator[Server]:
+    """A server that lives as long as the block; `durable`: its commits outlive the power."""
     folder = Path(tempfile.mkdtemp(prefix="cb-pg-"))  # short: a socket's path may be 107 bytes long
     if os.geteuid() == 0:
         owner = pwd.getpwnam("postgres")
@@ -69,7 +69,8 @@ def running(programs: Path) -> Iterator[Server]:
     data = str(folder / "data")
     try:
         server.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c deadlock_timeout=200ms"
+        fsync = "on" if durable else "off"
+        options = f"-k {folder} -c listen_addresses='' -c fsync={fsync} -c deadlock_timeout=200ms"
         server.run("pg_ctl", "-D", data, "-w", "-t", "50", "-o", options, "start")
         try:
             yield server
