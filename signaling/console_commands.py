@@ -103,7 +103,8 @@ async def offer_delivered(
         return handle(desk.machine(row), Alerted(actor.id), now)
 
     row = await desk.change(offer.session_id, decide, by(actor))
-    metrics.observe_alert(row)  # the line needs no word: it looks again when this ring was due
+    metrics.observe_alert(row)
+    desk.line.first_rings.heard(actor.id)
     return {}
 
 

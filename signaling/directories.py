@@ -7,11 +7,12 @@ was read is still so; with a thousand people the whole reading would cost more t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall.facts import Rules
+from oncall.fit import Offered
 from oncall.steps import Ladder
 from records import catchments, directory, escalations
 from records.directory import Directory
@@ -27,6 +28,8 @@ class Known:
     directory: Directory
     ladders: Mapping[str, Ladder]  # of the providers that have their own
     rules: Mapping[str, Rules]  # of the providers that have their own
+    #: clinician -> what the policy asks of them that only the directory changes
+    offered: dict[str, Offered] = field(default_factory=dict, compare=False, repr=False)
 
 
 class DirectoryReader:

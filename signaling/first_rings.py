@@ -60,6 +60,7 @@ class FirstRings:
     async def at_rest(self, reading: Reading, plan: policy.Plan) -> None:
         """The line has been read, and nothing was done; what was overtaken is planned anew."""
         if not moves_nothing(plan):
+            self.over()
             return
         now = reading.snapshot.now
         lease = await self._desk.live.next_deadline(now)
@@ -68,6 +69,16 @@ class FirstRings:
             reading.snapshot, plan, self._desk.rules, until if lease is None else min(until, lease)
         )
         self._reading = reading
+
+    @property
+    def until(self) -> float | None:
+        """Until when there is nothing to plan (UTC seconds), if that can be said."""
+        return None if self._rest is None else self._rest.until
+
+    def heard(self, clinician_id: str) -> None:
+        """A page has said that it rings."""
+        if self._rest is not None:
+            self._rest.heard(clinician_id)
 
     def over(self) -> None:
         """Something changed that may change who rings for whom."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
-from oncall.fit import AgeGroup, Licence, Misfit
+from oncall.fit import AgeGroup, Licence, Misfit, Offered
 from oncall.presence import PresenceState
 from records import directory, offers, parties, sessions
 from records.offers import OfferRow
@@ -59,17 +59,31 @@ async def read(desk: Desk, excluded: Excluded) -> Reading:
         missed = await offers.missed_in_a_row(conn, now - MISSED_SECONDS)
         idle = await _idle_since(conn, [desk.rules, *known.rules.values()], now)
     versions = desk.directories.version, desk.rosters.version
+    await desk.pace.breathe()
     states = await clinician_states(desk, tiers, now)
     waiting = [row for row in rows if row.state == "waiting" and not row.test]
     if desk.live.partial:  # the consoles known here could not reach a call that is elsewhere
         waiting = [row for row in waiting if desk.cluster.mine(row)]
     one = _Look(
-        known.directory, known.rules, desk.rules, rows, ended, elsewhere, states, missed, idle, now
+        known.directory,
+        known.rules,
+        desk.rules,
+        rows,
+        ended,
+        elsewhere,
+        states,
+        missed,
+        idle,
+        known.offered,
+        now,
     )
+    await desk.pace.breathe()
+    clinicians = one.clinicians()
+    await desk.pace.breathe()
     snapshot = policy.Snapshot(
         waiting=one.waiting(waiting, excluded),
         offers=tuple(_open_offer(offer) for offer in rings if offer.purpose == "answer"),
-        clinicians=one.clinicians(),
+        clinicians=clinicians,
         now=now,
         ladders=known.ladders,
         own_rules=known.rules,
@@ -99,6 +113,7 @@ class _Look:
     states: Mapping[str, ClinicianState]
     missed: Mapping[str, int]
     idle: Mapping[str, float]
+    offered: dict[str, Offered]
     now: float
 
     def waiting(
@@ -166,9 +181,12 @@ class _Look:
         self, person: directory.Person, led: set[str], ended: list[OfferRow]
     ) -> policy.ClinicianNow:
         state = self.states.get(person.id)
+        fixed = self.offered.get(person.id)
+        if fixed is None:
+            fixed = self.offered[person.id] = _offered(person)
         return policy.ClinicianNow(
             id=person.id,
-            provider_ids=frozenset({person.provider_id or ""}),
+            provider_ids=fixed.provider_ids,
             tier=state.tier if state else None,
             activity=policy.Activity(state.activity) if state else policy.Activity.OFFLINE,
             presence=state.presence if state else PresenceState.LOST,
@@ -176,10 +194,10 @@ class _Look:
             wrapping_up=led == {"wrap_up"} and person.id not in self.elsewhere,
             cooldown_until=self._after_offers(person, ended, ("expired",)),
             resting_until=self._after_offers(person, ended, ("declined", "undelivered")),
-            licences=tuple(Licence(one.state, one.expires_at) for one in person.licences),
-            languages=person.languages,
-            age_groups=_age_groups(person),
-            specialities=person.specialities,
+            licences=fixed.licences,
+            languages=fixed.languages,
+            age_groups=fixed.age_groups,
+            specialities=fixed.specialities,
             idle_since=self.idle.get(person.id, 0.0),
             missed=self.missed.get(person.id, 0),
         )
@@ -188,6 +206,8 @@ class _Look:
         self, person: directory.Person, ended: list[OfferRow], states: tuple[str, ...]
     ) -> float:
         """Until when a clinician's ended offers speak against ringing them again."""
+        if not ended:
+            return 0.0
         rules = self._rules(person.provider_id)
         seconds = {
             "declined": rules.cooldown_declined,
@@ -227,6 +247,16 @@ def _open_offer(offer: OfferRow) -> policy.OpenOffer:
         deliver_by=offer.deliver_by,
         expires_at=offer.expires_at,
         relaxed=frozenset(Misfit(step) for step, _ in offer.relaxed),
+    )
+
+
+def _offered(person: directory.Person) -> Offered:
+    return Offered(
+        provider_ids=frozenset({person.provider_id or ""}),
+        licences=tuple(Licence(one.state, one.expires_at) for one in person.licences),
+        languages=person.languages,
+        age_groups=_age_groups(person),
+        specialities=person.specialities,
     )
 
 

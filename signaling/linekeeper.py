@@ -49,7 +49,8 @@ class Linekeeper:
         self.first_rings = FirstRings(desk)
         self._woken = False
         self._stir = asyncio.Event()  # woken, or to be looked at sooner
-        self._due = 0.0  # loop time of the next round at the latest
+        self._due = 0.0  # loop time at which to look whether there is something to do
+        self._audit = 0.0  # loop time of the auditor's round
         self._quiet = asyncio.Event()  # nothing has changed since the newest plan
         self._excluded: dict[tuple[str, str], float] = {}
         self._explained: dict[str, str] = {}
@@ -97,48 +98,70 @@ class Linekeeper:
 
     async def run(self) -> None:
         while True:
-            self._woken = False
             with metrics.LINE_ROUND.time():
                 plan = await self._settle()
             self.settled += 1
-            self._due = asyncio.get_running_loop().time() + IDLE_SECONDS
+            self._audit = self._due = asyncio.get_running_loop().time() + IDLE_SECONDS
             if plan is not None and plan.next_deadline is not None:
                 self.look_by(plan.next_deadline)
-            if plan is not None and self._reading is not None:
-                await self._at_rest(self._reading, plan)
             if not self._woken:
                 self._quiet.set()
             await self._until_due()
 
-    async def _at_rest(self, reading: line_reading.Reading, plan: policy.Plan) -> None:
-        """Presses may be given their first ring at once, unless something comes meanwhile."""
-        await self.first_rings.at_rest(reading, plan)
+    async def _at_rest(self, plan: policy.Plan) -> None:
+        """Presses may be given their first ring at once, unless something came meanwhile."""
+        if self._reading is not None:
+            await self.first_rings.at_rest(self._reading, plan)
         if self._woken:
             self.first_rings.over()
 
     async def _until_due(self) -> None:
-        """Until something wakes the line, a deadline, or the auditor's round."""
+        """Until something wakes the line, or a moment comes at which there may be something to do.
+
+        A ring that was due to be heard of, and was, is no such moment any more.
+        """
         loop = asyncio.get_running_loop()
-        while not self._woken and loop.time() < self._due:
+        while not self._woken:
+            if loop.time() >= self._due:
+                until = self.first_rings.until
+                if until is None or until <= self._desk.now() or loop.time() >= self._audit:
+                    return
+                self._due = self._audit
+                self.look_by(until)
             self._stir.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._due):
                     await self._stir.wait()
 
     async def _settle(self) -> policy.Plan | None:
-        """Plan and act until the policy has nothing more to do; that last plan."""
+        """Plan and act until the policy has nothing more to do; that last plan.
+
+        None when something came that is looked at first, or when it never ends.
+        """
         for _ in range(MOST_ROUNDS):
-            await self._desk.pace.breathe()
-            snapshot = await self._look()
-            await self._desk.pace.breathe()
-            plan = policy.plan(snapshot, self._desk.rules)
+            self._woken = False
+            plan = await self._plan(await self._look())
+            await self._at_rest(plan)
             acted = False
             for action in plan.actions:
+                if self._woken and isinstance(action, policy.Escalate):
+                    return None  # a hundred steps may be due at once: who pressed rings first
                 acted = await self._act(action) or acted
             if not acted:
                 return plan
         log.error("line.unsettled rounds=%d", MOST_ROUNDS)
         return None
+
+    async def _plan(self, snapshot: policy.Snapshot) -> policy.Plan:
+        """In steps: a press need not wait for the whole of a long line's plan."""
+        steps = policy.planning(snapshot, self._desk.rules)
+        while True:
+            await self._desk.pace.breathe()
+            try:
+                next(steps)
+            except StopIteration as done:
+                decided: policy.Plan = done.value
+                return decided
 
     async def _look(self) -> policy.Snapshot:
         now = self._desk.now()

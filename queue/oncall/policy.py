@@ -17,7 +17,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 from oncall.eligible import Eligibility, in_line, off_duty
@@ -66,15 +66,33 @@ __all__ = [
     "in_line",
     "next_escalation",
     "plan",
+    "planning",
     "tablet_step",
 ]
 
 
+AT_ONCE = 250  # sessions whose candidates are looked for in one step
+
+
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     """Everything that is due at `snapshot.now`, and when to look again at the latest."""
+    steps = planning(snapshot, rules)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            decided: Plan = done.value
+            return decided
+
+
+def planning(snapshot: Snapshot, rules: Rules) -> Generator[None, None, Plan]:
+    """The same in steps, for whoever has something to do between them. The snapshot stays as it is,
+    so that it does not matter what happens meanwhile."""
     ended = {action.offer_id: action for action in _ended_offers(snapshot, rules)}
+    yield
     ringing = [offer for offer in snapshot.offers if offer.id not in ended]
     clinicians, missing = _paused(_after(ended, snapshot, rules), ringing, snapshot, rules)
+    yield
     escalations: list[Escalate] = []
     clock: list[float] = []
     for session in snapshot.waiting:
@@ -82,8 +100,11 @@ def plan(snapshot: Snapshot, rules: Rules) -> Plan:
         due, then = due_steps(session, snapshot.now, ladder)
         escalations += due
         clock.append(then)
-    moved, made, reasons = _rings(snapshot, ringing, clinicians, rules)
-    actions: list[Action] = [*ended.values(), *missing, *moved, *escalations, *made]
+    yield
+    moved, made, reasons = yield from _rings(snapshot, ringing, clinicians, rules)
+    yield
+    # who rings goes before who is alerted otherwise
+    actions: list[Action] = [*ended.values(), *missing, *moved, *made, *escalations]
     actions += [Explain(session_id, reason) for session_id, reason in reasons.items()]
     gone = {action.offer_id for action in moved}
     clock += _moments(snapshot, [o for o in ringing if o.id not in gone], made, clinicians, rules)
@@ -219,7 +240,7 @@ def _offerable(clinician: ClinicianNow, now: float) -> bool:
 
 def _rings(
     snapshot: Snapshot, ringing: list[OpenOffer], clinicians: list[ClinicianNow], rules: Rules
-) -> tuple[list[WithdrawOffer], list[MakeOffer], dict[str, str]]:
+) -> Generator[None, None, tuple[list[WithdrawOffer], list[MakeOffer], dict[str, str]]]:
     """Rings that must move, new ones, and why the silent sessions are silent."""
     own = {s.id: snapshot.rules_of(s.provider_id, rules) for s in snapshot.waiting}
     in_order = sorted(
@@ -227,9 +248,15 @@ def _rings(
     )
     line = {session.id: session for session in in_order}
     eligibility = Eligibility(snapshot, clinicians, rules)
-    candidates = {session.id: eligibility.of(session) for session in line.values()}
+    candidates = {}
+    for number, session in enumerate(line.values()):
+        candidates[session.id] = eligibility.of(session)
+        if number % AT_ONCE == 0:
+            yield
     sharing = Sharing(list(line), candidates, _kept_first(ringing, clinicians))
+    yield
     first = sharing.first_choices()
+    yield
 
     holder = {clinician: session for session, clinician in first.items()}
     moved = [

@@ -17,13 +17,25 @@ from dataclasses import replace
 
 from oncall.eligible import FRESH, Candidates, Eligibility
 from oncall.escalation import ladder_for, next_escalation
-from oncall.facts import Explain, KeepLast, MakeOffer, Plan, Ring, Rules, Snapshot, WaitingSession
+from oncall.facts import (
+    Escalate,
+    Explain,
+    KeepLast,
+    MakeOffer,
+    Plan,
+    Ring,
+    Rules,
+    Snapshot,
+    WaitingSession,
+)
 
-WORDS = (Explain, KeepLast)  # what a plan may say of a line that is as it should be
+# What a plan may say of a line in which everybody rings for whom they should: a step that is due
+# alerts others, and changes nothing of that.
+WORDS = (Escalate, Explain, KeepLast)
 
 
 def moves_nothing(plan: Plan) -> bool:
-    """Whether a plan leaves the line as it is."""
+    """Whether a plan leaves all rings as they are."""
     return all(isinstance(action, WORDS) for action in plan.actions)
 
 
@@ -52,8 +64,20 @@ class LineAtRest:
             for who in snapshot.clinicians
             if 0 < snapshot.rules_for(who, rules).missed_limit <= who.missed
         }
-        #: UTC seconds from which time alone may have changed who would be rung, or what is due
-        self.until = min(until, _until(snapshot, plan))
+        self._until = min(until, _until(snapshot, plan))
+        self._moments: dict[str, list[float]] = {}  # of the sessions that were pressed since
+        self._due: dict[str, MakeOffer] = {}  # clinician -> the ring that was made since
+        self._heard: set[str] = set()  # of these, whose page has said that it rings
+
+    @property
+    def until(self) -> float:
+        """UTC seconds from which time alone may have changed who would be rung, or what is due."""
+        moments = [at for those in self._moments.values() for at in those]
+        for who, offer in self._due.items():
+            moments.append(
+                offer.expires_at if who in self._heard else min(offer.deliver_by, offer.expires_at)
+            )
+        return min(self._until, *moments) if moments else self._until
 
     def rings_for(self, session: WaitingSession, now: float) -> tuple[MakeOffer, ...]:
         """Whom a session rings that was pressed at `now`: nobody, or all that the plan would ring.
@@ -83,13 +107,17 @@ class LineAtRest:
         own = self._own(session)
         if own.ring is Ring.ALL:
             self._wanting.add(session.id)
+        self._due |= {offer.clinician_id: offer for offer in made}
+        self._heard -= {offer.clinician_id for offer in made}
         ladder = ladder_for(session.provider_id, self._snapshot.ladders, self._rules)
-        moments = [min(offer.deliver_by, offer.expires_at) for offer in made]
-        moments.append(next_escalation(session, ladder)[0])
-        moments.append(session.pressed_at + ladder.second_tier_after)
-        moments.append(session.pressed_at + own.promote_after)
-        moments += [session.pressed_at + step.after for step in own.relaxations]
-        self.until = min(self.until, *(at for at in moments if at > session.pressed_at))
+        at = session.pressed_at
+        moments = [next_escalation(session, ladder)[0], at + ladder.second_tier_after]
+        moments += [at + own.promote_after, *(at + step.after for step in own.relaxations)]
+        self._moments[session.id] = [moment for moment in moments if moment > at]
+
+    def heard(self, clinician_id: str) -> None:
+        """A page has said that it rings: until it expires then."""
+        self._heard.add(clinician_id)
 
     def withdrawn(self, session_id: str) -> bool:
         """This session has left the line, and what rang for it was withdrawn: still at rest?
@@ -103,6 +131,8 @@ class LineAtRest:
             return False
         for who in freed:
             del self._rung[who]
+            self._due.pop(who, None)
+        self._moments.pop(session_id, None)
         return True
 
     def _own(self, session: WaitingSession) -> Rules:

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncall.policy import (
+    Escalate,
     ExpireOffer,
     MakeOffer,
+    OfferState,
     PauseMissing,
     Plan,
     Ring,
@@ -69,6 +71,18 @@ def pressed(draw: st.DrawFn, name: str, now: float) -> WaitingSession:
     return replace(made, pressed_at=now)
 
 
+def heard(store: Store, rest: LineAtRest, clinician_id: str) -> None:
+    """A page says that it rings."""
+    rest.heard(clinician_id)
+    store.snapshot = replace(
+        store.snapshot,
+        offers=tuple(
+            replace(one, state=OfferState.DELIVERED) if one.clinician_id == clinician_id else one
+            for one in store.snapshot.offers
+        ),
+    )
+
+
 def leaves(store: Store, session_id: str) -> Plan:
     """The session is cancelled, and what rings for it withdrawn; what the plan makes of that."""
     store.snapshot = replace(
@@ -109,6 +123,7 @@ def test_presses_and_cancels_in_any_order_are_as_the_plan_would_have_them(
     store, rest = settled(replace(snapshot, waiting=(), offers=()))
     for number in range(1, 6):
         cancels: bool = data.draw(st.booleans())
+        hears: bool = data.draw(st.booleans())
         if store.snapshot.waiting and cancels:
             goes = data.draw(st.sampled_from(store.snapshot.waiting)).id
             still = rest.withdrawn(goes)
@@ -116,6 +131,12 @@ def test_presses_and_cancels_in_any_order_are_as_the_plan_would_have_them(
             if not still:
                 return
             assert moves_nothing(decided)
+        elif store.snapshot.offers and hears:
+            heard(store, rest, data.draw(st.sampled_from(store.snapshot.offers)).clinician_id)
+            later = plan(store.snapshot, RULES)
+            assert moves_nothing(later)
+            assert later.next_deadline is not None
+            assert rest.until <= later.next_deadline
         elif not agree(store, rest, data.draw(pressed(f"s{number + 10}", NOW)), NOW):
             return
 
@@ -209,3 +230,24 @@ def test_who_becomes_free_by_a_cancel_is_rung_for_the_next_press() -> None:
     assert rest.rings_for(session("s2"), NOW) == ()
     assert rest.withdrawn("s1")
     assert [offer.clinician_id for offer in rest.rings_for(session("s3"), NOW)] == ["a"]
+
+
+def test_a_ring_that_was_heard_is_looked_at_again_when_it_expires() -> None:
+    _, rest = settled(line([], [clinician("a")], own_rules={"prv": Rules(ring=Ring.ONE)}))
+    waits = session("s1")
+    rest.rung(waits, rest.rings_for(waits, NOW))
+    assert rest.until == NOW + RULES.deliver_seconds
+    rest.heard("a")
+    assert rest.until == NOW + RULES.page_after  # the first step of the ladder
+    assert rest.withdrawn("s1")
+    assert rest.until > NOW + 1000
+
+
+def test_steps_that_are_due_hold_up_no_press() -> None:
+    waits, people = session("s1", age=31.0), [clinician("a"), clinician("b")]
+    own = {"prv": Rules(ring=Ring.ONE)}
+    snapshot = line([waits], people, [ring("s1", "a")], own_rules=own)
+    decided = plan(snapshot, RULES)
+    assert {type(action) for action in decided.actions} == {Escalate}
+    rest = LineAtRest(snapshot, decided, RULES)
+    assert [offer.clinician_id for offer in rest.rings_for(session("s2"), NOW)] == ["b"]
