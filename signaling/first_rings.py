@@ -71,9 +71,9 @@ class FirstRings:
         self._reading = reading
 
     @property
-    def until(self) -> float | None:
+    def look_at(self) -> float | None:
         """Until when there is nothing to plan (UTC seconds), if that can be said."""
-        return None if self._rest is None else self._rest.until
+        return None if self._rest is None else self._rest.look_at
 
     def heard(self, clinician_id: str) -> None:
         """A page has said that it rings."""
@@ -112,7 +112,7 @@ class FirstRings:
             self._desk.line.tell_rung(self._reading.who, offer, row)
             metrics.OFFERS.labels(outcome="sent").inc()
         if self._rest is not None:
-            self._desk.line.look_by(self._rest.until)
+            self._desk.line.look_by(self._rest.look_at)
 
 
 def _pressed(who: Directory, new: NewSession, session_id: str, now: float) -> policy.WaitingSession:

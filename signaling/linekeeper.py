@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 MOST_ROUNDS = 20  # a plan that never settles is a fault: stop, log, and go on at the next wake-up
 SOONEST_SECONDS = 0.02  # a moment that does not pass must not keep the process busy
+MOST_REST_SECONDS = 0.5  # after a moment of many sessions: the next one's comes with others
+ALARMS_SECONDS = 0.5  # so long alarms are raised before the line is looked at again
 IDLE_SECONDS = 5.0  # the auditor's round, even when nothing wakes the line
 EXCLUDED_SECONDS = 60.0  # after a failed set-up or a lost clinician, others first
 EXPLAINS = ("queue.nobody", "offer.sent")
@@ -50,6 +52,7 @@ class Linekeeper:
         self._woken = False
         self._stir = asyncio.Event()  # woken, or to be looked at sooner
         self._due = 0.0  # loop time at which to look whether there is something to do
+        self._soonest = SOONEST_SECONDS  # a line that takes long to look at is looked at less often
         self._audit = 0.0  # loop time of the auditor's round
         self._quiet = asyncio.Event()  # nothing has changed since the newest plan
         self._excluded: dict[tuple[str, str], float] = {}
@@ -67,7 +70,7 @@ class Linekeeper:
     def look_by(self, moment: float) -> None:
         """Nothing to do now, but at that time (UTC seconds) at the latest."""
         loop = asyncio.get_running_loop()
-        self._due = min(self._due, loop.time() + max(SOONEST_SECONDS, moment - self._desk.now()))
+        self._due = min(self._due, loop.time() + max(self._soonest, moment - self._desk.now()))
         self._stir.set()
 
     async def quiet(self, at_most: float) -> None:
@@ -97,11 +100,14 @@ class Linekeeper:
         self.wake()
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             with metrics.LINE_ROUND.time():
                 plan = await self._settle()
             self.settled += 1
-            self._audit = self._due = asyncio.get_running_loop().time() + IDLE_SECONDS
+            self._soonest = min(MOST_REST_SECONDS, max(SOONEST_SECONDS, loop.time() - began))
+            self._audit = self._due = loop.time() + IDLE_SECONDS
             if plan is not None and plan.next_deadline is not None:
                 self.look_by(plan.next_deadline)
             if not self._woken:
@@ -123,11 +129,11 @@ class Linekeeper:
         loop = asyncio.get_running_loop()
         while not self._woken:
             if loop.time() >= self._due:
-                until = self.first_rings.until
-                if until is None or until <= self._desk.now() or loop.time() >= self._audit:
+                moment = self.first_rings.look_at
+                if moment is None or moment <= self._desk.now() or loop.time() >= self._audit:
                     return
                 self._due = self._audit
-                self.look_by(until)
+                self.look_by(moment)
             self._stir.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._due):
@@ -138,14 +144,19 @@ class Linekeeper:
 
         None when something came that is looked at first, or when it never ends.
         """
+        loop = asyncio.get_running_loop()
         for _ in range(MOST_ROUNDS):
             self._woken = False
+            began = loop.time()
             plan = await self._plan(await self._look())
             await self._at_rest(plan)
             acted = False
             for action in plan.actions:
-                if self._woken and isinstance(action, policy.Escalate):
-                    return None  # a hundred steps may be due at once: who pressed rings first
+                if isinstance(action, policy.Escalate):  # hundreds may be due at once
+                    if self._woken:
+                        return None  # whoever pressed rings first
+                    if loop.time() > began + ALARMS_SECONDS:
+                        break
                 acted = await self._act(action) or acted
             if not acted:
                 return plan

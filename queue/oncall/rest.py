@@ -13,6 +13,7 @@ holds for a session that is cancelled.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from oncall.eligible import FRESH, Candidates, Eligibility
@@ -22,6 +23,7 @@ from oncall.facts import (
     Explain,
     KeepLast,
     MakeOffer,
+    OfferState,
     Plan,
     Ring,
     Rules,
@@ -64,20 +66,53 @@ class LineAtRest:
             for who in snapshot.clinicians
             if 0 < snapshot.rules_for(who, rules).missed_limit <= who.missed
         }
-        self._until = min(until, _until(snapshot, plan))
+        self._until = min(until, *self._ring_moments())
+        self._look_at = plan.next_deadline
         self._moments: dict[str, list[float]] = {}  # of the sessions that were pressed since
         self._due: dict[str, MakeOffer] = {}  # clinician -> the ring that was made since
         self._heard: set[str] = set()  # of these, whose page has said that it rings
 
     @property
     def until(self) -> float:
-        """UTC seconds from which time alone may have changed who would be rung, or what is due."""
-        moments = [at for those in self._moments.values() for at in those]
+        """UTC seconds from which time alone may have changed who rings, or would be rung."""
+        moments = [self._until, *self._due_rings()]
+        for session_id in self._wanting & self._moments.keys():
+            moments += self._moments[session_id]
+        return min(moments)
+
+    @property
+    def look_at(self) -> float:
+        """UTC seconds at which the plan may have something to do, alarms included."""
+        moments = [self.until, *(at for those in self._moments.values() for at in those)]
+        return min(moments) if self._look_at is None else min(self._look_at, *moments)
+
+    def _due_rings(self) -> Iterator[float]:
         for who, offer in self._due.items():
-            moments.append(
-                offer.expires_at if who in self._heard else min(offer.deliver_by, offer.expires_at)
-            )
-        return min(self._until, *moments) if moments else self._until
+            heard = who in self._heard
+            yield offer.expires_at if heard else min(offer.deliver_by, offer.expires_at)
+
+    def _ring_moments(self) -> list[float]:
+        """Moments that change who rings. Those of a session that has its one ring do not: it keeps
+        it, however far the search for it could widen."""
+        snapshot, moments = self._snapshot, [math.inf]
+        for offer in snapshot.offers:
+            pending = offer.state is OfferState.PENDING
+            first = min(offer.deliver_by, offer.expires_at)
+            moments.append(first if pending else offer.expires_at)
+        for waits in snapshot.waiting:
+            if waits.id in self._wanting:
+                moments += [*self._of_search(waits), *waits.excluded.values()]
+        for who in snapshot.clinicians:
+            moments += [who.cooldown_until, who.resting_until]
+            moments += [one.expires for one in who.licences if one.expires is not None]
+        return [at for at in moments if at > snapshot.now]
+
+    def _of_search(self, session: WaitingSession) -> list[float]:
+        """When the search for a session widens, or its place in line changes."""
+        at, own = session.pressed_at, self._own(session)
+        ladder = ladder_for(session.provider_id, self._snapshot.ladders, self._rules)
+        moments = [at + ladder.second_tier_after, at + own.promote_after]
+        return moments + [at + step.after for step in own.relaxations]
 
     def rings_for(self, session: WaitingSession, now: float) -> tuple[MakeOffer, ...]:
         """Whom a session rings that was pressed at `now`: nobody, or all that the plan would ring.
@@ -110,10 +145,8 @@ class LineAtRest:
         self._due |= {offer.clinician_id: offer for offer in made}
         self._heard -= {offer.clinician_id for offer in made}
         ladder = ladder_for(session.provider_id, self._snapshot.ladders, self._rules)
-        at = session.pressed_at
-        moments = [next_escalation(session, ladder)[0], at + ladder.second_tier_after]
-        moments += [at + own.promote_after, *(at + step.after for step in own.relaxations)]
-        self._moments[session.id] = [moment for moment in moments if moment > at]
+        moments = [next_escalation(session, ladder)[0], *self._of_search(session)]
+        self._moments[session.id] = [at for at in moments if at > session.pressed_at]
 
     def heard(self, clinician_id: str) -> None:
         """A page has said that it rings: until it expires then."""
@@ -150,12 +183,3 @@ class LineAtRest:
             if layer == FRESH and clinician not in self._rung
         ]
         return [] if any(found.misfits[clinician] for clinician in silent) else silent
-
-
-def _until(snapshot: Snapshot, plan: Plan) -> float:
-    """Also the moments that only a session makes matter, while none waits."""
-    moments = [] if plan.next_deadline is None else [plan.next_deadline]
-    for clinician in snapshot.clinicians:
-        moments += [clinician.cooldown_until, clinician.resting_until]
-        moments += [one.expires for one in clinician.licences if one.expires is not None]
-    return min((at for at in moments if at > snapshot.now), default=math.inf)

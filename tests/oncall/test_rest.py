@@ -54,7 +54,7 @@ def agree(store: Store, rest: LineAtRest, fresh: WaitingSession, now: float) -> 
     rest.rung(fresh, found)
     after = store.settle()
     assert after.next_deadline is not None
-    assert rest.until <= after.next_deadline
+    assert rest.look_at <= after.next_deadline
     return len(found)
 
 
@@ -136,7 +136,7 @@ def test_presses_and_cancels_in_any_order_are_as_the_plan_would_have_them(
             later = plan(store.snapshot, RULES)
             assert moves_nothing(later)
             assert later.next_deadline is not None
-            assert rest.until <= later.next_deadline
+            assert rest.look_at <= later.next_deadline
         elif not agree(store, rest, data.draw(pressed(f"s{number + 10}", NOW)), NOW):
             return
 
@@ -151,7 +151,7 @@ def test_what_a_press_is_given_at_once_is_what_the_plan_would_ring(
     store, rest = settled(snapshot)
     now = NOW
     for number in range(1, 4):
-        now += data.draw(st.sampled_from([0.0, 0.1, 0.4, 3.0]))
+        now += data.draw(st.sampled_from([0.0, 0.1, 0.4, 3.0, 21.0, 46.0, 200.0]))
         if not agree(store, rest, data.draw(pressed(f"s{number + 10}", now)), now):
             return
 
@@ -238,9 +238,10 @@ def test_a_ring_that_was_heard_is_looked_at_again_when_it_expires() -> None:
     rest.rung(waits, rest.rings_for(waits, NOW))
     assert rest.until == NOW + RULES.deliver_seconds
     rest.heard("a")
-    assert rest.until == NOW + RULES.page_after  # the first step of the ladder
+    assert rest.look_at == NOW + RULES.page_after  # the first step of the ladder
+    assert rest.until == NOW + RULES.round_seconds
     assert rest.withdrawn("s1")
-    assert rest.until > NOW + 1000
+    assert rest.look_at > NOW + 1000
 
 
 def test_steps_that_are_due_hold_up_no_press() -> None:
