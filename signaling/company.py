@@ -178,7 +178,8 @@ class Company:
         for session_id in [one for one in self._seated if one not in by_id]:
             self._seated.pop(session_id)
         async with desk.db.read() as conn:
-            rung = [o for o in await offers.open_offers(conn) if o.purpose == "transfer"]
+            rings = await desk.ledger.open_offers(conn)
+            rung = [one for one in rings if one.purpose == "transfer"]
             here = await parties.everybody(conn)
         await self._run_out(rung, by_id, now)
         mine = {row.id for row in rows if desk.cluster.mine(row)}

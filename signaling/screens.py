@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 GATHER_SECONDS = 0.015  # changes that come together are shown together
 UNREAD_CARD_SECONDS = 2 * 3600.0  # a card that came after the call waits this long to be read
 MISSED_SECONDS = 24 * 3600.0  # so long a missed ring waits on the console to be read
-REST = 2.0  # times as long as drawing all consoles took, before they are all drawn again
-LONGEST_REST_SECONDS = 1.0
+REST = 5.0  # times as long as drawing all consoles took, before they are all drawn again
+LONGEST_REST_SECONDS = 3.0
 LINE_FIRST_SECONDS = 0.1  # so long pictures wait for the line: who rings goes first
 BREATH = 20  # pages drawn without letting anything else run
 REFRESH_SECONDS = 5.0  # waiting words, presence and readiness change by time alone

@@ -37,8 +37,8 @@ Nearness = Literal["alerted", "ringing", "opening", "coming"]
 MOST_MISSED = 20  # of one clinician, on the console
 # Of a long line, or of a large staff, a console shows the first: nobody reads a thousand rows, and
 # a thousand consoles that get them with each change would keep the process from ringing.
-MOST_WAITING = 50
-MOST_COLLEAGUES = 50
+MOST_WAITING = 25
+MOST_COLLEAGUES = 25
 MOST_TO_HAND_TO = 200  # while there is a session to hand on
 NEARNESS: tuple[Nearness, ...] = ("alerted", "ringing", "opening", "coming")
 COMING_SECONDS = 180.0
