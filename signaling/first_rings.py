@@ -54,6 +54,7 @@ class FirstRings:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.changes = 0  # presses and cancels that needed no plan: older readings lack them
         self._rest: LineAtRest | None = None
         self._reading: Reading | None = None
 
@@ -86,7 +87,9 @@ class FirstRings:
 
     def cancelled(self, session_id: str) -> bool:
         """A session left the line, its rings withdrawn: whether all is still as it should be."""
-        return self._rest is not None and self._rest.withdrawn(session_id)
+        still = self._rest is not None and self._rest.withdrawn(session_id)
+        self.changes += still
+        return still
 
     def choose(self, post: Post, new: NewSession, session_id: str, now: float) -> FirstRing | None:
         """Who rings for this press at once, if that can be said.
@@ -102,6 +105,7 @@ class FirstRings:
         if not made or not all(on_call(one.clinician_id, now) for one in made):
             return None
         rest.rung(session, made)
+        self.changes += 1
         return FirstRing(session, made, tuple(_row(one, now) for one in made))
 
     def told(self, ring: FirstRing, row: SessionRow) -> None:

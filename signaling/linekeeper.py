@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
 from oncall.fit import Relaxation
+from oncall.rest import moves_nothing
 from records import directory, offers, sessions
 from records.errors import RecordError, StaleSession
 from records.ids import new_id
@@ -50,6 +51,7 @@ class Linekeeper:
         self.settled = 0  # how often the line came to rest
         self.first_rings = FirstRings(desk)
         self._woken = False
+        self._again = False  # to be looked at once more, without any hurry
         self._stir = asyncio.Event()  # woken, or to be looked at sooner
         self._due = 0.0  # loop time at which to look whether there is something to do
         self._soonest = SOONEST_SECONDS  # a line that takes long to look at is looked at less often
@@ -110,12 +112,16 @@ class Linekeeper:
             self._audit = self._due = loop.time() + IDLE_SECONDS
             if plan is not None and plan.next_deadline is not None:
                 self.look_by(plan.next_deadline)
-            if not self._woken:
+            if not self._woken and not self._again:
                 self._quiet.set()
             await self._until_due()
 
-    async def _at_rest(self, plan: policy.Plan) -> None:
+    async def _at_rest(self, plan: policy.Plan, changes: int) -> None:
         """Presses may be given their first ring at once, unless something came meanwhile."""
+        if self.first_rings.changes != changes and moves_nothing(plan):
+            # a press, or a cancel, that this reading lacks: what knows of it goes on being true
+            self._again = True
+            return
         if self._reading is not None:
             await self.first_rings.at_rest(self._reading, plan)
         if self._woken:
@@ -127,7 +133,7 @@ class Linekeeper:
         A ring that was due to be heard of, and was, is no such moment any more.
         """
         loop = asyncio.get_running_loop()
-        while not self._woken:
+        while not self._woken and not self._again:
             if loop.time() >= self._due:
                 moment = self.first_rings.look_at
                 if moment is None or moment <= self._desk.now() or loop.time() >= self._audit:
@@ -146,10 +152,10 @@ class Linekeeper:
         """
         loop = asyncio.get_running_loop()
         for _ in range(MOST_ROUNDS):
-            self._woken = False
-            began = loop.time()
+            self._woken = self._again = False
+            began, changes = loop.time(), self.first_rings.changes
             plan = await self._plan(await self._look())
-            await self._at_rest(plan)
+            await self._at_rest(plan, changes)
             acted = False
             for action in plan.actions:
                 if isinstance(action, policy.Escalate):  # hundreds may be due at once

@@ -15,6 +15,7 @@ from records import offers, roster, sessions
 from records.offers import OfferRow
 from tests.records import servers
 from tests.signaling.conftest import START, House, a_house
+from tests.signaling.services import until
 from tests.signaling.test_desk import row_of, timeline_of
 from web.dev.cast import PROVIDER_ID
 
@@ -188,3 +189,32 @@ async def test_a_plan_that_was_overtaken_is_no_rest(house: House) -> None:
     session = await house.pressed(tablet)  # by the plan then
     await house.desk.line.quiet(10)
     assert [one.session_id for one in await rings(house)] == [session]
+
+
+async def test_a_press_while_the_line_is_looked_at_is_not_forgotten_by_that_look(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.page("dana")
+    tablet = await house.page("tablet")
+    line = house.desk.line
+    await line.quiet(10)
+    plan, planning, go_on = line._plan, asyncio.Event(), asyncio.Event()
+
+    async def slowly(snapshot: policy.Snapshot) -> policy.Plan:
+        planning.set()
+        await go_on.wait()
+        return await plan(snapshot)
+
+    monkeypatch.setattr(line, "_plan", slowly)
+    settled = line.settled
+    line._due = line._audit = 0.0  # the auditor's round: nothing has changed
+    line._stir.set()
+    await asyncio.wait_for(planning.wait(), 10)
+    session = await house.pressed(tablet)
+    assert [one.session_id for one in await rings(house)] == [session]
+    go_on.set()
+    await until(lambda: line.settled > settled)
+    known = line.first_rings._rest
+    assert known is not None
+    assert known._rung == {"per_dana": session}
+    await until(lambda: line.settled > settled + 1)  # and looked at once more, with the press
