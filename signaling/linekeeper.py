@@ -105,6 +105,7 @@ class Linekeeper:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
+            self._woken = self._again = False
             with metrics.LINE_ROUND.time():
                 plan = await self._settle()
             self.settled += 1

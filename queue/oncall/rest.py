@@ -55,6 +55,7 @@ class LineAtRest:
         self._eligibility = Eligibility(snapshot, snapshot.clinicians, rules)
         self._rung = {offer.clinician_id: offer.session_id for offer in snapshot.offers}
         ringing = set(self._rung.values())
+        self._waiting = {waits.id for waits in snapshot.waiting}
         #: sessions that would take a clinician who becomes free
         self._wanting = {
             waits.id
@@ -139,6 +140,7 @@ class LineAtRest:
     def rung(self, session: WaitingSession, made: tuple[MakeOffer, ...]) -> None:
         """These rings have been made: still at rest, until the first of their moments."""
         self._rung |= {offer.clinician_id: session.id for offer in made}
+        self._waiting.add(session.id)
         own = self._own(session)
         if own.ring is Ring.ALL:
             self._wanting.add(session.id)
@@ -158,6 +160,9 @@ class LineAtRest:
         Not if somebody else waits for one of those who are free now, or if one of them would have
         been paused but for this ring.
         """
+        if session_id not in self._waiting:
+            return False  # answered, for all that is known here: its clinician is free as well
+        self._waiting.discard(session_id)
         freed = {who for who, rings in self._rung.items() if rings == session_id}
         self._wanting.discard(session_id)
         if self._wanting or freed & self._missing:

@@ -252,3 +252,8 @@ def test_steps_that_are_due_hold_up_no_press() -> None:
     assert {type(action) for action in decided.actions} == {Escalate}
     rest = LineAtRest(snapshot, decided, RULES)
     assert [offer.clinician_id for offer in rest.rings_for(session("s2"), NOW)] == ["b"]
+
+
+def test_a_session_that_does_not_wait_may_have_had_a_clinician_who_is_free_now() -> None:
+    _, rest = settled(line([], [clinician("a"), clinician("b", busy=True)]))
+    assert not rest.withdrawn("s1")
