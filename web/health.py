@@ -10,6 +10,7 @@ from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from records import sessions
 from records.schema import OPEN_STATES
 from signaling import metrics
 from signaling.settings import is_loopback
@@ -48,7 +49,7 @@ async def show_metrics(request: web.Request) -> web.Response:
         raise PageNotFound
     services = services_of(request)
     async with services.db.read() as conn:
-        states = Counter(row.state for row in await services.desk.ledger.open_sessions(conn))
+        states = Counter(row.state for row in await sessions.open_sessions(conn))
     counted = {state: states[state] for state in OPEN_STATES}
     live = metrics.Live(lambda: counted, lambda: bridge_totals(services))
     return web.Response(
