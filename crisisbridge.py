@@ -3,6 +3,7 @@
 crisisbridge demo      everything embedded, with sample people
 crisisbridge serve     with your settings (environment CRISISBRIDGE_* or a TOML file)
 crisisbridge doctor    what is wrong, and what to do about it
+crisisbridge instruments   the questionnaires, and importing a site's own
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from signaling.settings import (
     unfit_to_serve,
 )
 from signaling.webpush import Vapid, WebPush
-from web import doctor, i18n
+from web import doctor, i18n, site_forms
 from web.dev import cast, certificate
 from web.dev.folder import Folder, card, welcome
 from web.dev.seed import demo_people, seed
@@ -63,19 +64,28 @@ HTTPS_PORT = 8443
 
 
 @contextlib.asynccontextmanager
-async def running_services(settings: Settings) -> AsyncIterator[Services]:
-    """Schema, database, key, bridge and desk, in this order; taken down in the opposite one."""
-    url = settings.database
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    """The database with the newest schema. Raises CannotStart."""
     try:
-        await asyncio.to_thread(upgrade, url)
-        db = Database(url)
+        await asyncio.to_thread(upgrade, settings.database)
+        db = Database(settings.database)
         await db.start()
     except (SQLAlchemyError, OSError) as error:
         raise CannotStart(
             "The database cannot be opened. `crisisbridge doctor` says more."
         ) from error
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+@contextlib.asynccontextmanager
+async def running_services(settings: Settings) -> AsyncIterator[Services]:
+    """Schema, database, key, bridge and desk, in this order; taken down in the opposite one."""
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(db.close)  # last: whoever ends before it may still write
+        # first: whoever ends before it may still write
+        db = await stack.enter_async_context(_database(settings))
         async with db.read() as conn:
             vault = Vault.from_key_file(settings.key_file)
             await vault.check(conn)
@@ -314,6 +324,25 @@ def examine(args: argparse.Namespace) -> int:
     return doctor.report(doctor.examine(settings, offline=args.offline), sys.stdout)
 
 
+def instruments(args: argparse.Namespace) -> int:
+    """`crisisbridge instruments list` and `crisisbridge instruments import FILE`."""
+    logs.configure(as_json=False, level="ERROR")
+    if args.data is not None:
+        settings = demo_settings(Folder(args.data), 8080, ())
+    else:
+        settings = load(os.environ, args.config)
+
+    async def work() -> int:
+        async with _database(settings) as db:
+            if args.what == "list":
+                return await site_forms.show(db, sys.stdout)
+            return await site_forms.bring_in(
+                db, args.file, args.rule, time.time(), sys.stdout, check=args.check
+            )
+
+    return uvloop.run(work())
+
+
 def make_folder(path: Path) -> None:
     """Make the data folder, for its owner only. Raises CannotStart."""
     os.umask(0o077)
@@ -356,6 +385,18 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--port", type=_port, default=8080, help="the demo's port")
     one.add_argument("--offline", action="store_true", help="ask nothing of the network")
     one.set_defaults(run=examine)
+
+    forms = commands.add_parser("instruments", help="the questionnaires, and a site's own wording")
+    whats = forms.add_subparsers(dest="what", required=True)
+    for what, words in (("list", "which there are"), ("import", "add a FHIR R4 Questionnaire")):
+        one = whats.add_parser(what, help=words)
+        one.add_argument("--config", type=Path, help="TOML file with settings")
+        one.add_argument("--data", type=Path, help="the demo in this folder instead")
+        if what == "import":
+            one.add_argument("file", type=Path, metavar="FILE")
+            one.add_argument("--rule", help="the scoring rule, where the file does not say it")
+            one.add_argument("--check", action="store_true", help="only say whether it can be used")
+        one.set_defaults(run=instruments)
     return top
 
 

@@ -17,6 +17,7 @@ from auth.actors import Actor
 from auth.errors import AuthError, Forbidden, NoSuchRecord
 from auth.policy import RULES, Action, Target, allows, reach, roles_of
 from auth.shapes import (
+    AddendumRecord,
     AssessmentRecord,
     ChatRecord,
     Durations,
@@ -32,7 +33,9 @@ from records import (
     chat,
     directory,
     followups,
+    library,
     log,
+    notes,
     quality,
     recommendations,
     sessions,
@@ -40,9 +43,11 @@ from records import (
 from records.crypto import Vault
 from records.directory import Directory
 from records.engine import Database
+from records.notes import NoteRow
 from records.sessions import SessionRow
 
 __all__ = [
+    "AddendumRecord",
     "AssessmentRecord",
     "ChatRecord",
     "Durations",
@@ -53,6 +58,7 @@ __all__ = [
     "SessionRecord",
     "TimelineEntry",
     "export_log",
+    "own_notes",
     "read_board",
     "read_log",
     "read_session",
@@ -198,6 +204,14 @@ async def _assemble(
         ),
         chat=await _chat(conn, vault, row) if clinical else None,
         quality=tuple(await quality.of_session(conn, row.id)),
+        signature=(signature := await notes.signature(conn, vault, row)),
+        addenda=await _addenda(conn, vault, row, who) if clinical else None,
+        may_sign=(
+            signature is None
+            and row.state == "closed"
+            and allows(actor, Action.RECORD_SIGN, target)
+        ),
+        may_add=signature is not None and allows(actor, Action.RECORD_ADD, target),
         clinical=clinical,
     )
 
@@ -210,9 +224,42 @@ async def _assessments(
         return None
     clinical = allows(actor, Action.RECORD_READ_CLINICAL, target)
     return tuple(
-        shapes.assessment(one, who, clinical=clinical)
-        for one in await assessments.of_session(conn, vault, row.id)
+        [
+            shapes.assessment(
+                one,
+                await library.find(conn, one.instrument, one.instrument_version),
+                who,
+                clinical=clinical,
+            )
+            for one in await assessments.of_session(conn, vault, row.id)
+        ]
     )
+
+
+async def _addenda(
+    conn: AsyncConnection, vault: Vault, row: SessionRow, who: Directory
+) -> tuple[AddendumRecord, ...]:
+    return tuple(
+        AddendumRecord(one.at, shapes.name(who, one.author_id) or one.author_id, one.body)
+        for one in await notes.addenda(conn, vault, row.id)
+    )
+
+
+async def own_notes(
+    db: Database, actor: Actor, now: float
+) -> tuple[tuple[NoteRow, ...], Directory]:
+    """The sessions that this clinician led and that are over; unsigned ones first.
+
+    Raises Forbidden for roles that sign nothing, AuditFailed.
+    """
+    if not roles_of(actor) & set(RULES[Action.RECORD_SIGN]):
+        await _refused(db, actor, Action.RECORD_SIGN, "log", None, now)
+        raise Forbidden
+    async with db.read() as conn:
+        rows = await notes.own(conn, actor.id)
+        who = await directory.read(conn)
+    await _allowed(db, actor, Action.RECORD_READ, "log", None, now)
+    return tuple(rows), who
 
 
 async def _recommendation(

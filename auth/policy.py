@@ -44,6 +44,8 @@ class Action(StrEnum):
     RECORD_READ_SUMMARY = "record.read_summary"
     RECORD_READ_CLINICAL = "record.read_clinical"
     RECORD_WRITE_CLINICAL = "record.write_clinical"
+    RECORD_SIGN = "record.sign"
+    RECORD_ADD = "record.add"
     # numbers and lists
     BOARD_READ = "board.read"
     LOG_READ = "log.read"
@@ -85,6 +87,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.RECORD_READ_SUMMARY: "read an assessment's level and whether it was completed",
         Action.RECORD_READ_CLINICAL: "read an assessment's answers and notes",
         Action.RECORD_WRITE_CLINICAL: "write the assessment, the card and follow-ups",
+        Action.RECORD_SIGN: "sign a session's note, which closes it",
+        Action.RECORD_ADD: "add to a signed note",
         Action.BOARD_READ: "see the four numbers",
         Action.LOG_READ: "list sessions",
         Action.LOG_EXPORT: "export the list without names",
@@ -173,6 +177,8 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "clinician": Scope.OWN_LEAD,
             "supervisor": Scope.OWN_LEAD,
         },
+        Action.RECORD_SIGN: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_LEAD},
+        Action.RECORD_ADD: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_PROVIDER},
         Action.BOARD_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},

@@ -12,9 +12,14 @@ from typing import Any
 from records.assessments import AssessmentRow
 from records.directory import Directory
 from records.followups import FollowupRow
+from records.instruments.questionnaire import Instrument
+from records.notes import Signature
 from records.quality import QualityRow
 from records.recommendations import RecommendationRow
+from records.scoring import INCOMPLETE
 from records.sessions import SessionRow, TimelineRow
+
+WITHHELD = "withheld"  # a level that the reader has no right to
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,16 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class AssessmentRecord:
-    """An assessment's summary; `answers`, `result` and `author` only by right."""
+    """An assessment's summary; `answers`, `result`, `judged` and `author` only by right.
+
+    Of a form about substance use (42 CFR Part 2) even the level needs that right: "withheld".
+    """
 
     instrument: str
     version: str
-    level: str  # as computed: none | low | moderate | high | incomplete
+    form: Instrument
+    level: str  # as computed, one of its rule's | incomplete | withheld
+    judged: str | None  # the clinician's own level beside it
     complete: bool
     updated_at: float
     author: str | None
@@ -99,6 +109,15 @@ class ChatRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AddendumRecord:
+    """Words added to a signed note; only by right."""
+
+    at: float
+    author: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRecord:
     """A session's page. `clinical`: whether the reader sees answers, notes and the conversation."""
 
@@ -119,6 +138,10 @@ class SessionRecord:
     followups: tuple[FollowupRecord, ...]
     chat: tuple[ChatRecord, ...] | None
     quality: tuple[QualityRow, ...]  # of every leg, by time
+    signature: Signature | None
+    addenda: tuple[AddendumRecord, ...] | None
+    may_sign: bool
+    may_add: bool
     clinical: bool
 
 
@@ -205,12 +228,18 @@ def timeline(
     )
 
 
-def assessment(row: AssessmentRow, who: Directory, *, clinical: bool) -> AssessmentRecord:
+def assessment(
+    row: AssessmentRow, form: Instrument, who: Directory, *, clinical: bool
+) -> AssessmentRecord:
     """An assessment as far as the reader may see it."""
+    judged = row.answers.get("judged-level")
+    level = str(row.result.get("level", INCOMPLETE))
     return AssessmentRecord(
         instrument=row.instrument,
         version=row.instrument_version,
-        level=str(row.result.get("level", "incomplete")),
+        form=form,
+        level=level if clinical or not form.about_substances else WITHHELD,
+        judged=str(judged) if clinical and judged is not None else None,
         complete=row.result.get("complete") is True,
         updated_at=row.updated_at,
         author=name(who, row.author_id) if clinical else None,

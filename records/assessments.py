@@ -11,13 +11,13 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import sessions
+from records import library, sessions
 from records.crypto import Vault
 from records.errors import BadInput, Conflict, RecordError
 from records.ids import new_id
-from records.instruments import instrument
 from records.refusals import already_there
 from records.schema import assessment as table
+from records.signatures import still_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +81,23 @@ async def save(
     changes: Mapping[str, object],
     author_id: str,
     now: float,
+    *,
+    version: str | None = None,
 ) -> AssessmentRow:
     """Merge the answers that changed (None clears one) into the revision after `expected_rev`.
 
-    Raises Conflict with the stored answers when somebody saved first, BadInput for an answer that
-    the instrument cannot hold, NotFound for an unknown instrument.
+    Answers stay with the version that the first of them was given to; `version`, if said, is the
+    one that the page shows. Raises Conflict with the stored answers when somebody saved first,
+    BadInput for an answer that the instrument cannot hold or for another version than the stored
+    one, NotFound for an unknown instrument, Signed when the note is closed.
     """
-    form = instrument(code)
-    checked = form.checked(changes)
     await sessions.lock(conn, session_id)  # who saves at the same moment reads what we stored
+    await still_open(conn, session_id)
     known = await _find(conn, vault, session_id, code)
+    form = await library.find(conn, code, known.instrument_version if known else version)
+    if version not in (None, form.version):
+        raise BadInput("These answers belong to another version of the form. Load the page again.")
+    checked = form.checked(changes)
     if (known.rev if known else 0) != expected_rev:
         raise Conflict(
             {"rev": known.rev if known else 0, "answers": dict(known.answers) if known else {}}

@@ -74,6 +74,32 @@ class BadInput(RecordError):
     sentence = "A value is not allowed here. Nothing was changed."
 
 
+class Signed(RecordError):
+    """The note is signed: what is to be said now is an addendum."""
+
+    code = "signed"
+    status = 409
+    sentence = "This note is signed and closed. Nothing was changed; add an addendum instead."
+
+
+class NotSigned(RecordError):
+    """An addendum stands beside a signed note; this one is still open."""
+
+    code = "not-signed"
+    status = 409
+    sentence = "This note is not signed yet. Nothing was added."
+
+
+class Unjustified(RecordError):
+    """A judged level differs from the computed one without a reason; give one, then sign."""
+
+    code = "unjustified"
+    status = 409
+    sentence = (
+        "Your own level differs from the computed one, and nothing says why. Nothing was signed."
+    )
+
+
 class SwapOpen(RecordError):
     """This turn is offered already; withdraw that offer first."""
 

@@ -18,6 +18,7 @@ from records.ids import new_id
 from records.refusals import already_there
 from records.schema import recommendation as table
 from records.schema import session
+from records.signatures import still_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ async def save(
     Raises Conflict, with the stored draft, when somebody saved first.
     """
     await sessions.lock(conn, session_id)  # who saves at the same moment reads what we stored
+    await still_open(conn, session_id)
     known = await get(conn, vault, session_id)
     if (known.rev if known else 0) != expected_rev:
         raise Conflict({"rev": known.rev if known else 0, "card": known.card if known else None})

@@ -437,6 +437,7 @@ session = Table(
     Index("one_place_in_line", "provider_id", "seq", unique=True),
     Index("session_log", "pressed_at", "id"),
     Index("session_state", "state"),
+    Index("session_of_lead", "lead_id", "closed_at"),
 )
 
 node = Table(  # server processes that are alive, when there is more than one
@@ -555,6 +556,16 @@ chat_line = Table(  # text between officer and clinician; the person does not se
 
 # --- the clinical record --------------------------------------------------------------------------
 
+instrument = Table(  # questionnaires that the site imported; a row is never changed or removed
+    "instrument",
+    metadata,
+    Column("code", String(40), primary_key=True),
+    Column("version", String(16), primary_key=True),
+    Column("body", Text, nullable=False),  # FHIR R4 Questionnaire as JSON
+    Column("digest", String(64), nullable=False),  # SHA-256 of the file that was imported
+    Column("imported_at", Double, nullable=False),
+)
+
 assessment = Table(
     "assessment",
     metadata,
@@ -585,6 +596,27 @@ recommendation = Table(
     Column("sent_at", Double),
     Column("acknowledged_rev", Integer),
     Column("acknowledged_at", Double),
+)
+
+note_signature = Table(  # with it the record is closed; what comes afterwards is an addendum
+    "note_signature",
+    metadata,
+    Column("session_id", ForeignKey("session.id"), primary_key=True),
+    Column("signer_id", ForeignKey("person.id"), nullable=False),
+    Column("signed_at", Double, nullable=False),
+    Column("signer", Text, nullable=False),  # JSON: name and licences as they were then
+    Column("digest_enc", LargeBinary, nullable=False),  # SHA-256 of what was signed
+)
+
+addendum = Table(  # words added to a signed note; never changed
+    "addendum",
+    metadata,
+    _id(),
+    Column("session_id", ForeignKey("session.id"), nullable=False),
+    Column("author_id", ForeignKey("person.id"), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("body_enc", LargeBinary, nullable=False),
+    Index("addendum_session", "session_id", "at"),
 )
 
 wrapup_draft = Table(  # what the clinician has chosen so far; deleted when the wrap-up is finished

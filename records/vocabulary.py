@@ -127,6 +127,8 @@ TIMELINE_KINDS: Final = (
     "card.acknowledged",
     "chat.sent",
     "assessment.saved",
+    "note.signed",
+    "note.added",
     "session.ended",
     "wrapup.finished",
     "session.closed",

@@ -27,6 +27,7 @@ from records.sessions import SessionRow
 from records.vocabulary import CARD_ACTIONS, DECLINE_REASONS, DISPOSITIONS, FOLLOWUP_KINDS
 from signaling import metrics, wire
 from signaling.errors import IllegalTransition, NoSuchSession, OfferGone, StaleToken, UnknownCode
+from signaling.note_commands import sign_in_step
 from signaling.party_commands import sit_in
 from signaling.scope import by, leads
 from signaling.session import (
@@ -213,7 +214,15 @@ async def save_assessment(
         _may_write(actor, row, m.epoch)
         saved[:] = [
             await assessments.save(
-                conn, desk.vault, row.id, m.instrument, m.rev, m.answers, actor.id, now
+                conn,
+                desk.vault,
+                row.id,
+                m.instrument,
+                m.rev,
+                m.answers,
+                actor.id,
+                now,
+                version=m.version,
             )
         ]
         await record(conn, actor, "assessment.save", "session", row.id, "allowed", now)
@@ -277,7 +286,10 @@ async def save_wrapup(
 async def finish_wrapup(
     desk: Desk, actor: Actor, _s: Stream, m: wire.WrapupFinish
 ) -> dict[str, object]:
-    """Close the session: disposition, and follow-ups with an owner and a due time each."""
+    """Close the session: disposition, and follow-ups with an owner and a due time each.
+
+    With `sign`, the note is signed in the same transaction, or nothing is done at all.
+    """
     kinds = {f.kind for f in m.followups}
     if m.disposition not in DISPOSITIONS or not kinds <= set(FOLLOWUP_KINDS):
         raise UnknownCode
@@ -300,7 +312,7 @@ async def finish_wrapup(
         )
         await wrapups.forget(conn, row.id)
         await record(conn, actor, "wrapup.finish", "session", row.id, "allowed", now)
-        return step
+        return await sign_in_step(conn, desk, actor, row, step, now) if m.sign else step
 
     await desk.change(m.session, decide, by(actor))
     desk.line.wake()

@@ -262,6 +262,7 @@ class AssessmentSave(ClientMessage, frozen=True, tag="assessment.save"):
     """Autosave: only the answers that changed, against the revision that the page knows.
 
     `null` clears an answer. A stale `rev` is refused with `conflict`, and nothing is written.
+    Answers stay with the version of the form that the first of them was given to.
     """
 
     audience = ("console",)
@@ -270,6 +271,7 @@ class AssessmentSave(ClientMessage, frozen=True, tag="assessment.save"):
     instrument: Code
     rev: Number  # 0: nothing saved yet
     answers: dict[Code, str | int | bool | list[str] | None]
+    version: Annotated[str, Meta(min_length=1, max_length=16)] | None = None  # that the page shows
 
 
 class CardSave(ClientMessage, frozen=True, tag="card.save"):
@@ -304,13 +306,18 @@ class WrapupSave(ClientMessage, frozen=True, tag="wrapup.save"):
 
 
 class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
-    """Close the session: recommended disposition is mandatory, each follow-up is owned and due."""
+    """Close the session: recommended disposition is mandatory, each follow-up is owned and due.
+
+    With `sign`, the note is signed and closed in the same step, or nothing is done: `unjustified`
+    when a judged level differs from the computed one without a reason.
+    """
 
     audience = ("console",)
     session: Id
     epoch: Epoch
     disposition: Code
     followups: Annotated[list[FollowupDraft], Meta(max_length=20)]
+    sign: bool = False
 
 
 Command = (

@@ -17,6 +17,7 @@ from web import (
     live,
     manager,
     matching,
+    notes,
     patterns,
     planner,
     roster_routes,
@@ -33,6 +34,7 @@ from web.routes import Handler, Route, Who, add, origin_allowed
 from web.services import Services
 
 _OWN = (Action.ALERT_OWN,)
+_FORM = (Action.RECORD_WRITE_CLINICAL,)
 LARGEST_BODY = 64 * 1024  # bytes; the largest form is far below a tenth of this
 
 
@@ -54,6 +56,11 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
             "POST", "/api/v1/shift/end", api.end_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
         ),
         Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
+        Route("GET", "/notes", notes.mine, Who.PERSON, (Action.RECORD_SIGN,)),
+        Route("GET", "/api/v1/notes/waiting", notes.waiting, Who.PERSON, (Action.RECORD_SIGN,)),
+        Route("POST", "/notes/{id}/sign", notes.sign, Who.PERSON, (Action.RECORD_SIGN,)),
+        Route("POST", "/notes/{id}/addenda", notes.add, Who.PERSON, (Action.RECORD_ADD,)),
+        Route("GET", "/api/v1/forms/{code}/{version}", live.form, Who.PERSON, _FORM),
         Route("GET", "/alerts", alerts.mine, Who.PERSON, _OWN),
         Route("POST", "/alerts/ways", alerts.add, Who.PERSON, _OWN, "way"),
         Route("POST", "/alerts/ways/{id}/remove", alerts.remove, Who.PERSON, _OWN),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from auth.tablets import officers_of_agency
-from records import directory, instruments, vocabulary
+from records import directory, library, vocabulary
 from web import answers
 from web.keys import ASKED, actor_of, now_of, services_of, settings_of
 
@@ -42,15 +42,28 @@ async def tablet(request: web.Request) -> web.Response:
     )
 
 
+async def form(request: web.Request) -> web.Response:
+    """GET /api/v1/forms/{code}/{version}: a questionnaire in another version than the page knows.
+
+    A session's answers stay with the version that the first of them was given to.
+    """
+    code, version = request.match_info["code"], request.match_info["version"]
+    async with services_of(request).db.read() as conn:
+        found = await library.find(conn, code, version)
+    return answers.answer({"form": found.definition(request[ASKED].texts.locale)})
+
+
 async def console(request: web.Request) -> web.Response:
     """GET /console: the clinician's page."""
     locale = request[ASKED].texts.locale
+    async with services_of(request).db.read() as conn:
+        forms = await library.current(conn)
     return answers.page(
         request,
         "console",
         strings=("common.", "console.", "guest.link."),
         boot={
-            "instruments": [instruments.definition(code, locale) for code in instruments.codes()],
+            "instruments": [one.definition(locale) for one in forms.values()],
             "dispositions": list(vocabulary.DISPOSITIONS),
             "cardActions": list(vocabulary.CARD_ACTIONS),
             "cardLevels": list(vocabulary.CARD_LEVELS),

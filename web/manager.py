@@ -16,9 +16,11 @@ from auth.actors import Actor
 from auth.policy import Action, Target, allows
 from records import directory
 from records.directory import Agency
+from records.errors import RecordError
 from records.log import LogFilter
 from records.schema import OPEN_STATES
 from records.vocabulary import DISPOSITIONS
+from signaling.errors import SessionError
 from web import answers, present
 from web.board import numbers
 from web.errors import BadRequest
@@ -81,14 +83,29 @@ async def log_page(request: web.Request) -> web.Response:
 
 async def session_page(request: web.Request) -> web.Response:
     """GET /manager/sessions/{id}: one session, as much of it as the reader's right allows."""
+    return await session_answer(request, request.match_info["id"])
+
+
+async def session_answer(
+    request: web.Request,
+    session_id: str,
+    *,
+    refused: RecordError | SessionError | None = None,
+    typed: str = "",
+) -> web.Response:
+    """The session's page; with `refused`, why the last press did nothing, and what was typed."""
     services, texts = services_of(request), request[ASKED].texts
     record = await access.read_session(
-        services.db, services.vault, actor_of(request), request.match_info["id"], now_of(request)
+        services.db, services.vault, actor_of(request), session_id, now_of(request)
     )
     return answers.page(
         request,
         "manager_session",
+        status=200 if refused is None else refused.status,
         nav=nav(request, "log"),
+        refused=None if refused is None else answers.words(request, refused, refused.code),
+        typed=typed,
+        late=present.late_note(record.row, now_of(request)),
         record=record,
         row=record.row,
         points=present.points(record.row, record.timezone, texts),
@@ -136,6 +153,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("matching", "/manager/matching", Action.MATCHING_SET),
         ("roster", "/manager/roster", Action.ROSTER_MANAGE),
         ("shifts", "/shifts", Action.ROSTER_SWAP),
+        ("notes", "/notes", Action.RECORD_SIGN),
         ("alerts", "/alerts", Action.ALERT_OWN),
         ("console", "/console", Action.SESSION_ANSWER),
     )

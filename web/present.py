@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from auth.shapes import AssessmentRecord, SessionRecord, TimelineEntry
-from records import instruments
+from records.notes import DUE_SECONDS
 from records.sessions import SessionRow
 from web.i18n import Texts
 
@@ -188,7 +188,7 @@ def tiles(codes: object, texts: Texts) -> str:
 def answers(record: AssessmentRecord, texts: Texts) -> list[Line]:
     """The answered questions, in the instrument's order and the page's language."""
     given = record.answers or {}
-    body = instruments.definition(record.instrument, texts.locale)
+    body = record.form.definition(texts.locale)
     return [
         Line(str(item.get("text", item["linkId"])), _answer(item, given[item["linkId"]], texts))
         for item in _questions(body)
@@ -215,3 +215,28 @@ def _answer(item: Mapping[str, Any], value: object, texts: Texts) -> str:
         for option in item.get("answerOption", ())
     }
     return str(words.get(str(value)) or value)
+
+
+def level(record: AssessmentRecord, texts: Texts) -> str:
+    """The computed level in words; with the score, and "at least" where answers are missing."""
+    words = label(texts, "common.level", record.level)
+    result = record.result or {}
+    if "score" in result:
+        how = "scored_at_least" if result.get("at_least") else "scored"
+        return texts.t(f"common.level.{how}", level=words, score=str(result["score"]))
+    return texts.t("common.level.at_least", level=words) if result.get("at_least") else words
+
+
+def day(at: float, zone: str) -> str:
+    """The date in a time zone."""
+    return datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%Y-%m-%d")
+
+
+def title(record: AssessmentRecord, texts: Texts) -> str:
+    """The questionnaire's name in the page's language."""
+    return str(record.form.definition(texts.locale).get("title", record.instrument))
+
+
+def late_note(row: SessionRow, now: float) -> bool:
+    """Whether a note without a signature should have one by now."""
+    return row.closed_at is not None and now - row.closed_at > DUE_SECONDS

@@ -36,6 +36,8 @@ EXPECTED = {
     "record.read_summary": "--lvg--",
     "record.read_clinical": "--lv---",
     "record.write_clinical": "--ll---",
+    "record.sign": "--ll---",
+    "record.add": "--lv---",
     "board.read": "---vg--",
     "log.read": "---vg--",
     "log.export": "---vg--",

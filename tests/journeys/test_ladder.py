@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -81,7 +82,8 @@ async def _the_log_tells_it(demo: Demo, page: Page) -> None:
     await expect(events).to_contain_text("Data saver turned on")
     for way in ("officer", "clinician"):
         strip = page.locator(f'[data-way="{way}"]')
-        await expect(strip).to_contain_text("still pictures")
+        # at 70 kbit/s a moment of voice alone may be among them
+        await expect(strip).to_contain_text(re.compile("at the least (still pictures|voice only)"))
         assert await strip.locator("rect").count() >= 3
     await page.locator("details", has_text="When it was not good").first.click()
     await picture(page, "ladder-log")

@@ -7,7 +7,7 @@ import { answered, display, enabled, flat, progress } from "../../web/static/js/
 /** @typedef {import("../../web/static/js/console/questionnaire.js").Item} Item */
 /** @typedef {import("../../web/static/js/console/questionnaire.js").Condition} Condition */
 /** @type {{ item: Item[] }} */
-const shipped = JSON.parse(readFileSync(new URL("../../records/instruments/field-safety.json", import.meta.url), "utf8"));
+const shipped = JSON.parse(readFileSync(new URL("../../records/instruments/forms/field-safety-1.1.json", import.meta.url), "utf8"));
 const coding = (/** @type {string} */ code) => ({ code });
 /** @param {string} linkId @param {Condition[]} [enableWhen] @param {"any" | "all"} [enableBehavior] @returns {Item} */
 const question = (linkId, enableWhen = [], enableBehavior = "any") => ({ linkId, type: "choice", required: true, enableWhen, enableBehavior });

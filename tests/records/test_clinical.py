@@ -46,7 +46,7 @@ async def test_answers_given_one_by_one_are_merged_and_scored(db: Database, vaul
     await _answer(db, vault, row.id, 0, {"thoughts": "yes", "notes": "quiet"})
     saved = await _answer(db, vault, row.id, 1, {"plan": "yes", "notes": None})
     assert saved.answers == {"thoughts": "yes", "plan": "yes"}
-    assert (saved.rev, saved.result["level"], saved.instrument_version) == (2, "high", "1.0")
+    assert (saved.rev, saved.result["level"], saved.instrument_version) == (2, "high", "1.1")
     async with db.read() as conn:
         assert await assessments.of_session(conn, vault, row.id) == [saved]
         stored = (await conn.execute(select(schema.assessment))).one()

@@ -27,6 +27,7 @@ def table(site: Site) -> list[Route]:
 
 def filled_in(path: str) -> str:
     known = path.replace("{id}", "ses_nobody").replace("{person}", "per_nobody")
+    known = known.replace("{code}/{version}", "field-safety/1.0")
     return known.replace("{build}/{name:.+}", "x/y")
 
 

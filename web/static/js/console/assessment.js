@@ -2,29 +2,62 @@
 
 import { el, find, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
-import { answered, display, enabled, flat, progress } from "./questionnaire.js";
+import { answered, display, enabled, flat } from "./questionnaire.js";
 import { showClash, showState, stateOf } from "./save_state.js";
 
 /** @typedef {import("./questionnaire.js").Item} Item */
 /** @typedef {import("./questionnaire.js").Questionnaire} Questionnaire */
 /** @typedef {import("./saver.js").Saver} Saver */
 
-const TONES = /** @type {Readonly<Record<string, string>>} */ ({ none: "ok", low: "plain", moderate: "wait", high: "alert", incomplete: "quiet" });
+const TONES = /** @type {Readonly<Record<string, string>>} */ ({
+  none: "ok", negative: "ok", go: "ok", calm: "ok", made: "ok", secured: "ok", low: "plain", mild: "plain", declined: "plain",
+  moderate: "wait", positive: "wait", "non-acute": "wait", "moderately-severe": "wait", substantial: "wait", activated: "wait",
+  high: "alert", severe: "alert", acute: "alert", stop: "alert", sedated: "alert", unsecured: "alert", incomplete: "quiet",
+});
+const TYPED = /** @type {Readonly<Record<string, Record<string, string>>>} */ ({ integer: { type: "number", inputmode: "numeric" }, time: { type: "time" } });
+const LEAST = "http://hl7.org/fhir/StructureDefinition/minValue";
+const MOST = "http://hl7.org/fhir/StructureDefinition/maxValue";
 const PRESSED = new Set(["choice", "boolean"]);
 
+/** The least and the greatest number that a question takes. @param {Item} item */
+function bounds(item) {
+  const said = (/** @type {string} */ url) => item.extension?.find((one) => one.url === url)?.valueInteger ?? null;
+  return { min: said(LEAST), max: said(MOST) };
+}
+
+/** A computed level with its score; "at least" where answers are missing. @param {Readonly<Record<string, unknown>>} result */
+export function levelWords(result) {
+  const level = t(`common.level.${String(result["level"])}`);
+  const { score, at_least: least } = result;
+  if (typeof score === "number") return t(least === true ? "common.level.scored_at_least" : "common.level.scored", { level, score });
+  return least === true ? t("common.level.at_least", { level }) : level;
+}
+
 export class AssessmentView {
-  /** @param {Questionnaire} definition @param {() => Saver | null} saver */
-  constructor(definition, saver) {
-    this.definition = definition;
+  /** @param {() => Saver | null} saver  of the form that is open */
+  constructor(saver) {
     this.saver = saver;
-    this.items = flat(definition.item);
-    this.byId = new Map(this.items.map((item) => [item.linkId, item]));
+    /** @type {Questionnaire | null} */
+    this.definition = null;
+    /** @type {Item[]} */
+    this.items = [];
+    /** @type {Map<string, Item>} */
+    this.byId = new Map();
     this.form = find("#questions", HTMLFormElement);
-    this.form.replaceChildren(...definition.item.map((item) => this.#draw(item)));
-    setText(find("#instrument-note", HTMLElement), definition.description ?? "");
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", (event) => this.#changed(event.target));
+    this.form.addEventListener("keydown", (event) => this.#pressed(event));
     this.form.addEventListener("focusout", () => { void this.saver()?.flush(); });
+  }
+
+  /** Show this questionnaire. @param {Questionnaire} definition */
+  open(definition) {
+    if (this.definition === definition) return;
+    this.definition = definition;
+    this.items = flat(definition.item);
+    this.byId = new Map(this.items.map((item) => [item.linkId, item]));
+    this.form.replaceChildren(...definition.item.map((item) => this.#draw(item)));
+    setText(find("#instrument-note", HTMLElement), definition.description ?? "");
   }
 
   /** @param {Item} item @returns {HTMLElement} */
@@ -43,7 +76,7 @@ export class AssessmentView {
     const id = `item-${item.linkId}`;
     const common = { id, name: item.linkId, maxlength: item.maxLength ?? 2000 };
     const input = item.type === "text" ? el("textarea", { ...common, rows: 2 })
-      : el("input", { ...common, type: item.type === "integer" ? "number" : "text" });
+      : el("input", { ...common, ...TYPED[item.type] ?? { type: "text" }, ...(item.type === "integer" ? bounds(item) : {}) });
     return el("fieldset", { class: "field question", dataset: { item: item.linkId } },
       el("label", { for: id }, item.text ?? "", optional), input, ...inner);
   }
@@ -54,14 +87,38 @@ export class AssessmentView {
       ? [{ code: "true", display: t("console.yes") }, { code: "false", display: t("console.no") }]
       : (item.answerOption ?? []).map((option) => option.valueCoding);
     const type = item.repeats ? "checkbox" : "radio";
-    const made = options.map(({ code, display: words }) =>
-      el("label", {}, el("input", { type, name: item.linkId, value: code }), words ?? code));
+    const made = options.map(({ code, display: words }, at) =>
+      el("label", at < 9 ? { dataset: { digit: String(at + 1) } } : {}, el("input", { type, name: item.linkId, value: code }), words ?? code));
     if (item.repeats) return made;
     // A radio cannot be unticked by hand, and "not asked after all" must be possible.
     return [...made, el("button", {
       type: "button", class: "button button--quiet question__clear", hidden: true, onclick: () => this.#clear(item),
       "aria-label": t("console.clear.what", { question: item.text ?? "" }), text: t("console.clear"),
     })];
+  }
+
+  /**
+   * The keyboard answers without the mouse: a digit picks that answer of the question one is in, and goes on to the next question.
+   * @param {KeyboardEvent} event
+   */
+  #pressed(event) {
+    const { target, key } = event;
+    if (!(target instanceof HTMLElement) || event.ctrlKey || event.altKey || event.metaKey || !/^[1-9]$/.test(key)) return;
+    if (target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && !["radio", "checkbox"].includes(target.type))) return;
+    const question = target.closest("[data-item]");
+    const wanted = question?.querySelector(`:scope > .choices > [data-digit="${key}"] > input`);
+    if (!(wanted instanceof HTMLInputElement) || wanted.disabled) return;
+    event.preventDefault();
+    wanted.click();
+    if (wanted.type === "radio") this.#next(question);
+    else wanted.focus();
+  }
+
+  /** @param {Element | null} question */
+  #next(question) {
+    const all = Array.from(this.form.querySelectorAll("[data-item]")).filter((one) => one instanceof HTMLFieldSetElement && one.offsetParent !== null);
+    const next = all[all.findIndex((one) => one === question) + 1]?.querySelector("input:checked, input, textarea");
+    if (next instanceof HTMLElement) next.focus();
   }
 
   /** @param {Item} item */
@@ -98,15 +155,14 @@ export class AssessmentView {
   /** @param {Readonly<Record<string, unknown>>} result @param {string} why */
   draw(result, why) {
     const saver = this.saver();
-    if (!saver) return;
+    if (!saver || !this.definition) return;
     const answers = saver.values;
     const applies = enabled(this.definition.item, answers);
     for (const item of this.items) this.#show(item, answers[item.linkId], applies.has(item.linkId));
-    const { done, of } = progress(this.definition.item, answers);
-    setText(find("#assessment-progress", HTMLElement), t("console.assessment.progress", { done, of }));
     showState(find("#save-state", HTMLElement), stateOf(saver, why));
     showClash(find("#assessment-clash", HTMLElement), saver.form.clash, (field, value) => this.#words(field, value), (which) => saver.choose(which));
     this.#level(result);
+    this.#judged(result, answers);
   }
 
   /** @param {Item} item @param {unknown} value @param {boolean} applies */
@@ -141,8 +197,20 @@ export class AssessmentView {
     const badge = find("#level-badge", HTMLElement);
     line.dataset["level"] = level;
     badge.className = `badge badge--${TONES[level] ?? "quiet"}`;
-    setText(badge, level ? t("console.level.computed", { level: t(`common.level.${level}`) }) : t("console.level.none_yet"));
+    setText(badge, level ? t("console.level.computed", { level: levelWords(result) }) : t("console.level.none_yet"));
     setText(find("#level-reasons", HTMLElement), this.#because(result));
+  }
+
+  /** The clinician's own level beside it; where the two differ, somebody will ask why. @param {Readonly<Record<string, unknown>>} result @param {import("./questionnaire.js").Answers} answers */
+  #judged(result, answers) {
+    const judged = answers["judged-level"];
+    const badge = find("#judged-badge", HTMLElement);
+    badge.hidden = typeof judged !== "string";
+    if (typeof judged === "string") setText(badge, t("console.level.judged", { level: t(`common.level.${judged}`) }));
+    const reason = answers["judged-reason"];
+    const silent = typeof judged === "string" && judged !== result["level"] && !(typeof reason === "string" && reason.trim());
+    const hint = find("#judged-hint", HTMLElement);
+    hint.hidden = !(silent && this.byId.has("judged-reason"));
   }
 
   /** @param {Readonly<Record<string, unknown>>} result */

@@ -8,9 +8,9 @@ import { find, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { Line, WireError } from "../lib/socket.js";
 import * as sounds from "../lib/sounds.js";
-import { AssessmentView } from "./assessment.js";
 import { CardView } from "./card.js";
 import { sentence } from "./errors.js";
+import { Forms } from "./forms.js";
 import { ConsoleMedia } from "./media.js";
 import * as offers from "./offers.js";
 import { comesBack, mayEnd, REASON } from "./idle.js";
@@ -36,8 +36,6 @@ const SAID_BY_SNAPSHOT = new Set(["closed", "illegal-transition"]);
 export class Console {
   /** @param {import("../lib/dom.js").Boot & ConsoleBoot} given */
   constructor(given) {
-    const [instrument] = given.instruments;
-    if (!instrument) throw new Error("no instrument on this page");
     this.line = new Line({
       page: "console",
       url: given.ws,
@@ -54,9 +52,9 @@ export class Console {
     });
     this.preview = new Preview();
     this.records = new Records({
-      line: this.line, instrument: instrument.id, actions: given.cardActions, session: () => this.model.view?.session ?? null, changed: () => this.draw(),
+      line: this.line, versions: new Map(given.instruments.map((one) => [one.id, one.version])), actions: given.cardActions, session: () => this.model.view?.session ?? null, changed: () => this.draw(),
     });
-    this.assessment = new AssessmentView(instrument, () => this.records.assessment);
+    this.forms = new Forms(given.instruments, this.records, () => this.draw());
     this.card = new CardView(given, () => this.records.card);
     this.wrapup = new WrapupView(given, () => this.line.serverNow(), () => this.records.wrapup);
     /** @type {import("./render.js").Model} */
@@ -78,8 +76,8 @@ export class Console {
     this.ringing.follow(offer?.offer ?? null);
     const session = model.view?.session ?? null;
     if (session) {
-      this.assessment.draw(this.records.result, this.records.why("assessment"));
-      this.card.draw(session.card, { why: this.records.why("card"), sending: model.sending, live: after === "call" });
+      this.forms.draw(session.id);
+      this.card.draw(session.card, { why: this.records.why(this.records.card), sending: model.sending, live: after === "call" });
       readOnly(session.role !== "lead");
     }
     this.#drawWrapup(session);
@@ -92,7 +90,7 @@ export class Console {
     const view = this.model.view;
     this.wrapup.draw(mine && view ? {
       session: mine.id, me: view.me.id, owners: view.owners, facts: t("console.wrapup.facts", { agency: mine.agency, unit: mine.unit, code: mine.code }),
-      advised: advised(mine, this.records.card?.values["disposition"]), why: this.records.why("wrapup"),
+      advised: advised(mine, this.records.card?.values["disposition"]), why: this.records.why(this.records.wrapup),
     } : null);
     const typed = this.records.unsaved;
     setText(find("#wrapup-unsaved", HTMLElement), mine && typed ? t("console.wrapup.unsaved") : "");
@@ -457,10 +455,25 @@ export class Console {
       }
       await this.line.send("wrapup.finish", { session: session.id, epoch: session.epoch, ...collected });
       polite(t("console.wrapup.done"));
+      void this.countNotes();
     } catch (error) {
       this.wrapup.fail(sentence(error));
     } finally {
       this.set({ finishing: false });
+    }
+  }
+
+  /** How many notes wait for my signature, as a mark on the way to them. It is a help only: without an answer it stays as it was. */
+  async countNotes() {
+    try {
+      const answer = await fetch("/api/v1/notes/waiting");
+      if (!answer.ok) return;
+      const { waiting } = /** @type {{ waiting: number }} */ (await answer.json());
+      const mark = find("#notes-waiting", HTMLElement);
+      mark.hidden = waiting === 0;
+      setText(mark, waiting > 0 ? t("console.notes.waiting", { count: waiting }) : "");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // no line: the banner says so already
     }
   }
 

@@ -13,7 +13,7 @@
 /**
  * @typedef {object} Item
  * @property {string} linkId
- * @property {"group" | "display" | "choice" | "boolean" | "string" | "text" | "integer"} type
+ * @property {"group" | "display" | "choice" | "boolean" | "string" | "text" | "integer" | "time"} type
  * @property {string} [text]
  * @property {boolean} [required]
  * @property {boolean} [repeats]
@@ -21,6 +21,7 @@
  * @property {{ valueCoding: Coding }[]} [answerOption]
  * @property {Condition[]} [enableWhen]
  * @property {"any" | "all"} [enableBehavior]
+ * @property {{ url: string, valueInteger?: number }[]} [extension]
  * @property {Item[]} [item]
  */
 /** @typedef {{ id: string, version: string, title: string, description?: string, item: Item[] }} Questionnaire */

@@ -1,5 +1,5 @@
 /**
- * What is written during a session: the assessment, the recommendation's draft and the wrap-up's, each saving itself. Kept in memory by
+ * What is written during a session: each questionnaire, the recommendation's draft and the wrap-up's, each saving itself. Kept in memory by
  * session, so that nothing typed is lost when the session goes away and comes back.
  */
 
@@ -9,11 +9,15 @@ import { Saver } from "./saver.js";
 import { draftOf, fields as wrapupFields } from "./wrapup.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
-/** @typedef {{ assessment: Saver, card: Saver, wrapup: Saver, result: Readonly<Record<string, unknown>>, resultRev: number }} Book */
+/**
+ * One questionnaire's answers. `version`: the one that they were given to, or that is shown before the first of them.
+ * @typedef {{ saver: Saver, version: string, result: Readonly<Record<string, unknown>>, resultRev: number }} FormBook
+ */
+/** @typedef {{ forms: Map<string, FormBook>, card: Saver, wrapup: Saver }} Book */
 /**
  * @typedef {object} RecordsOptions
  * @property {import("../lib/socket.js").Line} line
- * @property {string} instrument
+ * @property {ReadonlyMap<string, string>} versions  of the questionnaires, by code
  * @property {readonly string[]} actions
  * @property {() => ConsoleSession | null} session  the one in the newest snapshot
  * @property {() => void} changed
@@ -30,8 +34,13 @@ function drafted(draft) {
 }
 
 /** @param {Book} book */
+function savers(book) {
+  return [...Array.from(book.forms.values(), (form) => form.saver), book.card, book.wrapup];
+}
+
+/** @param {Book} book */
 function unsaved(book) {
-  return book.assessment.unsaved || book.card.unsaved || book.wrapup.unsaved;
+  return savers(book).some((saver) => saver.unsaved);
 }
 
 export class Records {
@@ -44,8 +53,9 @@ export class Records {
     this.book = null;
   }
 
-  get assessment() {
-    return this.book?.assessment ?? null;
+  /** A questionnaire's answers in the session that is shown. @param {string} code */
+  form(code) {
+    return this.book?.forms.get(code) ?? null;
   }
 
   get card() {
@@ -56,18 +66,13 @@ export class Records {
     return this.book?.wrapup ?? null;
   }
 
-  get result() {
-    return this.book?.result ?? {};
-  }
-
   get unsaved() {
     return this.book !== null && unsaved(this.book);
   }
 
-  /** Why the last save was refused, or "". @param {"assessment" | "card" | "wrapup"} which */
-  why(which) {
-    const error = this.book?.[which].error;
-    return error ? sentence(error) : "";
+  /** Why the last save was refused, or "". @param {Saver | null | undefined} saver */
+  why(saver) {
+    return saver?.error ? sentence(saver.error) : "";
   }
 
   /** A snapshot came. @param {ConsoleSession | null} session */
@@ -81,9 +86,13 @@ export class Records {
     for (const [id, other] of this.books) {
       if (other !== book && !unsaved(other)) this.books.delete(id);
     }
-    const saved = session.assessments.find((one) => one.instrument === this.options.instrument);
-    if (saved && saved.rev >= book.resultRev) Object.assign(book, { result: saved.result, resultRev: saved.rev });
-    book.assessment.seen({ rev: saved?.rev ?? 0, values: saved?.answers ?? {}, at: saved?.updated_at ?? null });
+    const begun = new Map(session.assessments.map((one) => [one.instrument, one]));
+    for (const code of begun.keys()) if (!book.forms.has(code)) book.forms.set(code, this.#form(session.id, code));
+    for (const [code, form] of book.forms) {
+      const saved = begun.get(code);
+      if (saved && saved.rev >= form.resultRev) Object.assign(form, { version: saved.version, result: saved.result, resultRev: saved.rev });
+      form.saver.seen({ rev: saved?.rev ?? 0, values: saved?.answers ?? {}, at: saved?.updated_at ?? null });
+    }
     // The snapshot does not say when the draft was saved; when it was sent is the nearest.
     book.card.seen({ rev: session.card.rev, values: fields(session.card.card), at: session.card.sent_at ?? this.options.line.serverNow() });
     book.wrapup.seen({ rev: session.wrapup.rev, values: wrapupFields(session.wrapup.draft), at: session.wrapup.updated_at });
@@ -91,35 +100,21 @@ export class Records {
 
   /** The line is back: what waits is tried at once. */
   again() {
-    this.book?.assessment.soon(0);
-    this.book?.card.soon(0);
-    this.book?.wrapup.soon(0);
+    if (this.book) for (const saver of savers(this.book)) saver.soon(0);
   }
 
   /** @param {string} id @returns {Book} */
   #open(id) {
-    /** @param {string} type @param {Readonly<Record<string, unknown>>} rest */
-    const send = (type, rest) => this.options.line.send(type, { session: id, epoch: this.#epoch(id), ...rest });
     /** @type {Book} */
     const book = {
-      result: {}, resultRev: 0,
-      assessment: new Saver({
-        changed: this.options.changed,
-        current: (data) => object(data["answers"]),
-        save: async (rev, changes) => {
-          const data = await send("assessment.save", { instrument: this.options.instrument, rev, answers: changes });
-          const now = { rev: Number(data["rev"]), at: Number(data["updated_at"]) };
-          if (now.rev >= book.resultRev) Object.assign(book, { result: object(data["result"]) ?? {}, resultRev: now.rev });
-          return now;
-        },
-      }),
+      forms: new Map(Array.from(this.options.versions.keys(), (code) => [code, this.#form(id, code)])),
       card: new Saver({
         changed: this.options.changed,
         // The card is saved whole: not before it is one, and not while a choice between two versions is open.
         ready: (form) => form.clash === null && cardOf(book.card.values, this.options.actions) !== null,
         current: (data) => "card" in data ? fields(/** @type {import("../lib/wire.js").Card | null} */ (data["card"])) : null,
         save: async (rev, _changes, all) => {
-          const data = await send("card.save", { rev, card: cardOf(all, this.options.actions), send: false });
+          const data = await this.#send(id, "card.save", { rev, card: cardOf(all, this.options.actions), send: false });
           return { rev: Number(data["rev"]), at: this.options.line.serverNow() };
         },
       }),
@@ -128,13 +123,37 @@ export class Records {
         ready: (form) => form.clash === null, // saved whole, like the card
         current: (data) => "draft" in data ? wrapupFields(drafted(data["draft"])) : null,
         save: async (rev, _changes, all) => {
-          const data = await send("wrapup.save", { rev, draft: draftOf(all) });
+          const data = await this.#send(id, "wrapup.save", { rev, draft: draftOf(all) });
           return { rev: Number(data["rev"]), at: this.options.line.serverNow() };
         },
       }),
     };
     this.books.set(id, book);
     return book;
+  }
+
+  /** @param {string} id @param {string} code @returns {FormBook} */
+  #form(id, code) {
+    /** @type {FormBook} */
+    const form = {
+      version: this.options.versions.get(code) ?? "", result: {}, resultRev: 0,
+      saver: new Saver({
+        changed: this.options.changed,
+        current: (data) => object(data["answers"]),
+        save: async (rev, changes) => {
+          const data = await this.#send(id, "assessment.save", { instrument: code, version: form.version, rev, answers: changes });
+          const now = { rev: Number(data["rev"]), at: Number(data["updated_at"]) };
+          if (now.rev >= form.resultRev) Object.assign(form, { result: object(data["result"]) ?? {}, resultRev: now.rev });
+          return now;
+        },
+      }),
+    };
+    return form;
+  }
+
+  /** @param {string} id @param {string} type @param {Readonly<Record<string, unknown>>} rest */
+  #send(id, type, rest) {
+    return this.options.line.send(type, { session: id, epoch: this.#epoch(id), ...rest });
   }
 
   /** @param {string} id */
@@ -158,7 +177,7 @@ export class Records {
 
   /** @returns {Promise<boolean>} whether everything is on the server */
   async flush() {
-    const done = await Promise.all([this.assessment, this.card, this.wrapup].map((saver) => saver?.flush() ?? true));
+    const done = await Promise.all((this.book ? savers(this.book) : []).map((saver) => saver.flush()));
     return done.every(Boolean);
   }
 }

@@ -18,7 +18,7 @@ const TYPING_MS = 700;
 const RETRY_MS = 3000;
 const LATE_MS = 2000;
 /** The session is not ours to write any more: another try cannot help until a snapshot says otherwise. */
-const FINAL = new Set(["stale-epoch", "no-such-session", "illegal-transition", "forbidden", "wrong-role"]);
+const FINAL = new Set(["stale-epoch", "no-such-session", "illegal-transition", "forbidden", "wrong-role", "signed"]);
 /** This content is refused: only another edit can help. */
 const BAD = new Set(["bad-input", "bad-message", "unknown-code"]);
 

@@ -63,6 +63,7 @@ export class WrapupView {
     this.form = find("#wrapup-form", HTMLFormElement);
     this.disposition = find("#wrapup-disposition", HTMLSelectElement);
     this.rows = find("#followups", HTMLElement);
+    this.sign = find("#wrapup-sign", HTMLInputElement);
     this.error = find("#wrapup-error", HTMLElement);
     /** @type {string | null} */
     this.session = null;
@@ -98,6 +99,7 @@ export class WrapupView {
   #begin(session) {
     this.session = session;
     this.disposition.value = "";
+    this.sign.checked = false;
     this.rows.replaceChildren();
     this.#complain("");
     this.error.hidden = true;
@@ -211,7 +213,7 @@ export class WrapupView {
 
   /**
    * What is to be sent, or null after saying what is missing and going there.
-   * @returns {{ disposition: string, followups: Followup[] } | null}
+   * @returns {{ disposition: string, followups: Followup[], sign: boolean } | null}
    */
   collect() {
     this.fail("");
@@ -235,7 +237,7 @@ export class WrapupView {
       due?.removeAttribute("aria-invalid");
       followups.push({ kind: row.kind, owner: row.owner, due_at: at, note: row.note.trim() });
     }
-    return { disposition: this.disposition.value, followups };
+    return { disposition: this.disposition.value, followups, sign: this.sign.checked };
   }
 }
 

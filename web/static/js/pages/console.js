@@ -175,5 +175,6 @@ addEventListener("keydown", (event) => {
 
 page.watchSound();
 page.line.start();
+void page.countNotes();
 setInterval(() => page.draw(), 500);
 setTimeout(warm, 2000);

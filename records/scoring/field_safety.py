@@ -1,23 +1,24 @@
-"""Scoring rules of instruments, by name. Pure: answers in, result out.
-
-A missing, refused or "could not be asked" answer is never counted as a good one: with it the result
-is at best "incomplete". A computed level is never overwritten; a clinician's own stands beside it.
-"""
+"""Our own field safety screen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
-Answers = Mapping[str, object]
-Result = dict[str, object]
+from records.scoring.result import (
+    INCOMPLETE,
+    UNANSWERED,
+    Answers,
+    Result,
+    Rule,
+    missing,
+    result,
+)
 
 LEVELS: Final = ("none", "low", "moderate", "high")
-UNANSWERED: Final = (None, "refused", "not-assessed", "unknown")
 
 
-def field_safety_1(answers: Answers, asked: frozenset[str]) -> Result:
-    """Our own field safety screen, version 1; `asked` are the items that apply.
+def score(answers: Answers, asked: frozenset[str], required: frozenset[str]) -> Result:
+    """Version 1 of the screen's rule.
 
     high: danger now, a plan or the intent to end one's life, an act within three months, or a
     threat against a particular person. moderate: thoughts, any older act, any threat, a medical
@@ -25,24 +26,16 @@ def field_safety_1(answers: Answers, asked: frozenset[str]) -> Result:
     or no agreement. The rule is our own and unvalidated; it says which finding raised the level.
     """
     found: dict[str, str] = {}
-    for item, value, level in _FINDINGS:
+    for item, value, level in FINDINGS:
         if answers.get(item) == value and (item in asked or _kept(item, answers)):
             found[item] = level
     worst = max((LEVELS.index(level) for level in found.values()), default=0)
-    missing = sorted(
-        item for item in asked if answers.get(item) in UNANSWERED and item not in _OPTIONAL
-    )
-    level = LEVELS[worst]
-    if missing and worst < LEVELS.index("moderate"):
-        level = "incomplete"
-    reasons = [item for item, _, _ in _FINDINGS if found.get(item) == LEVELS[worst] and worst]
-    return {
-        "rule": "field-safety-1",
-        "level": level,
-        "complete": not missing,
-        "reasons": list(dict.fromkeys(reasons)),
-        "missing": missing,
-    }
+    unanswered = missing(answers, required)
+    reasons = [item for item, _, _ in FINDINGS if found.get(item) == LEVELS[worst] and worst]
+    if unanswered and worst < LEVELS.index("moderate"):
+        return result("field-safety-1", INCOMPLETE, unanswered, reasons)
+    partly = bool(unanswered) and LEVELS[worst] != "high"
+    return result("field-safety-1", LEVELS[worst], unanswered, reasons, at_least=partly)
 
 
 def _kept(item: str, answers: Answers) -> bool:
@@ -56,9 +49,7 @@ def _kept(item: str, answers: Answers) -> bool:
 
 _HANGS_ON: Final = {"plan": "thoughts", "intent": "thoughts", "others-target": "others"}
 
-_OPTIONAL: Final = frozenset({"judged-level", "judged-reason", "notes"})
-
-_FINDINGS: Final = (
+FINDINGS: Final = (
     ("danger-now", "yes", "high"),
     ("plan", "yes", "high"),
     ("intent", "yes", "high"),
@@ -75,6 +66,4 @@ _FINDINGS: Final = (
     ("agrees", "no", "low"),
 )
 
-RULES: Final[Mapping[str, Callable[[Answers, frozenset[str]], Result]]] = {
-    "field-safety-1": field_safety_1,
-}
+FIELD_SAFETY: Final = Rule("field-safety-1", score, LEVELS)
