@@ -317,20 +317,23 @@ def demo_settings(folder: Folder, port: int, origins: tuple[str, ...]) -> Settin
 def examine(args: argparse.Namespace) -> int:
     """`crisisbridge doctor`."""
     logs.configure(as_json=False, level="ERROR")
-    if args.data is not None:
-        settings = demo_settings(Folder(args.data), args.port, ())
-    else:
-        settings = load(os.environ, args.config)
+    settings = _settings_or_demo(args, args.port)
     return doctor.report(doctor.examine(settings, offline=args.offline), sys.stdout)
+
+
+def _settings_or_demo(args: argparse.Namespace, port: int) -> Settings:
+    """The settings of this machine, or those of the demo in the folder that was named."""
+    if args.data is None:
+        return load(os.environ, args.config)
+    if not args.data.is_dir():
+        raise CannotStart("There is no demo in that folder.")
+    return demo_settings(Folder(args.data), port, ())
 
 
 def instruments(args: argparse.Namespace) -> int:
     """`crisisbridge instruments list` and `crisisbridge instruments import FILE`."""
     logs.configure(as_json=False, level="ERROR")
-    if args.data is not None:
-        settings = demo_settings(Folder(args.data), 8080, ())
-    else:
-        settings = load(os.environ, args.config)
+    settings = _settings_or_demo(args, 8080)
 
     async def work() -> int:
         async with _database(settings) as db:

@@ -223,17 +223,12 @@ async def _assessments(
     if not allows(actor, Action.RECORD_READ_SUMMARY, target):
         return None
     clinical = allows(actor, Action.RECORD_READ_CLINICAL, target)
-    return tuple(
-        [
-            shapes.assessment(
-                one,
-                await library.find(conn, one.instrument, one.instrument_version),
-                who,
-                clinical=clinical,
-            )
-            for one in await assessments.of_session(conn, vault, row.id)
-        ]
-    )
+    found: list[AssessmentRecord] = []
+    for one in await assessments.of_session(conn, vault, row.id):
+        form = await library.find(conn, one.instrument, one.instrument_version)
+        if clinical or not form.about_substances:  # 42 CFR Part 2: that it was asked tells already
+            found.append(shapes.assessment(one, form, who, clinical=clinical))
+    return tuple(found)
 
 
 async def _addenda(

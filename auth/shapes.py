@@ -19,8 +19,6 @@ from records.recommendations import RecommendationRow
 from records.scoring import INCOMPLETE
 from records.sessions import SessionRow, TimelineRow
 
-WITHHELD = "withheld"  # a level that the reader has no right to
-
 
 @dataclass(frozen=True, slots=True)
 class Durations:
@@ -55,15 +53,12 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class AssessmentRecord:
-    """An assessment's summary; `answers`, `result`, `judged` and `author` only by right.
-
-    Of a form about substance use (42 CFR Part 2) even the level needs that right: "withheld".
-    """
+    """An assessment's summary; `answers`, `result`, `judged` and `author` only by right."""
 
     instrument: str
     version: str
     form: Instrument
-    level: str  # as computed, one of its rule's | incomplete | withheld
+    level: str  # as computed, one of its rule's | incomplete
     judged: str | None  # the clinician's own level beside it
     complete: bool
     updated_at: float
@@ -233,12 +228,11 @@ def assessment(
 ) -> AssessmentRecord:
     """An assessment as far as the reader may see it."""
     judged = row.answers.get("judged-level")
-    level = str(row.result.get("level", INCOMPLETE))
     return AssessmentRecord(
         instrument=row.instrument,
         version=row.instrument_version,
         form=form,
-        level=level if clinical or not form.about_substances else WITHHELD,
+        level=str(row.result.get("level", INCOMPLETE)),
         judged=str(judged) if clinical and judged is not None else None,
         complete=row.result.get("complete") is True,
         updated_at=row.updated_at,

@@ -90,6 +90,14 @@ class NotSigned(RecordError):
     sentence = "This note is not signed yet. Nothing was added."
 
 
+class AddendumRefused(RecordError):
+    """An addendum without words, with too many, or one too many for its note."""
+
+    code = "addendum-refused"
+    status = 422
+    sentence = "An addendum needs words, and at most 10,000 letters. Nothing was added."
+
+
 class Unjustified(RecordError):
     """A judged level differs from the computed one without a reason; give one, then sign."""
 

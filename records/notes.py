@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import assessments, library, recommendations, sessions, signatures
 from records.clinicians import LicenceRow
 from records.crypto import Vault
-from records.errors import BadInput, NotSigned, Signed, Unjustified
+from records.errors import AddendumRefused, BadInput, NotSigned, Signed, Unjustified
 from records.ids import new_id
 from records.refusals import already_there
 from records.schema import addendum, note_signature, session
@@ -146,15 +146,15 @@ async def signature(conn: AsyncConnection, vault: Vault, row: SessionRow) -> Sig
 async def add(
     conn: AsyncConnection, vault: Vault, session_id: str, author_id: str, body: str, now: float
 ) -> None:
-    """Add words to a signed note. Raises NotSigned before, BadInput for none or too many words."""
+    """Add words to a signed note. Raises NotSigned before, AddendumRefused."""
     await sessions.lock(conn, session_id)
     if await signatures.find(conn, session_id) is None:
         raise NotSigned
     if not body.strip() or len(body) > LONGEST:
-        raise BadInput("An addendum needs words, and at most 10,000 letters. Nothing was added.")
+        raise AddendumRefused
     counted = select(func.count()).where(addendum.c.session_id == session_id)
     if (await conn.scalar(counted) or 0) >= MOST_ADDENDA:
-        raise BadInput("This note has too many addenda. Nothing was added.")
+        raise AddendumRefused("This note has too many addenda. Nothing was added.")
     row_id = new_id("add")
     sealed = await vault.seal(
         conn, session_id, "addendum", "body_enc", row_id, body.strip().encode()

@@ -59,7 +59,7 @@ async def _sign(
 
 
 async def add(desk: Desk, actor: Actor, session_id: str, words: str) -> None:
-    """Add words to a signed note. Raises NoSuchSession, NotSigned, BadInput."""
+    """Add words to a signed note. Raises NoSuchSession, NotSigned, AddendumRefused."""
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
         if not allows(actor, Action.RECORD_ADD, target(row)):

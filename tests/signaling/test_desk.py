@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from media import LegEventKind
-from records import offers, sessions
+from records import notes, offers, sessions
 from records.sessions import SessionRow, TimelineRow
 from signaling import views
 from signaling.session import State
@@ -322,6 +322,47 @@ async def test_wrap_up_closes_and_the_officer_records_what_happened(house: House
         "medical_ed",
         "medical_need",
     )
+
+
+async def test_signing_with_the_wrap_up_happens_in_one_step_or_not_at_all(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    at = {"session": session, "epoch": epoch}
+    told = {"thoughts": "yes", "judged-level": "high"}
+    await dana.send("assessment.save", **at, instrument="field-safety", rev=0, answers=told)
+    await dana.send("session.end", **at)
+    finish = {**at, "disposition": "remain_in_place", "followups": [], "sign": True}
+    with pytest.raises(Refused) as refused:
+        await dana.send("wrapup.finish", **finish)
+    assert refused.value.code == "unjustified"
+    assert (await row_of(house, session)).state == "wrap_up"
+    why = {"judged-reason": "known to us"}
+    await dana.send("assessment.save", **at, instrument="field-safety", rev=1, answers=why)
+    await dana.send("wrapup.finish", **finish)
+    assert (await kinds_of(house, session))[-1] == "note.signed"
+    async with house.db.read() as conn:
+        signature = await notes.signature(conn, house.desk.vault, await row_of(house, session))
+    assert signature is not None
+    assert signature.intact
+    assert signature.signer_id == "per_dana"
+
+
+async def test_answers_stay_with_the_version_that_the_first_was_given_to(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    at = {"session": session, "epoch": epoch, "instrument": "field-safety"}
+    await dana.send("assessment.save", **at, version="1.0", rev=0, answers={"thoughts": "no"})
+    view = await dana.until_view(lambda v: v["session"]["assessments"])
+    assert view["session"]["assessments"][0]["version"] == "1.0"
+    for version in ("1.1", "9.9"):
+        with pytest.raises(Refused) as refused:
+            await dana.send(
+                "assessment.save", **at, version=version, rev=1, answers={"thoughts": "yes"}
+            )
+        assert refused.value.code == "bad-input"
+    await dana.send("assessment.save", **at, rev=1, answers={"thoughts": "yes"})
+    view = await dana.until_view(lambda v: v["session"]["assessments"][0]["rev"] == 2)
+    assert view["session"]["assessments"][0]["version"] == "1.0"
 
 
 async def test_later_asks_again_later(house: House) -> None:

@@ -29,7 +29,9 @@ from records.clinicians import LicenceRow, Profile
 from records.crypto import Vault
 from records.engine import Database
 from records.sessions import Event, NewSession, SessionRow
+from signaling.errors import NoSuchSession
 from signaling.post import Post
+from signaling.rows import machine
 from signaling.settings import Sensitive, Settings
 from web.app import create_app
 from web.dev import cast as demo
@@ -78,6 +80,23 @@ class QuietDesk:
 
     def tablet_changed(self, actor: Actor) -> None:
         self.changed.append(actor)
+
+    async def change(
+        self, session_id: str, decide: Any, actor: tuple[str, str | None]
+    ) -> SessionRow:
+        """A session's one step, as the real desk takes it."""
+
+        async def write(conn: AsyncConnection) -> SessionRow:
+            row = await sessions.get(conn, session_id)
+            if row is None:
+                raise NoSuchSession
+            step = await decide(conn, row, self.now())
+            events = [Event(e.kind, *actor, e.data) for e in step.events]
+            return await sessions.apply(conn, row, step.changes, events, self.now())
+
+        return await self._db.write(write)
+
+    machine = staticmethod(machine)
 
     async def picture(self) -> Any:
         async with self._db.read() as conn:

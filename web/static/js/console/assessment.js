@@ -44,6 +44,7 @@ export class AssessmentView {
     /** @type {Map<string, Item>} */
     this.byId = new Map();
     this.form = find("#questions", HTMLFormElement);
+    this.hint = find("#judged-hint", HTMLElement);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", (event) => this.#changed(event.target));
     this.form.addEventListener("keydown", (event) => this.#pressed(event));
@@ -209,8 +210,9 @@ export class AssessmentView {
     if (typeof judged === "string") setText(badge, t("console.level.judged", { level: t(`common.level.${judged}`) }));
     const reason = answers["judged-reason"];
     const silent = typeof judged === "string" && judged !== result["level"] && !(typeof reason === "string" && reason.trim());
-    const hint = find("#judged-hint", HTMLElement);
-    hint.hidden = !(silent && this.byId.has("judged-reason"));
+    const place = this.form.querySelector('[data-item="judged-reason"]');
+    this.hint.hidden = !(silent && place);
+    if (place && this.hint.parentElement !== place) place.append(this.hint);
   }
 
   /** @param {Readonly<Record<string, unknown>>} result */

@@ -1,0 +1,205 @@
+"""The record beside the video: forms by keyboard alone, a site's own wording, the signed note."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys import axe
+from tests.journeys.chromium import People
+from tests.journeys.harness import ROOT, Demo
+from tests.journeys.steps import Clinician, Officer, sign_in
+from tests.records.test_site_forms import screener
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+
+TABLET = (1024, 768)
+CALM = {  # the field safety screen by digits, in its order; thoughts are told, a plan is not
+    "danger-now": "2", "medical": "2", "impaired": "1", "thoughts": "1", "plan": "2",
+    "intent": "2", "means": "2", "attempt": "1", "others": "2", "care": "1", "support": "1",
+    "agrees": "1",
+}  # fmt: skip
+PARTS = ("warning-signs", "alone", "distraction", "people", "professionals", "safer")
+
+
+async def picture(page: Page, name: str) -> None:
+    """For people who look; only where a folder is named."""
+    if folder := os.environ.get("JOURNEY_PICTURES"):
+        await page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+async def import_form(demo: Demo, folder: Path, body: dict[str, Any]) -> str:
+    """`crisisbridge instruments import`, as an administrator types it; what it says."""
+    file = folder / f"form-{body['version']}.json"
+    file.write_text(json.dumps(body))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "crisisbridge", "instruments", "import",
+        "--data", str(demo.folder), str(file),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}"},
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, said
+    return said.decode()
+
+
+async def saved(page: Page) -> None:
+    await expect(page.locator("#save-state")).to_have_attribute("data-state", "saved")
+
+
+async def in_call(demo: Demo, people: People) -> tuple[Officer, Clinician]:
+    officer = Officer(await people.page("sam", size=TABLET), demo.card["tablet"])
+    dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])
+    await officer.enrol()
+    await dana.arrive()
+    await officer.press()
+    await dana.accept()
+    await officer.screen("call")
+    return officer, dana
+
+
+async def test_forms_are_answered_by_keyboard_alone_and_the_note_is_signed(
+    fresh_demo: Demo, people: People
+) -> None:
+    await asyncio.to_thread(fresh_demo.start)
+    officer, dana = await in_call(fresh_demo, people)
+    desk, keys = dana.page, dana.page.keyboard
+
+    # a digit answers and goes on; what hangs on an answer comes in its turn
+    await desk.focus("#form-tab-field-safety")
+    await keys.press("Tab")
+    await keys.press("Tab")
+    for item, digit in CALM.items():
+        await expect(desk.locator(f'[data-item="{item}"] input:focus')).to_have_count(1)
+        await keys.press(digit)
+    await expect(desk.locator("#level-badge")).to_have_text("Computed: Moderate")
+    await expect(desk.locator("#form-tab-field-safety")).to_contain_text("12/12")
+    await saved(desk)
+    await desk.reload()
+    await expect(desk.locator("#form-tab-field-safety")).to_contain_text("12/12")
+    assert await axe.violations(desk) == []
+
+    # another form, from the list
+    await desk.focus("#form-others")
+    await keys.type("Safety")
+    await expect(desk.locator("#form-tab-safety-plan")).to_have_attribute("aria-selected", "true")
+    await desk.focus('[data-item="made"] input')
+    await keys.press("1")
+    for part in PARTS:
+        await expect(desk.locator(f"#item-{part}")).to_be_focused()
+        await keys.type(f"Words on {part}, 7 of them")  # digits here are words
+        await keys.press("Tab")
+    await expect(desk.locator("#level-badge")).to_have_text("Computed: Plan made, 6")
+    await saved(desk)
+    await picture(desk, "record-safety-plan")
+    assert await axe.violations(desk) == []
+
+    # a second window of the same clinician has both, and the arrows lead from one to the other
+    second = await people.page("dana")
+    await second.goto(f"{fresh_demo.base_url}/console")
+    await expect(second.locator("#form-tabs [role=tab]")).to_have_count(2)
+    await second.focus("#form-tab-field-safety")
+    await second.keyboard.press("ArrowRight")
+    await expect(second.locator("#item-safer")).to_have_value("Words on safer, 7 of them")
+    await second.close()
+
+    # another level than the computed one wants a reason before it can be signed
+    await desk.focus("#form-tab-safety-plan")
+    await keys.press("Home")
+    await desk.focus('[data-item="judged-level"] input')
+    await keys.press("4")
+    await expect(desk.locator("#judged-badge")).to_have_text("Your level: High")
+    await expect(desk.locator("#judged-hint")).to_be_visible()
+    await picture(desk, "record-judged")
+    await officer.end()
+    await expect(desk.locator("#wrapup")).to_be_visible(timeout=15_000)
+    await desk.select_option("#wrapup-disposition", "remain_in_place")
+    await desk.focus("#wrapup-sign")
+    await keys.press("Space")
+    await desk.click("#wrapup-finish")
+    await expect(desk.locator("#wrapup-error")).to_contain_text("nothing says why")
+    await picture(desk, "record-unjustified")
+    await desk.fill("#item-judged-reason", "Known to us from last week")
+    await desk.click("#wrapup-finish")
+    await expect(desk.locator("#wrapup")).to_be_hidden()
+
+    await the_note(fresh_demo, people, desk)
+
+
+async def the_note(demo: Demo, people: People, desk: Page) -> None:
+    """Signed with the licence, added to, and read by others as far as they may."""
+    await desk.goto(f"{demo.base_url}/notes")
+    await expect(desk.locator("main")).to_contain_text("Nothing waits for your signature.")
+    assert await axe.violations(desk) == []
+    await picture(desk, "notes")
+    await desk.click("table a")
+    note = desk.locator("#signing")
+    await expect(note).to_contain_text("The record is unchanged since it was signed.")
+    await expect(note).to_contain_text("SD")  # where the licence is from
+    await expect(desk.locator('[data-form="field-safety"]')).to_contain_text(
+        "Clinician's own level: High"
+    )
+    await desk.fill("#words", "   ")
+    await desk.click("#signing button")
+    await expect(note.get_by_role("alert")).to_contain_text("needs words")
+    await desk.fill("#words", "Her sister called back.")
+    await desk.click("#signing button")
+    await expect(desk.get_by_test_id("addendum")).to_contain_text("Her sister called back.")
+    assert await axe.violations(desk) == []
+    await picture(desk, "note-signed")
+    address = desk.url
+
+    office = await people.page("lena")
+    await sign_in(office, demo.card["manager"])
+    await office.goto(address)
+    await expect(office.locator("#signing")).to_contain_text("Signed")
+    await expect(office.locator("main")).not_to_contain_text("Her sister called back.")
+    await expect(office.locator("main")).not_to_contain_text("Words on")
+    await expect(office.locator("#words")).to_have_count(0)
+
+
+async def test_a_sites_own_form_keeps_the_version_that_its_answers_were_given_to(
+    fresh_demo: Demo, people: People, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(fresh_demo.start)
+    said = await import_form(fresh_demo, tmp_path, screener())
+    assert "Our screener (our-screener 2026), scored by cssrs-screener" in said
+    officer, dana = await in_call(fresh_demo, people)
+    desk = dana.page
+    await desk.select_option("#form-others", label="Our screener")
+    await desk.focus('[data-item="wish"] input')
+    for digit in "21121":  # no wish; thoughts; a method; no intent; a plan
+        await desk.keyboard.press(digit)
+    await expect(desk.locator("#level-badge")).to_have_text("Computed: High")
+    await saved(desk)
+
+    newer = screener() | {"version": "2027", "title": "Our newer screener"}
+    await import_form(fresh_demo, tmp_path, newer)
+    await desk.reload()
+    await desk.click("#form-tab-our-screener")
+    await expect(desk.locator("#form-tab-our-screener")).to_contain_text("Our screener")
+    await expect(desk.locator('[data-item="plan"] input:checked')).to_have_count(1)
+    await desk.focus('[data-item="behaviour-ever"] input')
+    await desk.keyboard.press("2")
+    await saved(desk)
+    await picture(desk, "record-own-form")
+    await officer.end()
+    await dana.wrap_up("voluntary_transport")
+
+    await desk.goto(f"{fresh_demo.base_url}/notes")
+    await desk.click("table a")
+    form = desk.locator('[data-form="our-screener"]')
+    await expect(form).to_contain_text("Our screener")
+    await form.locator("summary").click()
+    await expect(form).to_contain_text("Licensed words 5")
+    await expect(form).to_contain_text("2026")
+    await desk.click("#signing button")
+    await expect(desk.locator("#signing")).to_contain_text("unchanged since it was signed")
