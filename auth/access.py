@@ -69,9 +69,10 @@ __all__ = [
 _AN_ID = re.compile(r"[a-z]{3}_[a-z0-9_-]{1,36}")
 
 
-def target_of(row: SessionRow) -> Target:
-    """A session as the policy sees it."""
+def target_of(row: SessionRow, owners: frozenset[str] = frozenset()) -> Target:
+    """A session as the policy sees it, with whoever has a follow-up of it to do."""
     return Target(
+        owner_ids=owners,
         agency_id=row.agency_id,
         provider_id=row.provider_id,
         program_id=row.program_id,
@@ -91,8 +92,10 @@ async def read_session(
     record: SessionRecord | None = None
     async with db.read() as conn:
         row = await sessions.get(conn, session_id) if _AN_ID.fullmatch(session_id) else None
-        if row is not None and allows(actor, Action.RECORD_READ, target_of(row)):
-            record = await _assemble(conn, vault, actor, row, now)
+        if row is not None:
+            target = target_of(row, await followups.owners(conn, row.id))
+            if allows(actor, Action.RECORD_READ, target):
+                record = await _assemble(conn, vault, actor, row, target, now)
     if record is None:
         await _refused(db, actor, Action.RECORD_READ, "session", session_id, now)
         raise _refusal(actor, Action.RECORD_READ)
@@ -173,14 +176,33 @@ async def export_log(
     return pieces()
 
 
+async def audited(
+    db: Database, actor: Actor, action: Action, kind: str, object_id: str | None, now: float
+) -> None:
+    """What is about to be given out is on record. Raises AuditFailed."""
+    await _allowed(db, actor, action, kind, object_id, now)
+
+
+async def record_refusal(
+    db: Database, actor: Actor, action: Action, kind: str, object_id: str, now: float
+) -> AuthError:
+    """Put a refused read on record; the error to raise."""
+    await _refused(db, actor, action, kind, object_id, now)
+    return _refusal(actor, action)
+
+
+async def scope_of(db: Database, actor: Actor, action: Action, now: float) -> log.Scope:
+    """The rows that the actor may do this with; a refusal is on record. Raises Forbidden."""
+    return await _scope(db, actor, action, now)
+
+
 # --- inside ---------------------------------------------------------------------------------------
 
 
 async def _assemble(
-    conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, now: float
+    conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, target: Target, now: float
 ) -> SessionRecord:
     who = await directory.read(conn)
-    target = target_of(row)
     clinical = allows(actor, Action.RECORD_READ_CLINICAL, target)
     agency, lead = who.agencies[row.agency_id], who.people.get(row.lead_id or "")
     return SessionRecord(
@@ -196,8 +218,8 @@ async def _assemble(
         licence=lead.licence if lead else None,
         durations=shapes.durations(row),
         timeline=shapes.timeline(await sessions.timeline_of(conn, row.id), row.pressed_at, who),
-        assessments=await _assessments(conn, vault, actor, row, who),
-        recommendation=await _recommendation(conn, vault, actor, row, who),
+        assessments=await _assessments(conn, vault, actor, row, target, who),
+        recommendation=await _recommendation(conn, vault, actor, row, target, who),
         followups=tuple(
             shapes.followup(one, who, now, clinical=clinical)
             for one in await followups.of_session(conn, vault, row.id)
@@ -217,9 +239,13 @@ async def _assemble(
 
 
 async def _assessments(
-    conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, who: Directory
+    conn: AsyncConnection,
+    vault: Vault,
+    actor: Actor,
+    row: SessionRow,
+    target: Target,
+    who: Directory,
 ) -> tuple[AssessmentRecord, ...] | None:
-    target = target_of(row)
     if not allows(actor, Action.RECORD_READ_SUMMARY, target):
         return None
     clinical = allows(actor, Action.RECORD_READ_CLINICAL, target)
@@ -258,9 +284,13 @@ async def own_notes(
 
 
 async def _recommendation(
-    conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, who: Directory
+    conn: AsyncConnection,
+    vault: Vault,
+    actor: Actor,
+    row: SessionRow,
+    target: Target,
+    who: Directory,
 ) -> RecommendationRecord | None:
-    target = target_of(row)
     if not allows(actor, Action.CARD_READ, target):
         return None
     found = await recommendations.get(conn, vault, row.id)

@@ -46,6 +46,10 @@ class Action(StrEnum):
     RECORD_WRITE_CLINICAL = "record.write_clinical"
     RECORD_SIGN = "record.sign"
     RECORD_ADD = "record.add"
+    # follow-ups
+    FOLLOWUP_READ = "followup.read"
+    FOLLOWUP_WORK = "followup.work"
+    FOLLOWUP_ASSIGN = "followup.assign"
     # numbers and lists
     BOARD_READ = "board.read"
     LOG_READ = "log.read"
@@ -89,6 +93,9 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.RECORD_WRITE_CLINICAL: "write the assessment, the card and follow-ups",
         Action.RECORD_SIGN: "sign a session's note, which closes it",
         Action.RECORD_ADD: "add to a signed note",
+        Action.FOLLOWUP_READ: "see which follow-ups are open, due and whose, without notes",
+        Action.FOLLOWUP_WORK: "put down an attempt, close a follow-up, move it, open it again",
+        Action.FOLLOWUP_ASSIGN: "give a follow-up to somebody else",
         Action.BOARD_READ: "see the four numbers",
         Action.LOG_READ: "list sessions",
         Action.LOG_EXPORT: "export the list without names",
@@ -113,6 +120,7 @@ class Scope(StrEnum):
 
     OWN_TABLET = "this tablet"
     OWN_LEAD = "sessions they lead"
+    OWN_CARE = "sessions they lead or follow up"
     OWN_CALL = "the call of their link"
     OWN_PROVIDER = "their provider"
     OWN_PROGRAM = "their program"
@@ -129,6 +137,7 @@ class Target:
     lead_id: str | None = None
     tablet_id: str | None = None
     session_id: str | None = None
+    owner_ids: frozenset[str] = frozenset()  # of the session's follow-ups
 
 
 RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
@@ -153,24 +162,24 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.SHIFT_CHANGE: {TABLET: Scope.OWN_TABLET},
         Action.CARD_READ: {
             TABLET: Scope.OWN_TABLET,
-            "clinician": Scope.OWN_LEAD,
+            "clinician": Scope.OWN_CARE,
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,
         },
         Action.CARD_ACKNOWLEDGE: {TABLET: Scope.OWN_TABLET},
         Action.DISPOSITION_RECORD: {TABLET: Scope.OWN_TABLET},
         Action.RECORD_READ: {
-            "clinician": Scope.OWN_LEAD,
+            "clinician": Scope.OWN_CARE,
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,
         },
         Action.RECORD_READ_SUMMARY: {
-            "clinician": Scope.OWN_LEAD,
+            "clinician": Scope.OWN_CARE,
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,
         },
         Action.RECORD_READ_CLINICAL: {
-            "clinician": Scope.OWN_LEAD,
+            "clinician": Scope.OWN_CARE,
             "supervisor": Scope.OWN_PROVIDER,
         },
         Action.RECORD_WRITE_CLINICAL: {
@@ -178,7 +187,21 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "supervisor": Scope.OWN_LEAD,
         },
         Action.RECORD_SIGN: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_LEAD},
-        Action.RECORD_ADD: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_PROVIDER},
+        Action.RECORD_ADD: {"clinician": Scope.OWN_CARE, "supervisor": Scope.OWN_PROVIDER},
+        Action.FOLLOWUP_READ: {
+            "clinician": Scope.OWN_PROVIDER,
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+        },
+        Action.FOLLOWUP_WORK: {
+            "clinician": Scope.OWN_CARE,
+            "supervisor": Scope.OWN_PROVIDER,
+        },
+        Action.FOLLOWUP_ASSIGN: {
+            "clinician": Scope.OWN_CARE,
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+        },
         Action.BOARD_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
@@ -272,6 +295,9 @@ def _within(actor: Actor, scope: Scope, target: Target) -> bool:
             return _same(actor.id, target.tablet_id) and _same(actor.agency_id, target.agency_id)
         case Scope.OWN_LEAD:
             return _same(actor.id, target.lead_id) and _same(actor.provider_id, target.provider_id)
+        case Scope.OWN_CARE:
+            mine = _same(actor.id, target.lead_id) or actor.id in target.owner_ids
+            return mine and _same(actor.provider_id, target.provider_id)
         case Scope.OWN_CALL:
             return _same(actor.session_id, target.session_id) and _same(
                 actor.provider_id, target.provider_id

@@ -91,6 +91,7 @@ class FollowupRecord:
     status: str
     overdue: bool
     closed_at: float | None
+    closed_reason: str | None
     note: str | None
 
 
@@ -267,8 +268,9 @@ def followup(row: FollowupRow, who: Directory, now: float, *, clinical: bool) ->
         owner=name(who, row.owner_id) or row.owner_id,
         due_at=row.due_at,
         status=row.status,
-        overdue=row.closed_at is None and row.due_at < now,
+        overdue=row.overdue(now),
         closed_at=row.closed_at,
+        closed_reason=row.closed_reason,
         note=row.note if clinical else None,
     )
 

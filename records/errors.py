@@ -108,6 +108,22 @@ class Unjustified(RecordError):
     )
 
 
+class TooFewAttempts(RecordError):
+    """Somebody counts as unreachable after three attempts at the earliest."""
+
+    code = "too-few-attempts"
+    status = 409
+    sentence = "Nobody counts as unreachable before three attempts. Nothing was changed."
+
+
+class NotOpen(RecordError):
+    """The follow-up is closed; open it again first."""
+
+    code = "followup-closed"
+    status = 409
+    sentence = "This follow-up is closed. Open it again first; nothing was changed."
+
+
 class SwapOpen(RecordError):
     """This turn is offered already; withdraw that offer first."""
 

@@ -62,7 +62,8 @@ class Board:
     wrap_up: int
 
 
-def _within(scope: Scope) -> ColumnElement[bool]:
+def within(scope: Scope) -> ColumnElement[bool]:
+    """The sessions of a scope."""
     if scope.everything:
         return session.c.id.is_not(None)
     return or_(
@@ -73,7 +74,7 @@ def _within(scope: Scope) -> ColumnElement[bool]:
 
 
 def _conditions(scope: Scope, wanted: LogFilter) -> list[ColumnElement[bool]]:
-    conditions = [_within(scope)]
+    conditions = [within(scope)]
     if not wanted.tests:
         conditions.append(session.c.test.is_(False))
     if wanted.pressed_from is not None:
@@ -139,7 +140,7 @@ async def board(conn: AsyncConnection, scope: Scope) -> Board:
                 func.count().label("total"),
                 func.min(session.c.pressed_at).label("oldest"),
             )
-            .where(_within(scope), session.c.state.in_(OPEN_STATES), session.c.test.is_(False))
+            .where(within(scope), session.c.state.in_(OPEN_STATES), session.c.test.is_(False))
             .group_by(session.c.state)
         )
     }

@@ -641,6 +641,37 @@ followup = Table(
     Column("note_enc", LargeBinary),
     Column("created_at", Double, nullable=False),
     Column("closed_at", Double),
+    Column("rev", Integer, nullable=False, server_default="1"),
+    Column("closed_reason", String(16)),  # why it is closed; NULL while it is open
+    Column("closed_by", ForeignKey("person.id")),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    CheckConstraint("status IN ('open','done','closed')", name="known_status"),
+    CheckConstraint(
+        "(status = 'open') = (closed_reason IS NULL) AND (status = 'open') = (closed_at IS NULL)",
+        name="closed_with_reason",
+    ),
+    Index("followup_due", "status", "due_at", "id"),
+    Index("followup_of_owner", "owner_id", "status"),
+)
+
+followup_attempt = Table(  # somebody tried; never changed
+    "followup_attempt",
+    metadata,
+    Column("followup_id", ForeignKey("followup.id"), primary_key=True),
+    Column("no", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("by_id", ForeignKey("person.id"), nullable=False),
+    Column("channel", String(12), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("note_enc", LargeBinary),
+)
+
+followup_told = Table(  # who was told of an overdue follow-up, so that each step is told once
+    "followup_told",
+    metadata,
+    Column("followup_id", ForeignKey("followup.id"), primary_key=True),
+    Column("step", String(12), primary_key=True),
+    Column("told_at", Double, nullable=False),
 )
 
 # --- paging ---------------------------------------------------------------------------------------

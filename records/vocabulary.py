@@ -79,6 +79,27 @@ FOLLOWUP_KINDS: Final = (
     "lead_referral",
 )
 
+ATTEMPT_CHANNELS: Final = ("phone", "text", "video", "visit", "other")
+ATTEMPT_OUTCOMES: Final = (  # clinical.md
+    "reached",
+    "no_answer",
+    "wrong_number",
+    "declined",
+    "hospitalised",
+    "jailed",
+    "deceased",
+)
+FOLLOWUP_DONE: Final = "done"
+FOLLOWUP_REASONS: Final = (  # why it is closed without having been done
+    "declined",
+    "unreachable",
+    "hospitalised",
+    "jailed",
+    "deceased",
+    "not_needed",
+    "duplicate",
+)
+
 CLOSE_REASONS: Final = (
     "completed",
     "cancelled_by_officer",
@@ -129,6 +150,13 @@ TIMELINE_KINDS: Final = (
     "assessment.saved",
     "note.signed",
     "note.added",
+    "followup.added",
+    "followup.attempt",
+    "followup.done",
+    "followup.closed",
+    "followup.reopened",
+    "followup.assigned",
+    "followup.moved",
     "session.ended",
     "wrapup.finished",
     "session.closed",

@@ -27,6 +27,7 @@ from records.sessions import SessionRow
 from records.vocabulary import CARD_ACTIONS, DECLINE_REASONS, DISPOSITIONS, FOLLOWUP_KINDS
 from signaling import metrics, wire
 from signaling.errors import IllegalTransition, NoSuchSession, OfferGone, StaleToken, UnknownCode
+from signaling.followup_commands import with_arrival
 from signaling.note_commands import sign_in_step
 from signaling.party_commands import sit_in
 from signaling.scope import by, leads
@@ -310,9 +311,12 @@ async def finish_wrapup(
             [NewFollowup(f.kind, f.owner, f.due_at, f.note) for f in m.followups],
             now,
         )
+        step = await with_arrival(conn, desk, row, step, m.disposition, now)
         await wrapups.forget(conn, row.id)
+        if m.sign:
+            step = await sign_in_step(conn, desk, actor, row, step, now)
         await record(conn, actor, "wrapup.finish", "session", row.id, "allowed", now)
-        return await sign_in_step(conn, desk, actor, row, step, now) if m.sign else step
+        return step
 
     await desk.change(m.session, decide, by(actor))
     desk.line.wake()

@@ -32,6 +32,7 @@ from signaling.cluster import Cluster, Shared
 from signaling.company import Company
 from signaling.directories import DirectoryReader
 from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
+from signaling.followwatch import FollowWatch
 from signaling.gapwatch import GapWatch
 from signaling.hub import Hub, Stream
 from signaling.legs import Legs
@@ -116,6 +117,7 @@ class Desk:
         self.tablets = TabletWatch(self)
         self.pager = Pager(self)
         self.gaps = GapWatch(self)
+        self.follows = FollowWatch(self)
         self._clock = clock
         self._still_welcome = still_welcome
         self._draining = False
@@ -173,6 +175,7 @@ class Desk:
             tasks.create_task(self._supervise("screens", self.screens.run), name="screens")
             tasks.create_task(self._supervise("pager", self.pager.run), name="pager")
             tasks.create_task(self._supervise("gaps", self.gaps.run), name="gaps")
+            tasks.create_task(self._supervise("follows", self.follows.run), name="follows")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
             tasks.create_task(self._supervise("quality", self.quality.run), name="quality")

@@ -101,6 +101,11 @@ UNCOVERED = Gauge(
     "Time of the next 14 days in which nobody is on call, over all providers.",
     registry=REGISTRY,
 )
+ORPHANS = Gauge(
+    "crisisbridge_followups_without_owner",
+    "Open follow-ups whose owner has left, found by the last look-out and not told before.",
+    registry=REGISTRY,
+)
 LEG_LOSS = Histogram(
     "crisisbridge_leg_loss",
     "Share of packets lost on the way to the bridge (up) and from it (down), each 5 s and leg.",

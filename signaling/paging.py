@@ -54,7 +54,7 @@ async def answer(desk: Desk, token: str, state: Answer) -> AtTheDoor:
         raise NoSuchPage
     await _move(desk, page, state)
     if row is None:
-        return AtTheDoor(page.purpose, "none", None)
+        return AtTheDoor(page.purpose, "none", None, _about(page))
     if row.state == State.WAITING:
         return AtTheDoor(page.purpose, "waiting", None)
     if row.state == State.CLOSED or row.lead_id is None:
@@ -103,6 +103,22 @@ async def test(desk: Desk, person_id: str, provider_id: str | None, contact_id: 
     page = await desk.db.write(write)
     desk.pager.wake()
     return page
+
+
+async def remind(desk: Desk, person_id: str, provider_id: str, key: str, text_key: str) -> int:
+    """Tell one person something that is no call, once for each `key`; by every way but voice."""
+
+    async def write(conn: AsyncConnection) -> int:
+        made = 0
+        for way in await contacts.ways(conn, [person_id]):
+            if way.kind != "voice":
+                made += await _alarm(conn, desk, way, ("reminder", provider_id, key, text_key))
+        return made
+
+    made = await desk.db.write(write)
+    if made:
+        desk.pager.wake()
+    return made
 
 
 async def raise_alarm(desk: Desk, kind: str, provider_id: str, key: str, text_key: str) -> int:
@@ -154,6 +170,12 @@ def _responsible(who: directory.Directory, provider_id: str) -> list[str]:
             or ("manager" in person.roles and person.program_id in programs - {None})
         )
     )
+
+
+def _about(page: PageRow) -> str | None:
+    if page.purpose != "alarm":
+        return None
+    return "followups" if page.step in ("reminder", "followup") else "roster"
 
 
 async def _move(desk: Desk, page: PageRow, state: Answer) -> None:

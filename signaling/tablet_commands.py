@@ -29,6 +29,7 @@ from signaling.errors import (
     UnknownCode,
 )
 from signaling.first_rings import FirstRing
+from signaling.followup_commands import with_arrival
 from signaling.needs import priority_of
 from signaling.scope import by, tablet_owns
 from signaling.session import (
@@ -290,9 +291,11 @@ async def record_disposition(
         differs = row.recommended_disposition not in (None, m.actual)
         if differs and m.reason is None:
             raise MissingReason
-        await record(conn, actor, "disposition.record", "session", row.id, "allowed", now)
         reason = m.reason if differs else None
-        return handle(desk.machine(row), DispositionRecorded(m.actual, reason), now)
+        step = handle(desk.machine(row), DispositionRecorded(m.actual, reason), now)
+        step = await with_arrival(conn, desk, row, step, m.actual, now)
+        await record(conn, actor, "disposition.record", "session", row.id, "allowed", now)
+        return step
 
     await desk.change(m.session, decide, by(actor))
     return {}

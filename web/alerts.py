@@ -156,7 +156,9 @@ async def answer(request: web.Request) -> web.Response:
         raise BadRequest
     body = await body_of(request, AnswerBody)
     there = await paging.answer(services_of(request).desk, body.token, body.state)
-    return answers.answer({"purpose": there.purpose, "state": there.state, "by": there.by})
+    return answers.answer(
+        {"purpose": there.purpose, "state": there.state, "by": there.by, "about": there.about}
+    )
 
 
 async def service_worker(request: web.Request) -> web.StreamResponse:

@@ -10,6 +10,7 @@ from signaling.socket import socket_handler
 from web import (
     alerts,
     api,
+    followups,
     guests,
     headers,
     health,
@@ -33,6 +34,7 @@ from web.render import Renderer
 from web.routes import Handler, Route, Who, add, origin_allowed
 from web.services import Services
 
+_FOLLOW = (Action.FOLLOWUP_WORK,)
 _OWN = (Action.ALERT_OWN,)
 _FORM = (Action.RECORD_WRITE_CLINICAL,)
 LARGEST_BODY = 64 * 1024  # bytes; the largest form is far below a tenth of this
@@ -56,6 +58,19 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
             "POST", "/api/v1/shift/end", api.end_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
         ),
         Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
+        Route("GET", "/followups", followups.board, Who.PERSON, (Action.FOLLOWUP_READ,)),
+        Route("GET", "/followups/{id}", followups.one, Who.PERSON, (Action.FOLLOWUP_READ,)),
+        Route("POST", "/followups/{id}/attempts", followups.attempt, Who.PERSON, _FOLLOW),
+        Route("POST", "/followups/{id}/close", followups.close, Who.PERSON, _FOLLOW),
+        Route("POST", "/followups/{id}/reopen", followups.reopen, Who.PERSON, _FOLLOW),
+        Route("POST", "/followups/{id}/move", followups.move, Who.PERSON, _FOLLOW),
+        Route(
+            "POST",
+            "/followups/{id}/assign",
+            followups.assign,
+            Who.PERSON,
+            (Action.FOLLOWUP_ASSIGN,),
+        ),  # fmt: skip
         Route("GET", "/notes", notes.mine, Who.PERSON, (Action.RECORD_SIGN,)),
         Route("GET", "/api/v1/notes/waiting", notes.waiting, Who.PERSON, (Action.RECORD_SIGN,)),
         Route("POST", "/notes/{id}/sign", notes.sign, Who.PERSON, (Action.RECORD_SIGN,)),

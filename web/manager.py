@@ -147,6 +147,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
     actor = actor_of(request)
     pages = (
         ("log", "/manager", Action.LOG_READ),
+        ("followups", "/followups", Action.FOLLOWUP_READ),
         ("tablets", "/manager/tablets", Action.TABLET_READ),
         ("planner", "/manager/planner", Action.PLAN_READ),
         ("reach", "/manager/reach", Action.REACH_READ),

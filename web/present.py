@@ -57,6 +57,9 @@ _LABELS = {
     "mode": "common.mode",
     "widened": "common.widened",
     "language": "common.language",
+    "followup": "common.followup",
+    "attempt": "common.attempt",
+    "closed": "common.followup_closed",
 }
 _COLUMNS = {
     "state": "common.state",

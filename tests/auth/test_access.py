@@ -236,11 +236,18 @@ async def test_another_organisations_session_and_an_unknown_one_are_refused_alik
     ]
 
 
-async def test_a_colleague_who_does_not_lead_the_session_is_refused(
+async def test_a_colleague_reads_a_session_only_while_a_follow_up_of_it_is_theirs(
     db: Database, vault: Vault, ses: str
 ) -> None:
+    colleague = person("clinician", person_id="colleague_home")
+    record = await _read(db, vault, colleague, ses)
+    assert record.clinical
+    assert record.followups[0].note == "the-note-words"
+    assert not record.may_sign
+    given_back = update(schema.followup).values(owner_id="clinician_home")
+    await db.write(lambda conn: conn.execute(given_back))
     with pytest.raises(NoSuchRecord):
-        await _read(db, vault, person("clinician", person_id="colleague_home"), ses)
+        await _read(db, vault, colleague, ses)
 
 
 async def test_a_lead_who_moved_to_another_provider_is_refused(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -29,15 +29,18 @@ EXPECTED = {
     "session.visit": "------c",
     "queue.read": "--vv---",
     "shift.change": "t------",
-    "card.read": "t-lvg--",
+    "card.read": "t-kvg--",
     "card.acknowledge": "t------",
     "disposition.record": "t------",
-    "record.read": "--lvg--",
-    "record.read_summary": "--lvg--",
-    "record.read_clinical": "--lv---",
+    "record.read": "--kvg--",
+    "record.read_summary": "--kvg--",
+    "record.read_clinical": "--kv---",
     "record.write_clinical": "--ll---",
     "record.sign": "--ll---",
-    "record.add": "--lv---",
+    "record.add": "--kv---",
+    "followup.read": "--vvg--",
+    "followup.work": "--kv---",
+    "followup.assign": "--kvg--",
     "board.read": "---vg--",
     "log.read": "---vg--",
     "log.export": "---vg--",
@@ -76,7 +79,7 @@ def _actor(subject: str) -> Actor:
     )
 
 
-OWN = {
+OWN: dict[str, Any] = {
     "agency_id": "agy",
     "provider_id": "prv",
     "program_id": "prg",
@@ -87,9 +90,17 @@ OWN = {
 
 
 def _targets() -> list[Target]:
-    """Every mixture of own, somebody else's and unknown ids: 3⁶ of them."""
+    """Every mixture of own, somebody else's and unknown ids, with and without a follow-up of one's
+    own: 3⁶ × 2 of them."""
     choices = [(OWN[field], "other", None) for field in FIELDS]
-    return [Target(**dict(zip(FIELDS, ids, strict=True))) for ids in itertools.product(*choices)]
+    mixtures: list[dict[str, Any]] = [
+        dict(zip(FIELDS, ids, strict=True)) for ids in itertools.product(*choices)
+    ]
+    return [
+        Target(**ids, owner_ids=frozenset(owners))
+        for ids in mixtures
+        for owners in (("other",), ("me", "other"))
+    ]
 
 
 def _expected(letter: str, target: Target) -> bool:
@@ -97,6 +108,7 @@ def _expected(letter: str, target: Target) -> bool:
     return {
         "t": own["tablet_id"] and own["agency_id"],
         "l": own["lead_id"] and own["provider_id"],
+        "k": (own["lead_id"] or "me" in target.owner_ids) and own["provider_id"],
         "v": own["provider_id"],
         "g": own["program_id"],
         "o": own["agency_id"] or own["provider_id"] or own["program_id"],
@@ -178,7 +190,12 @@ def test_the_documented_table_has_a_row_for_every_action_and_a_word_for_every_ce
     assert lines[0].startswith("| Action | What it is | tablet | officer | clinician |")
     cells = {line.split(" | ")[0].strip("| `"): line.strip("| ").split(" | ") for line in lines[2:]}
     letters = {"-": "–", "t": Scope.OWN_TABLET, "l": Scope.OWN_LEAD, "v": Scope.OWN_PROVIDER}
-    letters |= {"g": Scope.OWN_PROGRAM, "o": Scope.OWN_ORGANISATION, "c": Scope.OWN_CALL}
+    letters |= {
+        "k": Scope.OWN_CARE,
+        "g": Scope.OWN_PROGRAM,
+        "o": Scope.OWN_ORGANISATION,
+        "c": Scope.OWN_CALL,
+    }
     assert set(cells) == set(EXPECTED)
     for action, row in cells.items():
         assert row[2:] == [letters[letter] for letter in EXPECTED[action]]

@@ -3,12 +3,14 @@
 import { find, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
-/** @typedef {{ ok: true, purpose: string, state: "waiting" | "taken" | "over" | "none", by: string | null }} Door */
+/** @typedef {{ ok: true, purpose: string, state: "waiting" | "taken" | "over" | "none", by: string | null, about: "roster" | "followups" | null }} Door */
 
 const token = location.hash.slice(1);
 const title = find("#door-title", HTMLElement);
 const words = find("#door-words", HTMLElement);
 const coming = find("#coming", HTMLButtonElement);
+const way = find("#door-way", HTMLAnchorElement);
+const PLACES = { roster: "/manager/roster", followups: "/followups" };
 
 /** @param {"opened" | "acknowledged"} state @returns {Promise<Door | null>} null: the link does not work any more */
 async function tell(state) {
@@ -27,6 +29,13 @@ function show(door, said) {
   if (!door) {
     setText(title, t("alert.door.title_old"));
     setText(words, t("alert.door.old"));
+  }
+  else if (door.about) {
+    setText(title, t(`alert.door.title_${door.about}`));
+    setText(words, t(`alert.door.${door.about}`));
+    setText(way, t(`alert.door.open_${door.about}`));
+    way.href = PLACES[door.about];
+    return;
   }
   else if (door.purpose === "test") setText(words, t("alert.door.test"));
   else if (waits) setText(words, t(said ? "alert.door.thanks" : "alert.door.waiting"));

@@ -1,0 +1,87 @@
+"""Guarded reads of follow-ups: the board, and one with what was tried.
+
+Each read asks the policy, and its audit entry is written before anything is given out. Notes are for
+whoever treats the person; a manager sees whose a follow-up is and when it is due.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auth.access import audited, record_refusal, scope_of, target_of
+from auth.actors import Actor
+from auth.policy import Action, allows
+from records import directory, followup_board, followups, sessions
+from records.crypto import Vault
+from records.directory import Directory
+from records.engine import Database
+from records.followup_board import BoardFilter, BoardPage, Counts
+from records.followups import Attempt, FollowupRow
+from records.sessions import SessionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One page of the board, and how many there are in all."""
+
+    page: BoardPage
+    counts: Counts
+    who: Directory
+
+
+@dataclass(frozen=True, slots=True)
+class OneFollowup:
+    """A follow-up's page. `note` and `attempts` None: the reader has no right to them."""
+
+    row: FollowupRow
+    session: SessionRow
+    who: Directory
+    note: str | None
+    attempts: tuple[Attempt, ...] | None
+    may_read: bool  # the session's record
+    may_work: bool
+    may_assign: bool
+
+
+async def read_board(
+    db: Database, actor: Actor, wanted: BoardFilter, after: str | None, now: float
+) -> Board:
+    """What is open or closed within the actor's reach. Raises Forbidden, BadInput, AuditFailed."""
+    scope = await scope_of(db, actor, Action.FOLLOWUP_READ, now)
+    async with db.read() as conn:
+        page = await followup_board.page(conn, scope, wanted, after)
+        counts = await followup_board.counts(conn, scope, now, wanted.owner_id)
+        who = await directory.read(conn)
+    await audited(db, actor, Action.FOLLOWUP_READ, "followup", None, now)
+    return Board(page, counts, who)
+
+
+async def read_one(
+    db: Database, vault: Vault, actor: Actor, followup_id: str, now: float
+) -> OneFollowup:
+    """One follow-up. Raises Forbidden, NoSuchRecord for one that is unknown or out of reach."""
+    found: OneFollowup | None = None
+    async with db.read() as conn:
+        task = await followups.get(conn, vault, followup_id) if len(followup_id) <= 40 else None
+        row = await sessions.get(conn, task.session_id) if task is not None else None
+        if task is not None and row is not None:
+            target = target_of(row, await followups.owners(conn, row.id))
+            if allows(actor, Action.FOLLOWUP_READ, target):
+                works = allows(actor, Action.FOLLOWUP_WORK, target)
+                found = OneFollowup(
+                    row=task,
+                    session=row,
+                    who=await directory.read(conn),
+                    note=task.note if works else None,
+                    attempts=(
+                        tuple(await followups.attempts(conn, vault, task)) if works else None
+                    ),
+                    may_read=allows(actor, Action.RECORD_READ, target),
+                    may_work=works,
+                    may_assign=allows(actor, Action.FOLLOWUP_ASSIGN, target),
+                )
+    if found is None:
+        raise await record_refusal(db, actor, Action.FOLLOWUP_READ, "followup", followup_id, now)
+    action = Action.FOLLOWUP_WORK if found.may_work else Action.FOLLOWUP_READ
+    await audited(db, actor, action, "followup", followup_id, now)
+    return found
