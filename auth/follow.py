@@ -1,7 +1,7 @@
 """Guarded reads of follow-ups: the board, and one with what was tried.
 
-Each read asks the policy, and its audit entry is written before anything is given out. Notes are for
-whoever treats the person; a manager sees whose a follow-up is and when it is due.
+Each read asks the policy, and its audit entry is written before anything is given out. Notes are
+for whoever treats the person; a manager sees whose a follow-up is and when it is due.
 """
 
 from __future__ import annotations

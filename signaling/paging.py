@@ -37,6 +37,7 @@ class AtTheDoor:
     purpose: str
     state: Literal["waiting", "taken", "over", "none"]  # none: no session behind it
     by: str | None  # short name of the colleague who took it
+    about: str | None = None  # of an alarm: roster | followups
 
 
 async def answer(desk: Desk, token: str, state: Answer) -> AtTheDoor:

@@ -70,7 +70,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
             followups.assign,
             Who.PERSON,
             (Action.FOLLOWUP_ASSIGN,),
-        ),  # fmt: skip
+        ),
         Route("GET", "/notes", notes.mine, Who.PERSON, (Action.RECORD_SIGN,)),
         Route("GET", "/api/v1/notes/waiting", notes.waiting, Who.PERSON, (Action.RECORD_SIGN,)),
         Route("POST", "/notes/{id}/sign", notes.sign, Who.PERSON, (Action.RECORD_SIGN,)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -30,7 +31,8 @@ Press = Callable[[str, int], Awaitable[None]]
 
 DONE = frozenset({"attempt", "close", "reopen", "assign", "move"})
 REASONS = (FOLLOWUP_DONE, *FOLLOWUP_REASONS)
-_LARGEST_REV = 9
+_LARGEST_REV = 9  # digits
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
 
 
 class BadTime(SessionError):
@@ -193,7 +195,8 @@ async def _zone(request: web.Request) -> str:
 def _moment(typed: str, zone: str) -> float:
     """Raises BadTime."""
     try:
-        local = datetime.strptime(typed, "%Y-%m-%dT%H:%M")
-        return local.replace(tzinfo=ZoneInfo(zone)).timestamp()
+        if not _LOCAL.fullmatch(typed):
+            raise BadTime
+        return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(zone)).timestamp()
     except (ValueError, OverflowError) as error:
         raise BadTime from error

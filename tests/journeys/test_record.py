@@ -203,3 +203,55 @@ async def test_a_sites_own_form_keeps_the_version_that_its_answers_were_given_to
     await expect(form).to_contain_text("2026")
     await desk.click("#signing button")
     await expect(desk.locator("#signing")).to_contain_text("unchanged since it was signed")
+
+
+async def test_a_follow_up_is_worked_on_until_it_is_closed(
+    fresh_demo: Demo, people: People
+) -> None:
+    await asyncio.to_thread(fresh_demo.start)
+    officer, dana = await in_call(fresh_demo, people)
+    desk = dana.page
+    await officer.end()
+    await expect(desk.locator("#wrapup")).to_be_visible(timeout=15_000)
+    await desk.click("#followup-add")
+    await desk.fill("[name=note]", "Call her sister")
+    await dana.wrap_up("voluntary_transport")
+    await officer.record("voluntary_transport")
+
+    # the one that was planned, and the arrival that nobody had to think of
+    await desk.goto(f"{fresh_demo.base_url}/followups")
+    await expect(desk.locator("#followup-counts")).to_have_text("2 open, 0 overdue")
+    assert await axe.violations(desk) == []
+    await picture(desk, "followups")
+    await desk.get_by_role("link", name="Confirm").click()
+    await desk.select_option("#outcome", "no_answer")
+    await desk.fill("#note", "Rang out")
+    await desk.click("#attempts button")
+    await expect(desk.locator("#tried li")).to_have_count(1)
+    assert await axe.violations(desk) == []
+    await picture(desk, "followup")
+    stale = await people.page("dana")  # the same page in another window, not loaded anew
+    await stale.goto(desk.url.partition("?")[0])
+    await desk.select_option("#reason", "done")
+    await desk.click("#close button")
+    await expect(desk.get_by_test_id("state")).to_have_text("Done")
+    await stale.select_option("#outcome", "reached")
+    await stale.fill("#note", "They have arrived")
+    await stale.click("#attempts button")
+    await expect(stale.get_by_role("alert")).to_contain_text("Somebody changed this first.")
+
+    # the supervisor sees everybody's, and gives one to somebody else
+    await desk.goto(f"{fresh_demo.base_url}/followups")
+    await expect(desk.locator("#followup-counts")).to_have_text("1 open, 0 overdue")
+    office = await people.page("ada")
+    await sign_in(office, fresh_demo.card["supervisor"])
+    await office.goto(f"{fresh_demo.base_url}/followups?whose=all")
+    await office.locator("[data-followup] a").first.click()
+    await expect(office.locator("main")).to_contain_text("Call her sister")
+    await office.select_option("#owner", label="Miguel Ortiz")
+    await office.click("#assign button")
+    await expect(office.get_by_role("status").first).to_contain_text("new owner")
+    await office.set_viewport_size({"width": 390, "height": 844})
+    await picture(office, "followup-phone")
+    await desk.reload()
+    await expect(desk.locator("main")).to_contain_text("Nothing is open here.")

@@ -151,7 +151,13 @@ async def test_the_holder_of_a_link_says_that_they_come_without_signing_in(
         "/api/v1/alert", json={"token": token, "state": "opened"}, headers={"Origin": ORIGIN}
     )
     assert answer.status == 200, await answer.text()
-    assert await answer.json() == {"ok": True, "purpose": "test", "state": "none", "by": None}
+    assert await answer.json() == {
+        "ok": True,
+        "purpose": "test",
+        "state": "none",
+        "by": None,
+        "about": None,
+    }
     assert not [name for name in answer.cookies if "login" in name]
     for body, origin, status in (
         ({"token": token, "state": "opened"}, "https://evil.test", 400),

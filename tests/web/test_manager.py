@@ -162,13 +162,15 @@ async def test_the_providers_supervisor_reads_the_answers_and_notes(site: Site) 
     assert "note for the clinic" in html
 
 
-async def test_the_clinician_reads_the_session_that_they_led_and_no_other(site: Site) -> None:
+async def test_a_clinician_reads_what_they_led_or_follow_up_and_nothing_else(site: Site) -> None:
     row = await with_record(site)
     await site.sign_in(demo.DANA)
     html = await page(site, f"/manager/sessions/{row.id}")
     assert "A reason only for the provider" in html
     assert 'href="/manager"' not in html  # no way into a list that is closed to them
-    await site.sign_in(demo.MIGUEL)
+    await site.sign_in(demo.MIGUEL)  # has a follow-up of it
+    assert "A reason only for the provider" in await page(site, f"/manager/sessions/{row.id}")
+    await site.sign_in(demo.PRIYA)
     assert (await site.client.get(f"/manager/sessions/{row.id}")).status == 404
 
 
