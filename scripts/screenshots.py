@@ -57,7 +57,12 @@ SCREENS = {
     "console-transfer": "Console: handing the session on",
     "console-receive": "Console: reading first, before taking a session over",
     "console-call-lost": "Console: the line is lost in the call",
+    "console-form": "Console: another form beside the video",
     "console-wrapup": "Console: wrap-up",
+    "notes": "Clinician: my notes, and what is to be signed",
+    "note": "Clinician: a session's note, before it is signed",
+    "followups": "Clinician: my follow-ups",
+    "followup": "Clinician: one follow-up",
     "shifts": "Clinician: my shifts",
     "shifts-offer": "Clinician: offering a shift",
     "roster-feed": "Clinician: a private calendar address",
@@ -278,6 +283,14 @@ async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera
     await camera.take(console, "console-call")
     await themed(camera, console, "dark", "console-call-dark")
     await officer.take_back()
+    await console.select_option("#form-others", "lethal-means")
+    await console.focus('[data-item="firearm"] input')
+    for digit in "112":  # within reach, locked away; no medicine
+        await console.keyboard.press(digit)
+        if digit == "1" and await console.locator("#item-firearm-who:focus").count():
+            await console.keyboard.press("Tab")
+    await camera.take(console, "console-form")
+    await console.click("#form-tab-field-safety")
     await in_spanish(camera, console, "call", "console-call-spanish")
     demo.kill()
     for page, name in ((tablet, "tablet-call-lost"), (console, "console-call-lost")):
@@ -323,6 +336,15 @@ async def afterwards(demo: Demo, officer: Officer, dana: Clinician, camera: Came
     await expect(console.locator("#wrapup-state")).to_contain_text("Saved")
     await camera.take(console, "console-wrapup")
     await dana.wrap_up("remain_in_place")
+    await console.goto(f"{demo.base_url}/notes")
+    await camera.take(console, "notes")
+    await console.click("table a")
+    await console.locator("#note").evaluate("(one) => one.scrollIntoView()")
+    await camera.take(console, "note")
+    await console.goto(f"{demo.base_url}/followups")
+    await camera.take(console, "followups")
+    await console.click("[data-followup] a")
+    await camera.take(console, "followup")
     await console.goto(f"{demo.base_url}/alerts")
     await camera.take(console, "alerts")
     await tablet.click('#dispositions [data-disposition="voluntary_transport"]')
