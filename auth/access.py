@@ -39,6 +39,7 @@ from records import (
     quality,
     recommendations,
     sessions,
+    takeaways,
 )
 from records.crypto import Vault
 from records.directory import Directory
@@ -228,6 +229,12 @@ async def _assemble(
         quality=tuple(await quality.of_session(conn, row.id)),
         signature=(signature := await notes.signature(conn, vault, row)),
         addenda=await _addenda(conn, vault, row, who) if clinical else None,
+        takeaways=(
+            tuple(await takeaways.of_session(conn, row.id))
+            if allows(actor, Action.TAKEAWAY_MAKE, target)
+            else None
+        ),
+        has_plan=await assessments.safety_plan(conn, vault, row.id) is not None,
         may_sign=(
             signature is None
             and row.state == "closed"

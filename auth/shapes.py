@@ -18,6 +18,7 @@ from records.quality import QualityRow
 from records.recommendations import RecommendationRow
 from records.scoring import INCOMPLETE
 from records.sessions import SessionRow, TimelineRow
+from records.takeaways import TakeawayRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ class SessionRecord:
     quality: tuple[QualityRow, ...]  # of every leg, by time
     signature: Signature | None
     addenda: tuple[AddendumRecord, ...] | None
+    takeaways: tuple[TakeawayRow, ...] | None  # None: the reader may not give any
+    has_plan: bool
     may_sign: bool
     may_add: bool
     clinical: bool

@@ -19,6 +19,8 @@ from records.refusals import already_there
 from records.schema import assessment as table
 from records.signatures import still_open
 
+SAFETY_PLAN = "safety-plan"
+
 
 @dataclass(frozen=True, slots=True)
 class AssessmentRow:
@@ -59,6 +61,12 @@ async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> Assessm
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+async def safety_plan(conn: AsyncConnection, vault: Vault, session_id: str) -> AssessmentRow | None:
+    """The session's safety plan, if it is made."""
+    found = await _find(conn, vault, session_id, SAFETY_PLAN)
+    return found if found is not None and found.result.get("level") == "made" else None
 
 
 async def _find(

@@ -108,6 +108,22 @@ class Unjustified(RecordError):
     )
 
 
+class NoPlan(RecordError):
+    """There is nothing to take away yet: the safety plan is not made."""
+
+    code = "no-plan"
+    status = 409
+    sentence = "There is no complete safety plan yet. No link was made."
+
+
+class PlanGone(RecordError):
+    """The link is unknown, has run out or was taken back; the person gets the lines to call."""
+
+    code = "plan-gone"
+    status = 410
+    sentence = "This link does not work any more. Call or text 988 at any time."
+
+
 class TooFewAttempts(RecordError):
     """Somebody counts as unreachable after three attempts at the earliest."""
 

@@ -619,6 +619,23 @@ addendum = Table(  # words added to a signed note; never changed
     Index("addendum_session", "session_id", "at"),
 )
 
+takeaway = Table(  # a link by which the person reads their own safety plan, without an account
+    "takeaway",
+    metadata,
+    _id(),
+    Column("session_id", ForeignKey("session.id"), nullable=False, index=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("made_by", ForeignKey("person.id"), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("revoked_at", Double),
+    Column("opened_at", Double),  # the first time
+    Column("opens", Integer, nullable=False, server_default="0"),
+    CheckConstraint(
+        "expires_at > made_at AND expires_at <= made_at + 2678400", name="a_month_at_most"
+    ),
+)
+
 wrapup_draft = Table(  # what the clinician has chosen so far; deleted when the wrap-up is finished
     "wrapup_draft",
     metadata,

@@ -59,6 +59,7 @@ SCREENS = {
     "console-call-lost": "Console: the line is lost in the call",
     "console-form": "Console: another form beside the video",
     "console-wrapup": "Console: wrap-up",
+    "plan": "The person: my safety plan, by a link",
     "notes": "Clinician: my notes, and what is to be signed",
     "note": "Clinician: a session's note, before it is signed",
     "followups": "Clinician: my follow-ups",
@@ -290,6 +291,7 @@ async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera
         if digit == "1" and await console.locator("#item-firearm-who:focus").count():
             await console.keyboard.press("Tab")
     await camera.take(console, "console-form")
+    await the_plan(console, camera)
     await console.click("#form-tab-field-safety")
     await in_spanish(camera, console, "call", "console-call-spanish")
     demo.kill()
@@ -352,6 +354,34 @@ async def afterwards(demo: Demo, officer: Officer, dana: Clinician, camera: Came
     await camera.take(tablet, "tablet-reason")
     await tablet.click('#reasons [data-reason="scene_changed"]')
     await officer.screen("ready")
+
+
+PLAN = {
+    "warning-signs": "I stop sleeping, and do not answer the phone.",
+    "alone": "Walk the dog. Music, loud. A shower.",
+    "distraction": "My sister's kitchen. The library in town.",
+    "people": "Ruth 605-555-0117. Uncle Dale 605-555-0164.",
+    "professionals": "Plains Crisis Care 605-555-0188. 988, day and night.",
+    "safer": "Ruth keeps the key to the cabinet until June.",
+}
+
+
+async def the_plan(console: Page, camera: Camera) -> None:
+    """A safety plan, and what the person sees of it on a phone of their own."""
+    await console.select_option("#form-others", "safety-plan")
+    await console.check('[data-item="made"] input[value="yes"]')
+    for part, words in PLAN.items():
+        await console.fill(f"#item-{part}", words)
+    await console.focus("#form-tab-safety-plan")
+    await console.click("#takeaway-make")
+    await console.locator("#takeaway-made").wait_for()
+    context = console.context.browser
+    assert context is not None
+    person = await context.new_page()
+    await person.goto(await console.input_value("#takeaway-url"))
+    await person.locator("#plan-until").wait_for()
+    await camera.take(person, "plan")
+    await person.context.close()
 
 
 async def the_office(demo: Demo, office: Page, camera: Camera) -> None:

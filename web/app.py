@@ -24,6 +24,7 @@ from web import (
     roster_routes,
     sign_in,
     tablets,
+    takeaway,
 )
 from web.assets import Assets
 from web.identity import for_socket
@@ -34,6 +35,7 @@ from web.render import Renderer
 from web.routes import Handler, Route, Who, add, origin_allowed
 from web.services import Services
 
+_TAKE = (Action.TAKEAWAY_MAKE,)
 _FOLLOW = (Action.FOLLOWUP_WORK,)
 _OWN = (Action.ALERT_OWN,)
 _FORM = (Action.RECORD_WRITE_CLINICAL,)
@@ -58,6 +60,11 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
             "POST", "/api/v1/shift/end", api.end_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
         ),
         Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
+        Route("GET", "/plan", takeaway.page, Who.ANYBODY),
+        Route("POST", "/api/v1/plan", takeaway.read, Who.ANYBODY, limit="feed"),
+        Route("POST", "/api/v1/takeaways", takeaway.make, Who.PERSON, _TAKE, "way"),
+        Route("POST", "/takeaways/{id}", takeaway.make_by_form, Who.PERSON, _TAKE),
+        Route("POST", "/takeaways/{id}/revoke", takeaway.revoke, Who.PERSON, _TAKE),
         Route("GET", "/followups", followups.board, Who.PERSON, (Action.FOLLOWUP_READ,)),
         Route("GET", "/followups/{id}", followups.one, Who.PERSON, (Action.FOLLOWUP_READ,)),
         Route("POST", "/followups/{id}/attempts", followups.attempt, Who.PERSON, _FOLLOW),

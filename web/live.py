@@ -56,6 +56,7 @@ async def form(request: web.Request) -> web.Response:
 async def console(request: web.Request) -> web.Response:
     """GET /console: the clinician's page."""
     locale = request[ASKED].texts.locale
+    gateways = services_of(request).desk.pager.post.gateways
     async with services_of(request).db.read() as conn:
         forms = await library.current(conn)
     return answers.page(
@@ -68,6 +69,7 @@ async def console(request: web.Request) -> web.Response:
             "cardActions": list(vocabulary.CARD_ACTIONS),
             "cardLevels": list(vocabulary.CARD_LEVELS),
             "followupKinds": list(vocabulary.FOLLOWUP_KINDS),
+            "texts": gateways is not None and "sms" in gateways.kinds,
             "relay": services_of(request).desk.relay.for_page(now_of(request)),
         },
     )

@@ -92,8 +92,12 @@ async def session_answer(
     *,
     refused: RecordError | SessionError | None = None,
     typed: str = "",
+    made: str = "",
 ) -> web.Response:
-    """The session's page; with `refused`, why the last press did nothing, and what was typed."""
+    """The session's page; with `refused`, why the last press did nothing, and what was typed.
+
+    `made`: the path of a link that was made just now; it is shown this once.
+    """
     services, texts = services_of(request), request[ASKED].texts
     record = await access.read_session(
         services.db, services.vault, actor_of(request), session_id, now_of(request)
@@ -105,6 +109,8 @@ async def session_answer(
         nav=nav(request, "log"),
         refused=None if refused is None else answers.words(request, refused, refused.code),
         typed=typed,
+        made=f"{services.desk.pager.post.origin}{made}" if made else "",
+        now=now_of(request),
         late=present.late_note(record.row, now_of(request)),
         record=record,
         row=record.row,

@@ -102,6 +102,11 @@ async def test_forms_are_answered_by_keyboard_alone_and_the_note_is_signed(
     await picture(desk, "record-safety-plan")
     assert await axe.violations(desk) == []
 
+    # the person takes the plan away: a link of their own, that opens without an account
+    await desk.click("#takeaway-make")
+    await expect(desk.locator("#takeaway-said")).to_contain_text("30 days")
+    await read_plan(people, await desk.input_value("#takeaway-url"))
+
     # a second window of the same clinician has both, and the arrows lead from one to the other
     second = await people.page("dana")
     await second.goto(f"{fresh_demo.base_url}/console")
@@ -132,6 +137,26 @@ async def test_forms_are_answered_by_keyboard_alone_and_the_note_is_signed(
     await expect(desk.locator("#wrapup")).to_be_hidden()
 
     await the_note(fresh_demo, people, desk)
+
+
+async def read_plan(people: People, url: str) -> None:
+    """On the person's own phone, in either language, and once more tomorrow."""
+    phone = await people.page("person", size=(390, 844))
+    await phone.goto(url)
+    await expect(phone.locator("#plan-parts")).to_contain_text("Words on safer, 7 of them")
+    await expect(phone.locator("#plan-until")).to_be_visible()
+    assert await axe.violations(phone) == []
+    await picture(phone, "plan")
+    await phone.click(".languages a")
+    await expect(phone.locator("h1")).to_have_text("Mi plan de seguridad")
+    await expect(phone.locator("#plan-parts")).to_contain_text("Words on safer, 7 of them")
+    await phone.reload()
+    await expect(phone.locator("#plan-parts")).to_contain_text("Words on safer, 7 of them")
+    await phone.emulate_media(media="print")
+    await expect(phone.locator("#plan-print")).to_be_hidden()
+    await expect(phone.locator("#plan-parts")).to_be_visible()
+    await picture(phone, "plan-print")
+    await phone.close()
 
 
 async def the_note(demo: Demo, people: People, desk: Page) -> None:

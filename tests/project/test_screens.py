@@ -34,6 +34,7 @@ PICTURES = {
     "followups": "followups",
     "notes": "notes",
     "patterns": "patterns",
+    "plan": "plan",
     "roster_feed": "roster-feed",
     "shifts": "shifts",
     "shifts_offer": "shifts-offer",

@@ -21,13 +21,14 @@ import { endKey, placeKey, wantsMedia } from "./parties.js";
 import { render } from "./render.js";
 import { Ringing } from "./ringing.js";
 import { advised, liveSession, screenOf } from "./state.js";
+import { Takeaway } from "./takeaway.js";
 import { WrapupView } from "./wrapup.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleView} ConsoleView */
 /** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
 /**
  * @typedef {{ instruments: import("./questionnaire.js").Questionnaire[], dispositions: string[], cardActions: string[],
- *   cardLevels: string[], followupKinds: string[], relay: import("../lib/relay.js").Known }} ConsoleBoot
+ *   cardLevels: string[], followupKinds: string[], texts: boolean, relay: import("../lib/relay.js").Known }} ConsoleBoot
  */
 
 const SIGN_IN = new Set(["not-signed-in", "login-expired", "login-revoked", "revoked", "signed-out"]);
@@ -54,6 +55,7 @@ export class Console {
     this.records = new Records({
       line: this.line, versions: new Map(given.instruments.map((one) => [one.id, one.version])), actions: given.cardActions, session: () => this.model.view?.session ?? null, changed: () => this.draw(),
     });
+    this.takeaway = new Takeaway({ csrf: given.csrf, texts: given.texts });
     this.forms = new Forms(given.instruments, this.records, () => this.draw());
     this.card = new CardView(given, () => this.records.card);
     this.wrapup = new WrapupView(given, () => this.line.serverNow(), () => this.records.wrapup);
@@ -77,6 +79,7 @@ export class Console {
     const session = model.view?.session ?? null;
     if (session) {
       this.forms.draw(session.id);
+      this.takeaway.draw(session, this.forms.open, this.records.form(this.forms.open)?.result ?? {});
       this.card.draw(session.card, { why: this.records.why(this.records.card), sending: model.sending, live: after === "call" });
       readOnly(session.role !== "lead");
     }

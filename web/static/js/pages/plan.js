@@ -1,0 +1,57 @@
+/**
+ * The person's safety plan: the secret stays in the address's fragment, so that the link works again tomorrow and no server's log has it.
+ * Text only, as everywhere; printing is the browser's own, which also makes a tagged PDF.
+ */
+
+import { boot, el, find, findAll, setText } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+
+/** @typedef {{ parts: { title: string, words: string }[], regional_line: string, planned: { what: string, when: string }[], until: string }} Plan */
+
+const { csrf } = boot();
+const status = find("#plan-status", HTMLElement);
+const token = location.hash.slice(1);
+
+/** @param {string} words */
+function say(words) {
+  setText(status, words);
+  status.hidden = words === "";
+}
+
+/** @param {Plan} plan */
+function show(plan) {
+  say("");
+  find("#plan-parts", HTMLElement).replaceChildren(...plan.parts.map(({ title, words }) =>
+    el("li", { class: "stack stack--tight" }, el("h2", { text: title }), el("p", { class: "plan__words", text: words }))));
+  const line = find("#plan-regional-line", HTMLAnchorElement);
+  line.href = `tel:${plan.regional_line.replaceAll(/[^0-9+]/g, "")}`;
+  setText(line, t("plan.call_regional", { number: plan.regional_line }));
+  find("#plan-regional", HTMLElement).hidden = plan.regional_line === "";
+  find("#plan-planned", HTMLElement).hidden = plan.planned.length === 0;
+  find("#plan-planned-list", HTMLElement).replaceChildren(...plan.planned.map(({ what, when }) => el("li", { text: t("plan.planned.one", { what, when }) })));
+  setText(find("#plan-until", HTMLElement), t("plan.until", { day: plan.until }));
+  find("#plan-end", HTMLElement).hidden = false;
+}
+
+async function load() {
+  if (!token) return say(t("plan.no_link"));
+  try {
+    const response = await fetch("/api/v1/plan", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf, Accept: "application/json" },
+      body: JSON.stringify({ token }),
+    });
+    /** @type {{ plan?: Plan, message?: string }} */
+    const answer = await response.json();
+    if (answer.plan) show(answer.plan);
+    else say(answer.message ?? t("common.network"));
+  } catch {
+    say(t("common.network"));
+  }
+}
+
+// The other language is another page: the secret goes along by hand, because a link has no fragment of its own.
+for (const link of findAll(".languages a", HTMLAnchorElement)) link.hash = location.hash;
+find("#plan-print", HTMLButtonElement).addEventListener("click", () => window.print());
+addEventListener("hashchange", () => location.reload());
+void load();
