@@ -3,6 +3,7 @@
 crisisbridge demo      everything embedded, with sample people
 crisisbridge serve     with your settings (environment CRISISBRIDGE_* or a TOML file)
 crisisbridge doctor    what is wrong, and what to do about it
+crisisbridge sample    a realistic log without any real person, for a demo
 crisisbridge instruments   the questionnaires, and importing a site's own
 """
 
@@ -12,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import secrets
 import ssl
 import sys
 import time
@@ -51,6 +53,7 @@ from signaling.settings import (
 from signaling.webpush import Vapid, WebPush
 from web import doctor, i18n, site_forms
 from web.dev import cast, certificate
+from web.dev.fill import NotASample, fill, refuse_strangers
 from web.dev.folder import Folder, card, welcome
 from web.dev.seed import demo_people, seed
 from web.server import CannotStart, Door, alone_in, open_door, run
@@ -346,6 +349,31 @@ def instruments(args: argparse.Namespace) -> int:
     return uvloop.run(work())
 
 
+def make_sample(args: argparse.Namespace) -> int:
+    """`crisisbridge sample`."""
+    logs.configure(as_json=False, level="ERROR")
+    settings = _settings_or_demo(args, 8080)
+
+    def told(done: int) -> None:
+        if done % 50_000 == 0:
+            print(f"{done} sessions", flush=True)
+
+    async def work() -> int:
+        async with _database(settings) as db:
+            now = time.time()
+            await refuse_strangers(db)
+            await seed(db, secrets.token_urlsafe(24), now)
+            tasks = await fill(db, args.sessions, args.days, now, seed=args.seed, told=told)
+        print(f"{args.sessions} sessions of {args.days} days, with {tasks} follow-ups.")
+        return 0
+
+    try:
+        return uvloop.run(work())
+    except NotASample as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
 def make_folder(path: Path) -> None:
     """Make the data folder, for its owner only. Raises CannotStart."""
     os.umask(0o077)
@@ -389,6 +417,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--offline", action="store_true", help="ask nothing of the network")
     one.set_defaults(run=examine)
 
+    one = commands.add_parser("sample", help="a realistic log without any real person")
+    one.add_argument("--config", type=Path, help="TOML file with settings")
+    one.add_argument("--data", type=Path, help="the demo in this folder instead")
+    one.add_argument("--sessions", type=_count, default=2000)
+    one.add_argument("--days", type=_count, default=90)
+    one.add_argument("--seed", type=int, default=1)
+    one.set_defaults(run=make_sample)
+
     forms = commands.add_parser("instruments", help="the questionnaires, and a site's own wording")
     whats = forms.add_subparsers(dest="what", required=True)
     for what, words in (("list", "which there are"), ("import", "add a FHIR R4 Questionnaire")):
@@ -406,6 +442,12 @@ def parser() -> argparse.ArgumentParser:
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 10_000_000:
+        raise argparse.ArgumentTypeError("a whole number from 1 to 10,000,000")
     return int(text)
 
 
