@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/queue
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve doctor test lint types imports js lock screenshots fuzz bench-first-light bench-queue clean
+.PHONY: help demo serve doctor test lint types imports js lock screenshots fuzz bench-first-light bench-queue bench-records clean
 
 help: ## list the targets
 	@echo "CrisisBridge"
@@ -67,6 +67,9 @@ bench-first-light: .venv/.dev ## measure press to ringing, accept to picture, an
 
 bench-queue: .venv/.dev ## measure press to offer beside the floor that the same stack sets
 	$(PY) -m bench.ringing $(ARGS)
+
+bench-records: .venv/.dev ## measure the log at a million sessions beside a look-up by key
+	$(PY) -m bench.records $(ARGS)
 
 clean: ## remove what was made (never data)
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

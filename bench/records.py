@@ -1,0 +1,248 @@
+"""The log at a million sessions: pages and filters beside a look-up by key, reports, export.
+
+    make bench-records                       SQLite and PostgreSQL, 1,000,000 sessions
+    make bench-records ARGS="--sessions 100000 --stacks sqlite"
+
+Everything goes through the same engine and connection pool as in the product, measured in one run:
+a figure "in look-ups" is a 95th percentile over the 95th percentile of reading one session by its
+key. The last line is for machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from records import arrivals, assessments, followup_board, log, notes, sessions
+from records.crypto import Vault
+from records.engine import Database, upgrade
+from records.followup_board import BoardFilter
+from records.log import LogFilter, Scope
+from records.vocabulary import DISPOSITIONS
+from tests.records import servers
+from web.dev import cast
+from web.dev.fill import fill
+from web.dev.seed import seed
+
+DAYS = 730
+LOOKUPS, PAGES, SAVES = 500, 40, 100
+DAY = 86_400.0
+SCOPE = Scope(programs=frozenset({cast.PROGRAM_ID}))
+Figures = dict[str, Any]
+Read = Callable[[AsyncConnection], Awaitable[object]]
+
+
+def p95(times: Sequence[float]) -> float:
+    """Milliseconds."""
+    return round(1000 * sorted(times)[math.ceil(0.95 * len(times)) - 1], 3)
+
+
+async def timed(db: Database, reads: Sequence[Read]) -> list[float]:
+    """Seconds of each read, one after another, each with a connection of its own."""
+    times = []
+    for read in reads:
+        started = time.perf_counter()
+        async with db.read() as conn:
+            await read(conn)
+        times.append(time.perf_counter() - started)
+    return times
+
+
+def filters(dice: random.Random, agencies: Sequence[str], now: float) -> dict[str, list[LogFilter]]:
+    """What a manager chooses, each so often with another value."""
+
+    def some(make: Callable[[], LogFilter]) -> list[LogFilter]:
+        return [make() for _ in range(PAGES)]
+
+    def day() -> float:
+        return now - dice.uniform(1, DAYS) * DAY
+
+    def span() -> LogFilter:
+        first = day()
+        return LogFilter(pressed_from=first, pressed_until=first + 30 * DAY)
+
+    return {
+        "newest": some(LogFilter),
+        "days": some(span),
+        "agency": some(lambda: LogFilter(agency_id=dice.choice(agencies))),
+        "agency and days": some(
+            lambda: LogFilter(agency_id=dice.choice(agencies), pressed_until=day())
+        ),
+        "actual": some(lambda: LogFilter(actual=dice.choice(DISPOSITIONS))),
+        "recommended": some(lambda: LogFilter(recommended=dice.choice(DISPOSITIONS))),
+        "state": some(lambda: LogFilter(state=dice.choice(["closed", "waiting", "wrap_up"]))),
+        "code": some(lambda: LogFilter(code=f"{dice.randrange(10**6):06d}")),
+        "tests too": some(lambda: LogFilter(tests=True)),
+    }
+
+
+def page_of(wanted: LogFilter, after: str | None = None) -> Read:
+    return lambda conn: log.page(conn, SCOPE, wanted, after)
+
+
+async def measure(db: Database, vault: Vault, now: float) -> Figures:
+    """All of it, on one filled database."""
+    dice = random.Random(7)
+    async with db.read() as conn:
+        rows = await conn.execute(text("SELECT id FROM session ORDER BY press_key"))
+        ids = list(rows.scalars())
+        agencies = list((await conn.execute(text("SELECT id FROM agency"))).scalars())
+        leads = list((await conn.execute(text("SELECT DISTINCT lead_id FROM session"))).scalars())
+    lookup = await timed(db, [_lookup(dice.choice(ids)) for _ in range(LOOKUPS)])
+    floor = p95(lookup)
+    pages = {
+        name: p95(await timed(db, [page_of(one) for one in wanted]))
+        for name, wanted in filters(dice, agencies, now).items()
+    }
+    deep = [f"{now - dice.uniform(1, DAYS) * DAY!r}~ses_x" for _ in range(PAGES)]
+    pages["deep"] = p95(await timed(db, [page_of(LogFilter(), one) for one in deep]))
+    pages["board"] = p95(await timed(db, [lambda c: log.board(c, SCOPE)] * PAGES))
+    pages["notes"] = p95(await timed(db, [_own(dice.choice(leads)) for _ in range(PAGES)]))
+    for name, wanted in (("open", BoardFilter()), ("closed", BoardFilter(closed=True))):
+        reads = [_board(wanted) for _ in range(PAGES)]
+        pages[f"follow-ups {name}"] = p95(await timed(db, reads))
+    counts = [lambda c: followup_board.counts(c, SCOPE, now)] * PAGES
+    pages["follow-ups counted"] = p95(await timed(db, counts))
+    since = now - 13 * 7 * DAY
+    planner: Read = lambda c: arrivals.arrivals(c, cast.PROVIDER_ID, since, now)  # noqa: E731
+    reports = {"planner, 13 weeks": max(await timed(db, [planner] * 3))}
+    return {
+        "sessions": len(ids),
+        "lookup_p95_ms": floor,
+        "pages_p95_ms": pages,
+        "pages_in_lookups": {name: round(ms / floor, 1) for name, ms in pages.items()},
+        "reports_seconds": {name: round(seconds, 3) for name, seconds in reports.items()},
+        "autosave_p95_ms": p95(await _saves(db, vault, dice, ids, now)),
+        "export": await _export(db),
+    }
+
+
+def _lookup(session_id: str) -> Read:
+    return lambda conn: sessions.get(conn, session_id)
+
+
+def _own(lead_id: str) -> Read:
+    return lambda conn: notes.own(conn, lead_id)
+
+
+def _board(wanted: BoardFilter) -> Read:
+    return lambda conn: followup_board.page(conn, SCOPE, wanted, None)
+
+
+async def _saves(
+    db: Database, vault: Vault, dice: random.Random, ids: Sequence[str], now: float
+) -> list[float]:
+    """Autosaves of an assessment, each of another session: a key, two seals and a commit."""
+    times = []
+    for session_id in dice.sample(ids, SAVES):
+        started = time.perf_counter()
+
+        async def write(conn: AsyncConnection, session_id: str = session_id) -> None:
+            told = {"thoughts": "no"}
+            await assessments.save(
+                conn, vault, session_id, "field-safety", 0, told, cast.DANA.id, now
+            )
+
+        await db.write(write)
+        times.append(time.perf_counter() - started)
+    return times
+
+
+async def _export(db: Database) -> Figures:
+    """Rows a second over 20 seconds, and what the process grew by meanwhile."""
+    names = log.Names({}, {}, {})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started, rows = time.perf_counter(), 0
+    async with db.read() as conn:
+        async for piece in log.export_csv(conn, SCOPE, LogFilter(), names, lambda _, code: code):
+            rows += piece.count("\r\n")
+            if time.perf_counter() - started > 20:
+                break
+    seconds = time.perf_counter() - started
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return {"rows_per_second": round(rows / seconds), "rows": rows, "grown_kib": grown}
+
+
+@asynccontextmanager
+async def database(url: str) -> AsyncIterator[Database]:
+    await asyncio.to_thread(upgrade, url)
+    db = Database(url)
+    await db.start()
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+def urls(stacks: Sequence[str], folder: Path, held: ExitStack) -> Iterator[tuple[str, str]]:
+    """A fresh database of each kind."""
+    if "sqlite" in stacks:
+        yield "sqlite", f"sqlite:///{folder / 'sample.db'}"
+    if "postgresql" in stacks:
+        programs = servers.programs()
+        if programs is None:
+            sys.exit("PostgreSQL is not installed here.")
+        server = held.enter_context(servers.running(programs, durable=True))
+        yield "postgresql", server.make()
+
+
+async def run(args: argparse.Namespace, folder: Path, held: ExitStack) -> Figures:
+    figures: Figures = {}
+    for stack, url in urls(args.stacks, folder, held):
+        async with database(url) as db:
+            now = time.time()
+            await seed(db, "a sample's password", now)
+            started = time.perf_counter()
+            await fill(db, args.sessions, DAYS, now)
+            filled = time.perf_counter() - started
+            await db.write(_analysed)
+            async with db.read() as conn:
+                vault = Vault.from_key_file(folder / f"{stack}.key")
+                await vault.check(conn)
+            figures[stack] = {"filled_seconds": round(filled, 1)} | await measure(db, vault, now)
+            print(stack, json.dumps(figures[stack]), flush=True)
+    return figures
+
+
+async def _analysed(conn: AsyncConnection) -> None:
+    """As autovacuum, or SQLite's own upkeep, would have done by then."""
+    await conn.execute(text("ANALYZE"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sessions", type=int, default=1_000_000)
+    parser.add_argument(
+        "--stacks", default=["sqlite", "postgresql"], type=lambda words: words.split(",")
+    )
+    args = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="crisisbridge-bench-"))
+    try:
+        with ExitStack() as held:
+            figures = uvloop.run(run(args, folder, held))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(json.dumps(figures, indent=2))
+    worst = max(max(one["pages_in_lookups"].values()) for one in figures.values())
+    slowest = max(max(one["reports_seconds"].values()) for one in figures.values())
+    print(f"bench-records log_p95_lookups={worst} slowest_report_seconds={slowest}")
+
+
+if __name__ == "__main__":
+    main()
