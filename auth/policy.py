@@ -54,6 +54,7 @@ class Action(StrEnum):
     # numbers and lists
     BOARD_READ = "board.read"
     LOG_READ = "log.read"
+    REPORT_READ = "report.read"
     LOG_EXPORT = "log.export"
     LOG_EXPORT_NAMES = "log.export_names"
     # alerts
@@ -100,6 +101,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.FOLLOWUP_ASSIGN: "give a follow-up to somebody else",
         Action.BOARD_READ: "see the four numbers",
         Action.LOG_READ: "list sessions",
+        Action.REPORT_READ: "read reports: counts and rates over many sessions",
         Action.LOG_EXPORT: "export the list without names",
         Action.LOG_EXPORT_NAMES: "export the list with the names of officers and clinicians",
         Action.ALERT_OWN: "keep and test the ways in which they themselves are alerted",
@@ -210,6 +212,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         },
         Action.BOARD_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.REPORT_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT_NAMES: {"manager": Scope.OWN_PROGRAM},
         Action.ALERT_OWN: {

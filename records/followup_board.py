@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, func, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -89,7 +89,7 @@ async def page(
     if wanted.owner_id is not None:
         conditions.append(followup.c.owner_id == wanted.owner_id)
     at = followup.c.closed_at if wanted.closed else followup.c.due_at
-    conditions.append(followup.c.status != "open" if wanted.closed else followup.c.status == "open")
+    conditions.append(at.is_not(None) if wanted.closed else followup.c.status == "open")
     if after is not None:
         conditions.append(_beyond(at, after, newest_first=wanted.closed))
     order = (at.desc(), followup.c.id.desc()) if wanted.closed else (at, followup.c.id)
@@ -113,9 +113,8 @@ def _beyond(column: ColumnElement[float], key: str, *, newest_first: bool) -> Co
         at = math.nan
     if not separator or not math.isfinite(at):
         raise BadInput("This page link is not valid. Start from the first page.")
-    if newest_first:
-        return or_(column < at, and_(column == at, followup.c.id < row_id))
-    return or_(column > at, and_(column == at, followup.c.id > row_id))
+    here, there = tuple_(column, followup.c.id), tuple_(at, row_id)
+    return here < there if newest_first else here > there
 
 
 async def counts(

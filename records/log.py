@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.errors import BadInput
@@ -105,9 +105,7 @@ def _after(key: str) -> ColumnElement[bool]:
         at = math.nan
     if not separator or not math.isfinite(at):
         raise BadInput("This page link is not valid. Start from the first page.")
-    return or_(
-        session.c.pressed_at < at, and_(session.c.pressed_at == at, session.c.id < session_id)
-    )
+    return tuple_(session.c.pressed_at, session.c.id) < tuple_(at, session_id)
 
 
 async def page(

@@ -180,43 +180,36 @@ async def addenda(conn: AsyncConnection, vault: Vault, session_id: str) -> list[
     return found
 
 
+_LISTED = (
+    session.c.id,
+    session.c.code,
+    session.c.agency_id,
+    session.c.pressed_at,
+    session.c.closed_at,
+    session.c.test,
+)
+
+
 async def own(conn: AsyncConnection, lead_id: str) -> list[NoteRow]:
     """A clinician's closed sessions, those without a signature first, the oldest of these first."""
-    signed_at = note_signature.c.signed_at
-    rows = await conn.execute(
-        select(
-            session.c.id,
-            session.c.code,
-            session.c.agency_id,
-            session.c.pressed_at,
-            session.c.closed_at,
-            session.c.test,
-            signed_at,
-        )
-        .outerjoin(note_signature, note_signature.c.session_id == session.c.id)
-        .where(session.c.lead_id == lead_id, session.c.state == "closed")
-        .order_by(signed_at.is_not(None), signed_at.desc(), session.c.closed_at)
+    signed = select(note_signature.c.session_id).where(note_signature.c.session_id == session.c.id)
+    waiting = await conn.execute(
+        select(*_LISTED)
+        .where(session.c.lead_id == lead_id, session.c.state == "closed", ~signed.exists())
+        .order_by(session.c.closed_at)
         .limit(LISTED)
     )
-    return [
-        NoteRow(r.id, r.code, r.agency_id, r.pressed_at, r.closed_at, r.test, r.signed_at)
-        for r in rows
-    ]
-
-
-async def unsigned(conn: AsyncConnection, lead_id: str) -> int:
-    """How many of a clinician's closed sessions wait for a signature; test calls need none."""
-    return (
-        await conn.scalar(
-            select(func.count())
-            .select_from(session)
-            .outerjoin(note_signature, note_signature.c.session_id == session.c.id)
-            .where(
-                session.c.lead_id == lead_id,
-                session.c.state == "closed",
-                session.c.test.is_(False),
-                note_signature.c.session_id.is_(None),
-            )
-        )
-        or 0
+    done = await conn.execute(
+        select(*_LISTED, note_signature.c.signed_at)
+        .join(session, session.c.id == note_signature.c.session_id)
+        .where(note_signature.c.signer_id == lead_id, session.c.lead_id == lead_id)
+        .order_by(note_signature.c.signed_at.desc())
+        .limit(LISTED)
     )
+    open_ones = [
+        NoteRow(r.id, r.code, r.agency_id, r.pressed_at, r.closed_at, r.test, None) for r in waiting
+    ]
+    return open_ones + [
+        NoteRow(r.id, r.code, r.agency_id, r.pressed_at, r.closed_at, r.test, r.signed_at)
+        for r in done
+    ]

@@ -366,9 +366,9 @@ session = Table(
     _id(),
     Column("code", String(8), nullable=False),  # spoken on the phone: "session 482 913"
     Column("press_key", String(64), nullable=False, unique=True),  # one press, one session
-    Column("agency_id", ForeignKey("agency.id"), nullable=False, index=True),
+    Column("agency_id", ForeignKey("agency.id"), nullable=False),
     Column("provider_id", ForeignKey("provider.id"), nullable=False, index=True),
-    Column("program_id", ForeignKey("program.id"), nullable=False, index=True),
+    Column("program_id", ForeignKey("program.id"), nullable=False),
     Column("tablet_id", ForeignKey("tablet.id"), nullable=False),
     Column("shift_id", ForeignKey("shift.id")),
     Column("officer_id", ForeignKey("person.id")),
@@ -436,8 +436,47 @@ session = Table(
     ),
     Index("one_place_in_line", "provider_id", "seq", unique=True),
     Index("session_log", "pressed_at", "id"),
-    Index("session_state", "state"),
+    # the log by each of its filters, newest first
+    Index("session_state", "state", "pressed_at", "id"),
+    Index("session_of_agency", "agency_id", "pressed_at", "id"),
+    Index("session_code", "code", "pressed_at", "id"),
+    Index(
+        "session_recommended",
+        "recommended_disposition",
+        "pressed_at",
+        "id",
+        sqlite_where=text("recommended_disposition IS NOT NULL"),
+        postgresql_where=text("recommended_disposition IS NOT NULL"),
+    ),
+    Index(
+        "session_actual",
+        "actual_disposition",
+        "pressed_at",
+        "id",
+        sqlite_where=text("actual_disposition IS NOT NULL"),
+        postgresql_where=text("actual_disposition IS NOT NULL"),
+    ),
     Index("session_of_lead", "lead_id", "closed_at"),
+    # what a report reads of a session that is over, so that the rows themselves are left alone
+    Index(
+        "session_facts",
+        "program_id",
+        "pressed_at",
+        "test",
+        "provider_id",
+        "agency_id",
+        "state",
+        "close_reason",
+        "accepted_at",
+        "media_at",
+        "ended_at",
+        "closed_at",
+        "recommended_disposition",
+        "actual_disposition",
+        "id",
+        sqlite_where=text("state = 'closed'"),
+        postgresql_where=text("state = 'closed'"),
+    ),
 )
 
 node = Table(  # server processes that are alive, when there is more than one
@@ -606,6 +645,7 @@ note_signature = Table(  # with it the record is closed; what comes afterwards i
     Column("signed_at", Double, nullable=False),
     Column("signer", Text, nullable=False),  # JSON: name and licences as they were then
     Column("digest_enc", LargeBinary, nullable=False),  # SHA-256 of what was signed
+    Index("note_of_signer", "signer_id", "signed_at"),
 )
 
 addendum = Table(  # words added to a signed note; never changed
@@ -669,6 +709,13 @@ followup = Table(
     ),
     Index("followup_due", "status", "due_at", "id"),
     Index("followup_of_owner", "owner_id", "status"),
+    Index(
+        "followup_closed",
+        "closed_at",
+        "id",
+        sqlite_where=text("closed_at IS NOT NULL"),
+        postgresql_where=text("closed_at IS NOT NULL"),
+    ),
 )
 
 followup_attempt = Table(  # somebody tried; never changed

@@ -74,6 +74,7 @@ SCREENS = {
     "manager-session": "Manager: one session",
     "manager-tablets": "Manager: tablets",
     "manager-code": "Manager: a tablet's set-up code",
+    "manager-reports": "Manager: reports",
     "manager-planner": "Manager: how many clinicians each hour needs",
     "manager-reach": "Manager: who can be reached",
     "manager-matching": "Manager: whom a session rings",
@@ -391,6 +392,8 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await themed(camera, office, "dark", "manager-log-dark")
     await office.click("#log [data-session] a")
     await camera.take(office, "manager-session")
+    await office.goto(f"{demo.base_url}/manager/reports")
+    await camera.take(office, "manager-reports")
     await office.goto(f"{demo.base_url}/manager/planner")
     await camera.take(office, "manager-planner")
     await office.goto(f"{demo.base_url}/manager/reach")

@@ -21,6 +21,7 @@ from web import (
     notes,
     patterns,
     planner,
+    reports,
     roster_routes,
     sign_in,
     tablets,
@@ -35,6 +36,7 @@ from web.render import Renderer
 from web.routes import Handler, Route, Who, add, origin_allowed
 from web.services import Services
 
+_REPORTS = (Action.REPORT_READ,)
 _TAKE = (Action.TAKEAWAY_MAKE,)
 _FOLLOW = (Action.FOLLOWUP_WORK,)
 _OWN = (Action.ALERT_OWN,)
@@ -97,6 +99,8 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         Route("GET", "/guest", guests.call, Who.GUEST, (Action.SESSION_VISIT,)),
         Route("GET", "/service-worker.js", alerts.service_worker, Who.ANYBODY, machine=True),
         Route("GET", "/manifest.webmanifest", alerts.manifest, Who.ANYBODY, machine=True),
+        Route("GET", "/manager/reports", reports.show, Who.PERSON, _REPORTS, "feed"),
+        Route("GET", "/manager/reports.csv", reports.table, Who.PERSON, _REPORTS, "feed"),
         Route("GET", "/manager/planner", planner.show, Who.PERSON, (Action.PLAN_READ,)),
         Route("GET", "/manager/reach", alerts.reach, Who.PERSON, (Action.REACH_READ,)),
         Route(

@@ -48,7 +48,7 @@ class Nav:
 async def log_page(request: web.Request) -> web.Response:
     """GET /manager: the four numbers, and the log newest first."""
     services, actor, now = services_of(request), actor_of(request), now_of(request)
-    agencies = await _agencies(request)
+    agencies = await agencies_of(request)
     wanted = chosen(request.query, agencies)
     listed = await access.read_log(
         services.db,
@@ -125,7 +125,7 @@ async def session_answer(
 async def export(request: web.Request) -> web.StreamResponse:
     """GET /manager/sessions.csv: the log as it is filtered, a piece at a time."""
     services, texts = services_of(request), request[ASKED].texts
-    wanted = chosen(request.query, await _agencies(request))
+    wanted = chosen(request.query, await agencies_of(request))
     pieces = await access.export_log(
         services.db,
         actor_of(request),
@@ -153,6 +153,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
     actor = actor_of(request)
     pages = (
         ("log", "/manager", Action.LOG_READ),
+        ("reports", "/manager/reports", Action.REPORT_READ),
         ("followups", "/followups", Action.FOLLOWUP_READ),
         ("tablets", "/manager/tablets", Action.TABLET_READ),
         ("planner", "/manager/planner", Action.PLAN_READ),
@@ -181,8 +182,8 @@ def chosen(query: Mapping[str, str], agencies: list[Agency]) -> LogFilter:
         raise BadRequest
     zone = next((one.timezone for one in agencies if agency in (None, one.id)), "UTC")
     return LogFilter(
-        pressed_from=_midnight(query.get("from"), zone, 0),
-        pressed_until=_midnight(query.get("until"), zone, 1),
+        pressed_from=midnight(query.get("from"), zone, 0),
+        pressed_until=midnight(query.get("until"), zone, 1),
         agency_id=agency,
         state=_known(query.get("state"), STATES),
         actual=_known(query.get("disposition"), DISPOSITIONS),
@@ -199,7 +200,7 @@ def _known(value: str | None, known: tuple[str, ...]) -> str | None:
     return value
 
 
-def _midnight(day: str | None, zone: str, days: int) -> float | None:
+def midnight(day: str | None, zone: str, days: int) -> float | None:
     """The start of a day in a time zone, or of the day after, as UTC epoch seconds."""
     if not day:
         return None
@@ -210,7 +211,7 @@ def _midnight(day: str | None, zone: str, days: int) -> float | None:
         raise BadRequest from error
 
 
-async def _agencies(request: web.Request) -> list[Agency]:
+async def agencies_of(request: web.Request) -> list[Agency]:
     """The agencies whose sessions this person may list, by name."""
     async with services_of(request).db.read() as conn:
         who = await directory.read(conn)

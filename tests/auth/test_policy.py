@@ -44,6 +44,7 @@ EXPECTED = {
     "followup.assign": "--kvg--",
     "board.read": "---vg--",
     "log.read": "---vg--",
+    "report.read": "---vg--",
     "log.export": "---vg--",
     "log.export_names": "----g--",
     "alert.own": "--vvg--",

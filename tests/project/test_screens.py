@@ -23,6 +23,7 @@ PICTURES = {
     "manager_matching": "manager-matching",
     "manager_planner": "manager-planner",
     "manager_reach": "manager-reach",
+    "manager_reports": "manager-reports",
     "manager_roster": "manager-roster",
     "manager_roster_calendar": "manager-roster-calendar",
     "manager_roster_import": "manager-roster-import",

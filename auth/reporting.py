@@ -1,0 +1,44 @@
+"""Guarded reports: counts over many sessions, within the reader's reach, with an audit entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auth.access import audited, scope_of
+from auth.actors import Actor
+from auth.policy import Action
+from records import reports
+from records.engine import Database
+from records.measures import Outcome, Rate
+from records.reports import Rings, Waits, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All counts of one span."""
+
+    outcomes: tuple[Outcome, ...]
+    waits: Waits
+    arrivals: dict[int, int]  # presses by whole hours since the epoch, UTC
+    rings: Rings
+    followups: Rate
+    signed: Rate
+
+
+async def read(
+    db: Database, actor: Actor, since: float, until: float, agency_id: str | None, now: float
+) -> Report:
+    """The counts of sessions pressed in [since, until). Raises Forbidden, AuditFailed."""
+    scope = await scope_of(db, actor, Action.REPORT_READ, now)
+    wanted = Wanted(scope, since, until, agency_id)
+    async with db.read() as conn:
+        report = Report(
+            outcomes=tuple(await reports.outcomes(conn, wanted)),
+            waits=await reports.waits(conn, wanted),
+            arrivals=await reports.arrivals(conn, wanted),
+            rings=await reports.rings(conn, wanted),
+            followups=await reports.done_on_time(conn, wanted, now),
+            signed=await reports.signed_in_a_day(conn, wanted, now),
+        )
+    await audited(db, actor, Action.REPORT_READ, "report", None, now)
+    return report

@@ -1,0 +1,89 @@
+"""The page of reports: figures with their numbers, of one's own program, small counts hidden."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+
+import pytest
+
+from tests.web.cast import AWAY, AWAY_MANAGER, NOW, Site
+from web.dev import cast as demo
+
+DAYS = "from=2027-01-01&until=2027-01-31"  # NOW is 2027-01-15
+
+
+async def text(site: Site, path: str) -> str:
+    response = await site.client.get(path)
+    assert response.status == 200, (path, response.status)
+    return html.unescape(await response.text())
+
+
+async def several(site: Site, count: int = 12) -> None:
+    for no in range(count):
+        kept = {"actual_disposition": "remain_in_place", "difference_reason": None}
+        await site.session(press_key=f"several-{no:020}", **(kept if no else {}))
+
+
+async def test_each_figure_stands_with_its_numbers_and_its_meaning(site: Site) -> None:
+    await several(site)
+    await site.sign_in(demo.LENA)
+    shown = await text(site, f"/manager/reports?{DAYS}")
+    assert re.search(r'id="offered">\s*12\s*<', shown)
+    figure = re.search(r'data-figure="in_place".*?</tr>', shown, re.DOTALL)
+    assert figure is not None
+    assert "91.7 %" in figure[0]
+    assert "11 of 12" in figure[0]
+    assert "The officer said that the person stayed" in figure[0]
+
+
+async def test_a_report_to_share_hides_small_counts_everywhere(site: Site) -> None:
+    await several(site, 12)
+    await site.sign_in(demo.LENA)
+    for path in (f"/manager/reports?{DAYS}&share=1", f"/manager/reports.csv?{DAYS}&share=1"):
+        shown = await text(site, path)
+        assert "<11" in shown
+        cells = re.findall(r">\s*(\d+)\s*</td>", shown)
+        assert not [cell for cell in cells if 0 < int(cell) < 11], cells
+
+
+async def test_the_csv_has_the_same_figures(site: Site) -> None:
+    await several(site)
+    await site.sign_in(demo.LENA)
+    rows = list(csv.reader(io.StringIO((await text(site, f"/manager/reports.csv?{DAYS}"))[1:])))
+    found = {row[0]: row[1:] for row in rows}
+    assert found["offered"][0] == "12"
+    assert found["in_place"] == ["91.7 %", "11", "12", ""]
+    assert all(len(row) == 5 for row in rows)
+
+
+async def test_another_programs_sessions_are_in_no_report(site: Site) -> None:
+    await site.session()
+    away = {**AWAY, "tablet_id": "tab_away", "officer_id": None, "lead_id": None}
+    await site.session(**away)
+    for member in (demo.LENA, AWAY_MANAGER):
+        await site.sign_in(member)
+        shown = await text(site, f"/manager/reports?{DAYS}")
+        assert re.search(r'id="offered">\s*1\s*<', shown), member.id
+    response = await site.client.get(f"/manager/reports?{DAYS}&agency={demo.AGENCY_ID}")
+    assert response.status == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["from=x", "from=2027-02-30", "from=2027-01-02&until=2027-01-01", "from=1900-01-01",
+     "agency=agy_nobody", "until=99999-01-01"],
+)  # fmt: skip
+async def test_a_span_that_is_none_is_refused(site: Site, query: str) -> None:
+    await site.sign_in(demo.LENA)
+    assert (await site.client.get(f"/manager/reports?{query}")).status == 400
+
+
+async def test_an_empty_span_has_no_rates_instead_of_wrong_ones(site: Site) -> None:
+    await site.sign_in(demo.LENA)
+    shown = await text(site, "/manager/reports?from=2026-01-01&until=2026-01-03&lang=en")
+    assert "0 of 0" in shown
+    assert "none" in shown
+    assert "nan" not in shown.lower()
