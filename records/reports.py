@@ -99,40 +99,48 @@ async def outcomes(conn: AsyncConnection, wanted: Wanted) -> list[Outcome]:
 
 
 async def waits(conn: AsyncConnection, wanted: Wanted) -> Waits:
-    """The three spreads."""
+    """The three spreads, from one reading of the sessions."""
     pressed, accepted, media = (
         session.c[name] for name in ("pressed_at", "accepted_at", "media_at")
     )
-    return Waits(
-        await _spread(conn, wanted, pressed, media),
-        await _spread(conn, wanted, pressed, accepted),
-        await _spread(conn, wanted, accepted, media),
-    )
+    spans = [
+        _whole(conn, (end - start) / UNIT + 0.5).label(name)
+        for name, start, end in (
+            ("to_answer", pressed, media),
+            ("to_accept", pressed, accepted),
+            ("to_media", accepted, media),
+        )
+    ]
+    spreads: list[Counter[int]] = [Counter(), Counter(), Counter()]
+    for state in (_OVER, _OPEN):
+        rows = await conn.execute(
+            select(*spans, func.count()).where(*_conditions(wanted, state)).group_by(*spans)
+        )
+        for *values, count in rows:
+            for spread, value in zip(spreads, values, strict=True):
+                if value is not None:
+                    spread[value] += count
+    return Waits(*(dict(spread) for spread in spreads))
 
 
-async def _spread(
-    conn: AsyncConnection, wanted: Wanted, start: ColumnElement[Any], end: ColumnElement[Any]
-) -> dict[int, int]:
-    tenths = cast(func.floor((end - start) / UNIT + 0.5), Integer).label("tenths")
-    return await _counted(conn, wanted, tenths, start.is_not(None), end.is_not(None))
+def _whole(conn: AsyncConnection, value: ColumnElement[Any]) -> ColumnElement[int]:
+    """The whole part of a positive number. SQLite cuts in its cast, PostgreSQL rounds there."""
+    return cast(value if conn.dialect.name == "sqlite" else func.floor(value), Integer)
 
 
 async def arrivals(conn: AsyncConnection, wanted: Wanted) -> dict[int, int]:
     """Presses by whole hours since the epoch, UTC."""
-    hour = cast(func.floor(session.c.pressed_at / 3600), Integer).label("hour")
+    hour = _whole(conn, session.c.pressed_at / 3600.0).label("hour")
     return await _counted(conn, wanted, hour)
 
 
 async def _counted(
-    conn: AsyncConnection,
-    wanted: Wanted,
-    value: ColumnElement[int],
-    *more: ColumnElement[bool],
+    conn: AsyncConnection, wanted: Wanted, value: ColumnElement[int]
 ) -> dict[int, int]:
     found: Counter[int] = Counter()
     for state in (_OVER, _OPEN):
         rows = await conn.execute(
-            select(value, func.count()).where(*_conditions(wanted, state), *more).group_by(value)
+            select(value, func.count()).where(*_conditions(wanted, state)).group_by(value)
         )
         found.update({row[0]: row[1] for row in rows})
     return dict(found)

@@ -39,9 +39,16 @@ async def import_form(demo: Demo, folder: Path, body: dict[str, Any]) -> str:
     """`crisisbridge instruments import`, as an administrator types it; what it says."""
     file = folder / f"form-{body['version']}.json"
     file.write_text(json.dumps(body))
+    return await typed("instruments", "import", "--data", str(demo.folder), str(file))
+
+
+async def typed(*arguments: str) -> str:
+    """A command of `crisisbridge`; what it says."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "crisisbridge", "instruments", "import",
-        "--data", str(demo.folder), str(file),
+        sys.executable,
+        "-m",
+        "crisisbridge",
+        *arguments,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}"},
         stdout=asyncio.subprocess.PIPE,
@@ -280,3 +287,29 @@ async def test_a_follow_up_is_worked_on_until_it_is_closed(
     await picture(office, "followup-phone")
     await desk.reload()
     await expect(desk.locator("main")).to_contain_text("Nothing is open here.")
+
+
+async def test_reports_over_a_sample_log_are_readable_in_both_themes_and_on_a_phone(
+    fresh_demo: Demo, people: People
+) -> None:
+    await asyncio.to_thread(fresh_demo.start)
+    said = await typed(
+        "sample", "--data", str(fresh_demo.folder), "--sessions", "600", "--days", "60"
+    )
+    assert "600 sessions of 60 days" in said
+    office = await people.page("lena")
+    await sign_in(office, fresh_demo.card["manager"])
+    await office.goto(f"{fresh_demo.base_url}/manager/reports")
+    await expect(office.locator('[data-figure="in_place"]')).to_contain_text("%")
+    for theme in ("light", "dark"):
+        await office.evaluate(
+            "(theme) => { document.documentElement.dataset.theme = theme; }", theme
+        )
+        assert await axe.violations(office) == []
+        await picture(office, f"reports-{theme}")
+    await office.set_viewport_size({"width": 390, "height": 844})
+    wide = "() => document.documentElement.scrollWidth <= innerWidth"
+    assert await office.evaluate(wide), "only the tables are pushed along, not the page"
+    await office.check("[name=share]")
+    await office.get_by_role("button", name="Show").click()
+    await expect(office.locator("#matrix")).to_contain_text("<11")

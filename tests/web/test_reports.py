@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from tests.web.cast import AWAY, AWAY_MANAGER, NOW, Site
+from tests.web.cast import AWAY, AWAY_MANAGER, Site
 from web.dev import cast as demo
 
 DAYS = "from=2027-01-01&until=2027-01-31"  # NOW is 2027-01-15
