@@ -10,7 +10,7 @@ from auth.policy import Action
 from records import reports
 from records.engine import Database
 from records.measures import Outcome, Rate
-from records.reports import Rings, Waits, Wanted
+from records.reports import Marks, Rings, Waits, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Report:
     waits: Waits
     arrivals: dict[int, int]  # presses by whole hours since the epoch, UTC
     rings: Rings
+    marks: Marks
     followups: Rate
     signed: Rate
 
@@ -37,6 +38,7 @@ async def read(
             waits=await reports.waits(conn, wanted),
             arrivals=await reports.arrivals(conn, wanted),
             rings=await reports.rings(conn, wanted),
+            marks=await reports.marks(conn, wanted),
             followups=await reports.done_on_time(conn, wanted, now),
             signed=await reports.signed_in_a_day(conn, wanted, now),
         )

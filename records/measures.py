@@ -27,6 +27,7 @@ class Outcome:
     recommended: str | None
     actual: str | None
     count: int
+    otherwise: str | None = None  # what the officer would have done, said before the call
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,24 @@ def agreement(outcomes: Iterable[Outcome]) -> Rate:
     whole = sum(one.count for one in known)
     same = sum(one.count for one in known if one.actual == one.recommended)
     return Rate(same, whole, total - whole)
+
+
+DIVERTED_FROM: Final = ("arrest_custody", "medical_ed", "involuntary_hold")
+
+
+def diverted(outcomes: Iterable[Outcome], source: str) -> Rate:
+    """Of those for whom the officer said before the call that they would have done `source`, so
+    many for whom something else happened (clinical.md). No word beforehand, no claim.
+
+    `unknown`: it was said, and what happened is not recorded.
+    """
+    said = [one for one in outcomes if one.ending == "answered" and one.otherwise == source]
+    known = [one for one in said if one.actual is not None]
+    return Rate(
+        sum(one.count for one in known if one.actual != source),
+        sum(one.count for one in known),
+        sum(one.count for one in said if one.actual is None),
+    )
 
 
 def matrix(outcomes: Iterable[Outcome], codes: Sequence[str]) -> list[list[int]]:

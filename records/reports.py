@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, and_, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records.flags import codes_of
 from records.log import Scope, within
 from records.measures import SHORT_SECONDS, Outcome, Rate
 from records.schema import OPEN_STATES, followup, note_signature, offer, session
@@ -86,6 +87,7 @@ async def outcomes(conn: AsyncConnection, wanted: Wanted) -> list[Outcome]:
         _ENDING.label("ending"),
         session.c.recommended_disposition.label("recommended"),
         session.c.actual_disposition.label("actual"),
+        session.c.otherwise.label("otherwise"),
     )
     found: list[Outcome] = []
     for state in (_OVER, _OPEN):
@@ -160,6 +162,31 @@ async def rings(conn: AsyncConnection, wanted: Wanted) -> Rings:
         declined=found.get("declined", 0),
         missed=found.get("expired", 0) + found.get("undelivered", 0),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How many answered sessions have each flag, and what was said about opioids."""
+
+    sessions: int
+    flags: dict[str, int]
+    opioid: dict[str, int]
+
+
+async def marks(conn: AsyncConnection, wanted: Wanted) -> Marks:
+    """What else was true of the sessions that were answered and are over."""
+    rows = await conn.execute(
+        select(session.c.flags, session.c.opioid, func.count())
+        .where(*_conditions(wanted, _OVER), session.c.media_at.is_not(None))
+        .group_by(session.c.flags, session.c.opioid)
+    )
+    flags: Counter[str] = Counter()
+    opioid: Counter[str] = Counter()
+    for bits, about, count in rows:
+        opioid[about] += count
+        for code in codes_of(bits):
+            flags[code] += count
+    return Marks(opioid.total(), dict(flags), dict(opioid))
 
 
 async def done_on_time(conn: AsyncConnection, wanted: Wanted, now: float) -> Rate:

@@ -411,12 +411,16 @@ session = Table(
     Column("recommended_disposition", String(32)),
     Column("actual_disposition", String(32)),
     Column("difference_reason", String(32)),
+    Column("otherwise", String(32)),  # what the officer would have done, said before the call
+    Column("flags", Integer, nullable=False, server_default="0"),  # bits: vocabulary.FLAGS
+    Column("opioid", String(8), nullable=False, server_default="unknown"),
     Column("node_id", String(40)),  # the process that carries its media; no key: they come and go
     CheckConstraint(
         "state IN ('waiting','answering','connected','recovering','wrap_up','closed')",
         name="known_state",
     ),
     CheckConstraint("phase IN ('brief','handed_over','debrief')", name="known_phase"),
+    CheckConstraint("opioid IN ('unknown','yes','no')", name="known_opioid"),
     CheckConstraint(f"NOT ({_LED}) OR lead_id IS NOT NULL", name="led_has_leader"),
     CheckConstraint("state != 'waiting' OR lead_id IS NULL", name="waiting_has_none"),
     CheckConstraint("state != 'closed' OR close_reason IS NOT NULL", name="closed_has_reason"),
@@ -473,6 +477,9 @@ session = Table(
         "closed_at",
         "recommended_disposition",
         "actual_disposition",
+        "otherwise",
+        "flags",
+        "opioid",
         "id",
         sqlite_where=text("state = 'closed'"),
         postgresql_where=text("state = 'closed'"),

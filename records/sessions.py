@@ -89,6 +89,9 @@ class SessionRow:
     language: str | None = None
     saver: bool = False  # at most still pictures, both ways
     held_at: float | None = None  # since when the tablet is on hold
+    otherwise: str | None = None  # what the officer would have done, said before the call
+    flags: int = 0  # bits: records.flags
+    opioid: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,32 @@ DIFFERENCE_REASONS: Final = (
     "officer_judgement",
 )
 
+# what the officer would have done without the call, asked while waiting; clinical.md: diversion is
+# claimed only where this was said before anybody answered, and something else happened
+OTHERWISE: Final = (
+    "arrest_custody",
+    "medical_ed",
+    "involuntary_hold",
+    "remain_in_place",
+    "unknown",
+)
+
+# what else is true of a session, beside its one primary disposition. Stored as bits by their place
+# here, so: never reorder, never remove, append only
+FLAGS: Final = (
+    "force_used",
+    "person_injured",
+    "officer_injured",
+    "naloxone_given",
+    "protective_custody",
+    "weapon_present",
+    "children_present",
+    "calmer_at_end",
+)
+OFFICER_FLAGS: Final = FLAGS[:5]  # said with what happened
+CLINICIAN_FLAGS: Final = FLAGS[5:]  # said in the wrap-up
+OPIOID: Final = ("unknown", "yes", "no")  # grants ask it of every session; 42 CFR Part 2
+
 CARD_LEVELS: Final = ("routine", "soon", "now")
 
 CARD_ACTIONS: Final = (
@@ -175,6 +201,7 @@ TIMELINE_KINDS: Final = (
     "session.place",
     "session.provider",
     "session.language",
+    "session.otherwise",
     "queue.nobody",
     "queue.relaxed",
     "queue.repaired",

@@ -43,6 +43,7 @@ HANDLERS: dict[type, Handler] = {
     wire.HandoverStart: tablet.hand_over,
     wire.HandoverEnd: tablet.take_back,
     wire.CardAcknowledge: tablet.acknowledge_card,
+    wire.SessionOtherwise: tablet.tell_otherwise,
     wire.DispositionRecord: tablet.record_disposition,
     wire.DispositionLater: tablet.postpone_disposition,
     wire.SessionHold: console.hold,

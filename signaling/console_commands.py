@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +25,14 @@ from records.errors import Busy
 from records.followups import NewFollowup
 from records.offers import OfferRow
 from records.sessions import SessionRow
-from records.vocabulary import CARD_ACTIONS, DECLINE_REASONS, DISPOSITIONS, FOLLOWUP_KINDS
+from records.vocabulary import (
+    CARD_ACTIONS,
+    CLINICIAN_FLAGS,
+    DECLINE_REASONS,
+    DISPOSITIONS,
+    FOLLOWUP_KINDS,
+    OPIOID,
+)
 from signaling import metrics, wire
 from signaling.errors import IllegalTransition, NoSuchSession, OfferGone, StaleToken, UnknownCode
 from signaling.followup_commands import with_arrival
@@ -270,6 +278,7 @@ async def save_wrapup(
     chosen = {m.draft.disposition} - {None}
     if not chosen <= set(DISPOSITIONS) or not kinds <= set(FOLLOWUP_KINDS):
         raise UnknownCode
+    _known_flags(m.draft.flags, m.draft.opioid or "unknown")
     saved: list[int] = []
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
@@ -294,10 +303,11 @@ async def finish_wrapup(
     kinds = {f.kind for f in m.followups}
     if m.disposition not in DISPOSITIONS or not kinds <= set(FOLLOWUP_KINDS):
         raise UnknownCode
+    flags = _known_flags(m.flags, m.opioid)
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
         leads(actor, row, m.epoch)
-        step = handle(desk.machine(row), WrapupFinished(m.disposition), now)
+        step = handle(desk.machine(row), WrapupFinished(m.disposition, flags, m.opioid), now)
         who = await directory.read(conn)
         owners = {person.id for person in who.clinicians(row.provider_id)}
         if not {f.owner for f in m.followups} <= owners:
@@ -321,3 +331,10 @@ async def finish_wrapup(
     await desk.change(m.session, decide, by(actor))
     desk.line.wake()
     return {}
+
+
+def _known_flags(codes: Collection[str], opioid: str) -> tuple[str, ...]:
+    """The clinician's flags, each once. Raises UnknownCode."""
+    if not set(codes) <= set(CLINICIAN_FLAGS) or opioid not in OPIOID:
+        raise UnknownCode
+    return tuple(code for code in CLINICIAN_FLAGS if code in codes)

@@ -45,4 +45,7 @@ def machine(row: SessionRow) -> Session:
         recommended_disposition=row.recommended_disposition,
         actual_disposition=row.actual_disposition,
         difference_reason=row.difference_reason,
+        otherwise=row.otherwise,
+        flags=row.flags,
+        opioid=row.opioid,
     )

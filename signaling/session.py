@@ -16,6 +16,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from records import flags
 from signaling.errors import IllegalTransition
 
 SETUP_SECONDS = 20.0  # accepted, but no media both ways: back to the line (design.md)
@@ -81,6 +82,9 @@ class Session:
     recommended_disposition: str | None = None
     actual_disposition: str | None = None
     difference_reason: str | None = None
+    otherwise: str | None = None  # what the officer would have done; said before the call only
+    flags: int = 0
+    opioid: str = "unknown"
 
 
 # --- inputs: what happened ------------------------------------------------------------------------
@@ -186,6 +190,13 @@ class PlaceTold:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherwiseTold:
+    """What the officer would have done without the call: nothing that is said later counts."""
+
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceChosen:
     voice_only: bool
 
@@ -232,12 +243,15 @@ class CardAcknowledged:
 @dataclass(frozen=True, slots=True)
 class WrapupFinished:
     disposition: str
+    flags: tuple[str, ...] = ()
+    opioid: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class DispositionRecorded:
     actual: str
     reason: str | None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +275,7 @@ Input = (
     | IntakeTold
     | LanguageAsked
     | PlaceTold
+    | OtherwiseTold
     | VoiceChosen
     | SaverChosen
     | Held
@@ -282,6 +297,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         IntakeTold: S.WAITING,
         LanguageAsked: S.WAITING,
         PlaceTold: S.WAITING,
+        OtherwiseTold: S.WAITING,
         VoiceChosen: S.WAITING,
         Escalated: S.WAITING,
         Cancelled: S.CLOSED,
@@ -294,6 +310,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         IntakeTold: S.ANSWERING,
         LanguageAsked: S.ANSWERING,
         PlaceTold: S.ANSWERING,
+        OtherwiseTold: S.ANSWERING,
         VoiceChosen: S.ANSWERING,
         SaverChosen: S.ANSWERING,
         Cancelled: S.CLOSED,
@@ -428,6 +445,11 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
             where = TimelineEvent("session.place", {"county": county, "state": state})
             there, moved = _moved(there, provider if s.state is S.WAITING else None, "place")
             return there, [where, *moved]
+        case OtherwiseTold(otherwise):
+            if s.media_at is not None:  # the call has been: it would be said in its light
+                raise IllegalTransition(s.state, "OtherwiseTold")
+            said = TimelineEvent("session.otherwise", {"otherwise": otherwise})
+            return replace(s, otherwise=otherwise), [said]
         case VoiceChosen(voice_only):
             chosen = replace(s, voice_only=voice_only)
             return chosen, [TimelineEvent("session.voice", {"voice_only": voice_only})]
@@ -553,12 +575,14 @@ def _finish(s: Session, item: Input, now: float) -> tuple[Session, list[Timeline
         case Ended(by):
             after = replace(s, deadline_at=None, ended_at=now, held_at=None)
             return after, [TimelineEvent("session.ended", {"by": by})]
-        case WrapupFinished(disposition):
+        case WrapupFinished(disposition, codes, opioid):
             after = replace(
                 s,
                 close_reason="completed",
                 closed_at=now,
                 recommended_disposition=disposition,
+                flags=flags.told(s.flags, "clinician", codes),
+                opioid=opioid,  # not on the timeline: 42 CFR Part 2
             )
             return after, [
                 TimelineEvent("wrapup.finished", {"disposition": disposition}),
@@ -581,11 +605,17 @@ def _record(s: Session, item: Input, now: float) -> tuple[Session, list[Timeline
                 s, acknowledged_at=s.acknowledged_at if s.acknowledged_at is not None else now
             )
             return after, [TimelineEvent("card.acknowledged")]
-        case DispositionRecorded(actual, reason):
+        case DispositionRecorded(actual, reason, codes):
             after = replace(
-                s, actual_disposition=actual, difference_reason=reason, disposition_at=now
+                s,
+                actual_disposition=actual,
+                difference_reason=reason,
+                disposition_at=now,
+                flags=flags.told(s.flags, "officer", codes),
             )
             data: dict[str, object] = {"actual": actual}
+            if codes:
+                data["flags"] = list(codes)
             if reason is not None:
                 data["reason"] = reason
             return after, [TimelineEvent("disposition.recorded", data)]

@@ -105,6 +105,7 @@ class TabletSession(Struct, frozen=True):
     intake: list[str]
     language: str | None
     place: int  # of the tablet's places
+    otherwise: str | None  # what the officer would have done, as said while waiting
     alerted: list[Alerted]  # who is rung or paged now, those nearest to coming first
     step: str  # alerting | still-trying | more-people | call-instead
     requeued: bool
@@ -208,6 +209,8 @@ class WrapupDraft(Struct, frozen=True, forbid_unknown_fields=True):
 
     disposition: Code | None = None
     followups: Annotated[list[FollowupSketch], Meta(max_length=20)] = []
+    flags: Annotated[list[Code], Meta(max_length=8)] = []
+    opioid: Code | None = None
 
 
 class WrapupView(Struct, frozen=True):

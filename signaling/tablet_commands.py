@@ -18,7 +18,14 @@ from records import directory, recommendations, sessions
 from records.errors import Busy, OpenSessionExists, StaleSession
 from records.ids import new_id
 from records.sessions import Event, NewSession, SessionRow
-from records.vocabulary import DIFFERENCE_REASONS, DISPOSITIONS, LANGUAGES, TILES
+from records.vocabulary import (
+    DIFFERENCE_REASONS,
+    DISPOSITIONS,
+    LANGUAGES,
+    OFFICER_FLAGS,
+    OTHERWISE,
+    TILES,
+)
 from signaling import metrics, wire
 from signaling.errors import (
     MissingReason,
@@ -40,6 +47,7 @@ from signaling.session import (
     Input,
     IntakeTold,
     LanguageAsked,
+    OtherwiseTold,
     PlaceTold,
     Step,
     TakenBack,
@@ -212,6 +220,16 @@ async def tell_place(
     return {}
 
 
+async def tell_otherwise(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionOtherwise
+) -> dict[str, object]:
+    """What the officer would have done without the call."""
+    if m.otherwise not in OTHERWISE:
+        raise UnknownCode
+    await _feed(desk, actor, m.session, OtherwiseTold(m.otherwise))
+    return {}
+
+
 async def choose_voice(
     desk: Desk, actor: Actor, _s: Stream, m: wire.SessionVoice
 ) -> dict[str, object]:
@@ -285,6 +303,9 @@ async def record_disposition(
     """What actually happened; a difference from what was advised needs its reason."""
     if m.actual not in DISPOSITIONS or (m.reason and m.reason not in DIFFERENCE_REASONS):
         raise UnknownCode
+    if not set(m.flags) <= set(OFFICER_FLAGS):
+        raise UnknownCode
+    flags = tuple(code for code in OFFICER_FLAGS if code in m.flags)
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
         tablet_owns(actor, row)
@@ -292,7 +313,7 @@ async def record_disposition(
         if differs and m.reason is None:
             raise MissingReason
         reason = m.reason if differs else None
-        step = handle(desk.machine(row), DispositionRecorded(m.actual, reason), now)
+        step = handle(desk.machine(row), DispositionRecorded(m.actual, reason, flags), now)
         step = await with_arrival(conn, desk, row, step, m.actual, now)
         await record(conn, actor, "disposition.record", "session", row.id, "allowed", now)
         return step

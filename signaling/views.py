@@ -225,6 +225,7 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         intake=list(session.intake),
         language=session.language,
         place=_place(picture, session),
+        otherwise=session.otherwise,
         alerted=alerted(picture, session),
         step=tablet_step(picture.now - _waiting_since(session)).removeprefix("waiting."),
         requeued=session.requeued_at is not None,

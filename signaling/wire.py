@@ -95,6 +95,14 @@ class SessionPlace(ClientMessage, frozen=True, tag="session.place"):
     place: Number
 
 
+class SessionOtherwise(ClientMessage, frozen=True, tag="session.otherwise"):
+    """What the officer would have done without the call; refused once the call has begun."""
+
+    audience = ("tablet",)
+    session: Id
+    otherwise: Code
+
+
 class SessionVoice(ClientMessage, frozen=True, tag="session.voice"):
     """Voice only, or picture again."""
 
@@ -210,12 +218,16 @@ class CardAcknowledge(ClientMessage, frozen=True, tag="card.acknowledge"):
 
 
 class DispositionRecord(ClientMessage, frozen=True, tag="disposition.record"):
-    """What actually happened, by the officer; `reason` when it differs from what was advised."""
+    """What actually happened, by the officer; `reason` when it differs from what was advised.
+
+    `flags`: what else is true, of the officer's part of them; said anew, the earlier ones go.
+    """
 
     audience = ("tablet",)
     session: Id
     actual: Code
     reason: Code | None = None
+    flags: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
 
 
 class DispositionLater(ClientMessage, frozen=True, tag="disposition.later"):
@@ -318,6 +330,8 @@ class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
     disposition: Code
     followups: Annotated[list[FollowupDraft], Meta(max_length=20)]
     sign: bool = False
+    flags: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
+    opioid: Code = "unknown"
 
 
 Command = (
@@ -326,6 +340,7 @@ Command = (
     | SessionIntake
     | SessionLanguage
     | SessionPlace
+    | SessionOtherwise
     | SessionVoice
     | SessionCancel
     | SessionEnd

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from auth.shapes import AssessmentRecord, SessionRecord, TimelineEntry
+from records.flags import codes_of
 from records.notes import DUE_SECONDS
 from records.sessions import SessionRow
 from web.i18n import Texts
@@ -57,6 +58,7 @@ _LABELS = {
     "mode": "common.mode",
     "widened": "common.widened",
     "language": "common.language",
+    "otherwise": "common.otherwise",
     "followup": "common.followup",
     "attempt": "common.attempt",
     "closed": "common.followup_closed",
@@ -175,6 +177,11 @@ def event(entry: TimelineEntry, texts: Texts) -> str:
         if switch in entry.data:
             key += ".on" if entry.data[switch] else ".off"
     return texts.t(key, **values)
+
+
+def flags(row: SessionRow) -> tuple[str, ...]:
+    """What else is true of a session, as codes."""
+    return codes_of(row.flags)
 
 
 def actor(entry: TimelineEntry, texts: Texts) -> str:

@@ -16,9 +16,9 @@ from aiohttp import web
 from auth import reporting
 from auth.reporting import Report
 from records import measures
-from records.measures import LEVELS, Numbers, Rate, Times
+from records.measures import DIVERTED_FROM, LEVELS, Numbers, Rate, Times
 from records.reports import UNIT
-from records.vocabulary import DISPOSITIONS
+from records.vocabulary import DISPOSITIONS, FLAGS
 from web import answers, present
 from web.errors import BadRequest
 from web.i18n import Texts
@@ -182,6 +182,16 @@ def _figures(report: Report, share: bool, texts: Texts) -> Iterator[Figure]:
     yield _rate("failure", Rate(numbers.failed, numbers.offered), share, texts)
     yield _rate("in_place", measures.in_place(report.outcomes), share, texts)
     yield _rate("agreement", measures.agreement(report.outcomes), share, texts)
+    for source in DIVERTED_FROM:
+        diverted = measures.diverted(report.outcomes, source)
+        yield _rate(f"diverted_{source}", diverted, share, texts)
+    marks = report.marks
+    for flag in FLAGS:
+        yield _rate(f"flag_{flag}", Rate(marks.flags.get(flag, 0), marks.sessions), share, texts)
+    about = marks.opioid
+    known = about.get("yes", 0) + about.get("no", 0)
+    opioid = Rate(about.get("yes", 0), known, about.get("unknown", 0))
+    yield _rate("opioid", opioid, share, texts)
     yield _rate("followups", report.followups, share, texts)
     yield _rate("signed", report.signed, share, texts)
     rung = report.rings.answered + report.rings.declined + report.rings.missed

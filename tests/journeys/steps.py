@@ -6,6 +6,8 @@ Selectors of the pages are named here and nowhere else in the journeys.
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page, expect
@@ -188,6 +190,12 @@ MOVED = f"""([selector, before]) => {{
     const changed = differences.reduce((sum, one) => sum + one, 0);
     return look.frames >= before.frames + 10 && changed > 200 ? look : null;
 }}"""
+
+
+async def picture(page: Page, name: str) -> None:
+    """For people who look at the pages; only where a folder is named."""
+    if folder := os.environ.get("JOURNEY_PICTURES"):
+        await page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 async def picture_moves(page: Page, selector: str, seconds: float = 15.0) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tests.journeys.steps import (
     STARTED,
     Clinician,
     Officer,
+    picture,
     picture_moves,
     sign_in,
     sound,
@@ -68,12 +69,14 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     await expect(tablet.locator("html")).to_contain_text("Dana")
     await officer.tell("adult")
     await expect(dana.page.locator("#offer-tiles")).to_contain_text("Adult")
+    await tablet.select_option("#otherwise", "arrest_custody")
     await expect(dana.page.locator("#offer-countdown")).to_be_visible()
     assert "Prairie" not in await dana.page.title()
     await until(dana.page, "() => document.title.startsWith('(1)')")
     assert await axe.violations(dana.page) == []
     assert await axe.violations(tablet) == []
     await reload(tablet, "connecting")
+    await expect(tablet.locator("#otherwise")).to_have_value("arrest_custody")
     await reload(dana.page, "ringing")
 
     # the first accept wins; the other reads who took it
@@ -145,8 +148,13 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     assert await axe.violations(record) == []
     await record.click("#followup-add")
     await record.locator("[data-followup]").wait_for()
+    await record.check("#wrapup-flag-children_present")
+    await record.check("#wrapup-opioid-no")
+    await picture(record, "wrapup-flags")
     await dana.wrap_up("remain_in_place")
     await reload(tablet, "outcome")
+    await tablet.click('#flags [data-flag="person_injured"]')
+    await picture(tablet, "outcome-flags")
     await tablet.click('#dispositions [data-disposition="voluntary_transport"]')
     await officer.screen("reason")
     await reload(tablet, "reason")
@@ -168,7 +176,8 @@ async def read_the_log(demo: Demo, people: People) -> None:
     await page.locator('a[href*="/manager/sessions/ses_"]').first.click()
     await page.wait_for_url("**/manager/sessions/ses_*")
     body = page.locator("main")
-    for words in ("Sam Rivera", "Dana Whitefeather", "Stay with a friend tonight."):
+    said = ("Arrest or jail", "Person injured", "Children at the scene")
+    for words in ("Sam Rivera", "Dana Whitefeather", "Stay with a friend tonight.", *said):
         await expect(body).to_contain_text(words)
     assert "Sam" not in await page.title()
     assert await axe.violations(page) == []

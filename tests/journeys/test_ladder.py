@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
@@ -13,18 +11,12 @@ from playwright.async_api import Page, expect
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.rough import MOVES, Call, rough_call
-from tests.journeys.steps import Clinician, Officer, heard, picture_moves, sign_in, until
+from tests.journeys.steps import Clinician, Officer, heard, picture, picture_moves, sign_in, until
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 SENDS = "([step]) => document.querySelector('#self-view').dataset.step === step"
 STILLS = "(count) => Number(document.querySelector('#remote-still').dataset.stills ?? 0) >= count"
-
-
-async def picture(page: Page, name: str) -> None:
-    """For people who look; only where a folder is named."""
-    if folder := os.environ.get("JOURNEY_PICTURES"):
-        await page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 @pytest.fixture

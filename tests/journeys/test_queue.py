@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer
+from tests.journeys.steps import Clinician, Officer, picture
 
 pytestmark = pytest.mark.journey
 
 TABLET = (1024, 768)
-
-
-async def picture(page: Page, name: str) -> None:
-    """For people who look at the pages; only where a folder is named."""
-    folder = os.environ.get("JOURNEY_PICTURES")
-    if folder:
-        await page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 async def cast(demo: Demo, people: People) -> tuple[Officer, Clinician, Clinician]:

@@ -15,7 +15,7 @@ from playwright.async_api import Page, expect
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import ROOT, Demo
-from tests.journeys.steps import Clinician, Officer, sign_in
+from tests.journeys.steps import Clinician, Officer, picture, sign_in
 from tests.records.test_site_forms import screener
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
@@ -27,12 +27,6 @@ CALM = {  # the field safety screen by digits, in its order; thoughts are told, 
     "agrees": "1",
 }  # fmt: skip
 PARTS = ("warning-signs", "alone", "distraction", "people", "professionals", "safer")
-
-
-async def picture(page: Page, name: str) -> None:
-    """For people who look; only where a folder is named."""
-    if folder := os.environ.get("JOURNEY_PICTURES"):
-        await page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 async def import_form(demo: Demo, folder: Path, body: dict[str, Any]) -> str:

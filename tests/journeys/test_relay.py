@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, picture_moves, sound
+from tests.journeys.steps import Clinician, Officer, picture, picture_moves, sound
 from tests.media.coturn import SECRET, Coturn
 
 pytestmark = pytest.mark.journey
 
 # A browser that is not allowed a single UDP packet of WebRTC, as behind a firewall that drops them.
 NO_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"]
-
-
-async def picture(page: Page, name: str) -> None:
-    """For people who look at the pages; only where a folder is named."""
-    folder = os.environ.get("JOURNEY_PICTURES")
-    if folder:
-        await page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 async def cast(demo: Demo, people: People) -> tuple[Officer, Clinician]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
@@ -12,18 +10,11 @@ from playwright.async_api import Page, expect
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, sound, until
+from tests.journeys.steps import Clinician, Officer, picture, picture_moves, sign_in, sound, until
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 TABLET = (1024, 768)
-
-
-async def picture(page: Page, name: str) -> None:
-    """For people who look at the pages; only where a folder is named."""
-    folder = os.environ.get("JOURNEY_PICTURES")
-    if folder:
-        await page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 async def hears(page: Page, selector: str) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, picture_moves
+from tests.journeys.steps import Clinician, Officer, picture, picture_moves
 
 pytestmark = pytest.mark.journey
 
@@ -38,13 +36,6 @@ CAMERA = """(() => {
         return stream;
     };
 })()"""
-
-
-async def picture(page: Page, name: str) -> None:
-    """For people who look at the pages; only where a folder is named."""
-    folder = os.environ.get("JOURNEY_PICTURES")
-    if folder:
-        await page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 async def test_a_camera_that_stands_still_is_read_healed_once_and_then_said(

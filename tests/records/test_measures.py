@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from records import measures, reports, schema
+from records import flags, measures, reports, schema
 from records.engine import Database
 from records.log import Scope
 from records.measures import SMALL, Outcome, Rate
 from records.reports import UNIT, Wanted
-from records.vocabulary import DISPOSITIONS
+from records.vocabulary import DISPOSITIONS, FLAGS
 from tests.records.cast import NOW
 from web.dev import sample
 from web.dev.sample import DAY, Unit, World
@@ -59,6 +59,7 @@ async def test_every_figure_is_what_a_slow_reading_of_the_rows_says(db: Database
     wanted = Wanted(SCOPE, since, until)
     async with db.read() as conn:
         outcomes = await reports.outcomes(conn, wanted)
+        marks = await reports.marks(conn, wanted)
         waits = await reports.waits(conn, wanted)
         arrivals = await reports.arrivals(conn, wanted)
         followups = await reports.done_on_time(conn, wanted, NOW)
@@ -80,6 +81,20 @@ async def test_every_figure_is_what_a_slow_reading_of_the_rows_says(db: Database
     cells = measures.matrix(outcomes, DISPOSITIONS)
     assert sum(map(sum, cells)) == len(answered)
     assert sum(cells[i][i] for i in range(len(DISPOSITIONS))) == len(same)
+
+    for source in measures.DIVERTED_FROM:
+        said = [r for r in answered if r["otherwise"] == source]
+        told = [r for r in said if r["actual_disposition"]]
+        other = [r for r in told if r["actual_disposition"] != source]
+        assert measures.diverted(outcomes, source) == Rate(
+            len(other), len(told), len(said) - len(told)
+        )
+        assert other
+    over = [r for r in answered if r["state"] == "closed"]
+    assert marks.sessions == len(over)
+    for flag in FLAGS:
+        assert marks.flags.get(flag, 0) == sum(flag in flags.codes_of(r["flags"]) for r in over)
+    assert marks.opioid == dict(Counter(r["opioid"] for r in over))
 
     exact = sorted(r["media_at"] - r["pressed_at"] for r in answered)
     times = measures.times(waits.to_answer, UNIT)
@@ -119,6 +134,28 @@ async def test_a_report_keeps_to_its_scope_its_agency_and_its_days(db: Database)
             assert await reports.arrivals(conn, nothing) == {}
             assert (await reports.waits(conn, nothing)).to_answer == {}
             assert (await reports.done_on_time(conn, nothing, NOW)) == Rate(0, 0, 0)
+
+
+def test_without_a_word_before_the_call_no_diversion_is_claimed() -> None:
+    outcomes = [
+        Outcome("answered", "remain_in_place", "remain_in_place", 9),
+        Outcome("answered", "remain_in_place", "remain_in_place", 4, "arrest_custody"),
+        Outcome("answered", "remain_in_place", "arrest_custody", 2, "arrest_custody"),
+        Outcome("answered", "remain_in_place", None, 3, "arrest_custody"),
+        Outcome("abandoned", None, None, 5, "arrest_custody"),
+    ]
+    assert measures.diverted(outcomes, "arrest_custody") == Rate(4, 6, 3)
+    assert measures.diverted(outcomes, "medical_ed") == Rate(0, 0, 0)
+
+
+@pytest.mark.parametrize("side", ["officer", "clinician"])
+def test_one_side_saying_its_flags_leaves_the_others_alone(side: str) -> None:
+    everything = sum(flags.BIT.values())
+    own = flags.SIDES[side]
+    kept = flags.codes_of(flags.told(everything, side, own[:1]))
+    assert set(kept) == (set(FLAGS) - set(own)) | {own[0]}
+    with pytest.raises(ValueError, match=side):
+        flags.told(0, side, [next(code for code in FLAGS if code not in own)])
 
 
 def test_no_sessions_give_no_rates_and_no_times() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from media import LegEventKind
 from records import notes, offers, sessions
+from records.flags import codes_of
 from records.sessions import SessionRow, TimelineRow
 from signaling import views
 from signaling.session import State
@@ -305,14 +306,17 @@ async def test_wrap_up_closes_and_the_officer_records_what_happened(house: House
         epoch=epoch,
         disposition="remain_in_place",
         followups=[followup],
+        flags=["weapon_present"],
+        opioid="yes",
     )
     await dana.until_view(lambda v: v["session"] is None)
     with pytest.raises(Refused) as refused:
         await tablet.send("disposition.record", session=session, actual="medical_ed")
     assert refused.value.code == "reason-needed"
     await tablet.send(
-        "disposition.record", session=session, actual="medical_ed", reason="medical_need"
-    )
+        "disposition.record", session=session, actual="medical_ed", reason="medical_need",
+        flags=["person_injured", "naloxone_given"],
+    )  # fmt: skip
     await tablet.send("card.acknowledge", session=session, rev=1)
     await tablet.until_view(lambda v: v["owed"] is None and v["session"] is None)
     row = await row_of(house, session)
@@ -322,6 +326,33 @@ async def test_wrap_up_closes_and_the_officer_records_what_happened(house: House
         "medical_ed",
         "medical_need",
     )
+    assert codes_of(row.flags) == ("person_injured", "naloxone_given", "weapon_present")
+    assert row.opioid == "yes"
+    async with house.db.read() as conn:
+        told = [(e.kind, e.data) for e in await sessions.timeline_of(conn, session)]
+    said = {"actual": "medical_ed", "reason": "medical_need"}
+    officers = {"flags": ["person_injured", "naloxone_given"]}
+    assert ("disposition.recorded", {**said, **officers}) in told
+    assert not [data for _, data in told if "opioid" in data or "yes" in data.values()]
+
+
+async def test_what_would_have_been_done_is_asked_before_the_call_and_never_after(
+    house: House,
+) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    first = await house.pressed(tablet)
+    with pytest.raises(Refused) as refused:
+        await tablet.send("session.otherwise", session=first, otherwise="holiday")
+    assert refused.value.code == "unknown-code"
+    await tablet.send("session.otherwise", session=first, otherwise="arrest_custody")
+    await tablet.until_view(lambda v: v["session"]["otherwise"] == "arrest_custody")
+
+    session, _ = await house.in_call(tablet, dana)  # the same press, sent again
+    assert session == first
+    with pytest.raises(Refused) as refused:
+        await tablet.send("session.otherwise", session=session, otherwise="medical_ed")
+    assert refused.value.code == "illegal-transition"
+    assert (await row_of(house, session)).otherwise == "arrest_custody"
 
 
 async def test_signing_with_the_wrap_up_happens_in_one_step_or_not_at_all(house: House) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from records.flags import BIT
+
 DAY: Final = 86_400.0
 HOUR_WEIGHTS: Final = (  # local hours 0 to 23: nights are thin, the evening is the peak
     5, 4, 3, 2, 2, 2, 3, 4, 5, 6, 6, 7, 7, 7, 8, 9, 10, 11, 11, 11, 10, 9, 8, 6,
@@ -44,6 +46,16 @@ ACTUAL: Final = {  # by what was recommended
     "medical_ed": (("medical_ed", 3),),
     "crisis_stabilisation": (("crisis_stabilisation", 1),),
 }  # fmt: skip
+ASKED_BEFORE: Final = 0.5  # the officer said what they would have done otherwise
+OTHERWISE: Final = (  # a wish of ours, not a published mix
+    ("involuntary_hold", 5), ("arrest_custody", 4), ("medical_ed", 4), ("remain_in_place", 3),
+    ("unknown", 2),
+)  # fmt: skip
+FLAGGED: Final = {
+    "force_used": 0.01, "person_injured": 0.03, "naloxone_given": 0.02, "weapon_present": 0.08,
+    "protective_custody": 0.03, "children_present": 0.1, "calmer_at_end": 0.6,
+}  # fmt: skip
+OPIOID: Final = (("unknown", 3), ("no", 6), ("yes", 1))
 REASONS: Final = (
     ("person_declined", 4), ("medical_need", 2), ("no_transport_or_bed", 2), ("scene_changed", 2),
 )  # fmt: skip
@@ -164,6 +176,8 @@ def _talk(dice: random.Random, accepted: float) -> dict[str, Any]:
     known = dice.random() < RECORDED
     actual = _pick(dice, ACTUAL[recommended]) if known else None
     differs = actual is not None and actual != recommended
+    said = _pick(dice, OTHERWISE) if dice.random() < ASKED_BEFORE else None
+    marks = [code for code, share in FLAGGED.items() if dice.random() < share]
     return {
         "media_at": media,
         "handed_over_at": handed,
@@ -179,6 +193,9 @@ def _talk(dice: random.Random, accepted: float) -> dict[str, Any]:
         "recommended_disposition": recommended,
         "actual_disposition": actual,
         "difference_reason": _pick(dice, REASONS) if differs else None,
+        "otherwise": said,
+        "flags": sum(BIT[code] for code in marks),
+        "opioid": _pick(dice, OPIOID),
         "close_reason": "completed",
         "epoch": 1,
         "version": 12,
@@ -191,9 +208,11 @@ _EMPTY: Final[dict[str, Any]] = {
             "lead_id", "alerted_at", "accepted_at", "media_at", "handed_over_at",
             "handed_back_at", "recommended_at", "acknowledged_at", "ended_at", "closed_at",
             "disposition_at", "recommended_disposition", "actual_disposition",
-            "difference_reason",
+            "difference_reason", "otherwise",
         )
     ),
+    "flags": 0,
+    "opioid": "unknown",
     "brief_seconds": 0.0,
     "handed_over_seconds": 0.0,
     "debrief_seconds": 0.0,

@@ -30,7 +30,7 @@ function object(value) {
 
 /** @param {unknown} draft @returns {import("../lib/wire.js").WrapupDraft} */
 function drafted(draft) {
-  return /** @type {import("../lib/wire.js").WrapupDraft | null} */ (draft) ?? { disposition: null, followups: [] };
+  return { disposition: null, followups: [], flags: [], opioid: null, .../** @type {Partial<import("../lib/wire.js").WrapupDraft> | null} */ (draft) };
 }
 
 /** @param {Book} book */

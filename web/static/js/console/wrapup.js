@@ -17,6 +17,7 @@ const LATEST = Date.UTC(2099, 0) / 1000;
 const QUICK = /** @type {const} */ ([["24", 24], ["48", 48], ["7d", 168]]);
 const DUE_FIRST = /** @type {Readonly<Record<string, number>>} */ ({ contact_24h: 24, contact_48h: 48, confirm_arrival: 24, lead_referral: 168 });
 const ROW = "row:";
+const FLAG = "flag:";
 
 /** @param {number} at  UTC seconds @returns {string} as datetime-local writes it */
 export function local(at) {
@@ -31,7 +32,8 @@ export function local(at) {
  */
 export function fields(draft) {
   const rows = draft.followups.map(({ key, kind, owner, due_at: due, note }) => [ROW + key, { kind, owner, due_at: due, note }]);
-  return Object.fromEntries([...(draft.disposition ? [["disposition", draft.disposition]] : []), ...rows]);
+  const flags = draft.flags.map((code) => [FLAG + code, true]);
+  return Object.fromEntries([...(draft.disposition ? [["disposition", draft.disposition]] : []), ...(draft.opioid ? [["opioid", draft.opioid]] : []), ...flags, ...rows]);
 }
 
 /**
@@ -40,8 +42,8 @@ export function fields(draft) {
  * @returns {WrapupDraft}
  */
 export function draftOf(values) {
-  const { disposition } = values;
-  return { disposition: typeof disposition === "string" ? disposition : null, followups: rowsOf(values).map(([key, row]) => ({ key, ...row })) };
+  const { disposition, opioid } = values;
+  return { disposition: typeof disposition === "string" ? disposition : null, opioid: typeof opioid === "string" ? opioid : null, flags: flagsOf(values), followups: rowsOf(values).map(([key, row]) => ({ key, ...row })) };
 }
 
 /** @param {import("./autosave.js").Values} values @returns {[key: string, row: Row][]} */
@@ -50,9 +52,14 @@ function rowsOf(values) {
     .map(([field, value]) => [field.slice(ROW.length), /** @type {Row} */ (value)]);
 }
 
+/** @param {import("./autosave.js").Values} values @returns {string[]} */
+function flagsOf(values) {
+  return Object.entries(values).filter(([field, value]) => field.startsWith(FLAG) && value === true).map(([field]) => field.slice(FLAG.length));
+}
+
 export class WrapupView {
   /**
-   * @param {{ dispositions: string[], followupKinds: string[] }} lists
+   * @param {{ dispositions: string[], followupKinds: string[], flags: string[], opioid: string[] }} lists
    * @param {() => number} now
    * @param {() => Saver | null} saver
    */
@@ -76,6 +83,14 @@ export class WrapupView {
       this.#complain("");
       this.saver()?.edit("disposition", this.disposition.value || null, { typing: false });
     });
+    this.flags = find("#wrapup-flags", HTMLElement);
+    this.flags.replaceChildren(...lists.flags.map((code) => tick("checkbox", `wrapup-flag-${code}`, "", t(`common.flag.${code}`), (input) => {
+      this.saver()?.edit(FLAG + code, input.checked || null, { typing: false });
+    })));
+    this.opioid = find("#wrapup-opioid", HTMLElement);
+    this.opioid.replaceChildren(...lists.opioid.map((code) => tick("radio", `wrapup-opioid-${code}`, "opioid", t(`common.opioid.${code}`), () => {
+      this.saver()?.edit("opioid", code, { typing: false });
+    })));
     this.form.addEventListener("focusout", () => { void this.saver()?.flush(); });
     find("#followup-add", HTMLButtonElement).addEventListener("click", () => this.add());
   }
@@ -89,10 +104,18 @@ export class WrapupView {
     this.me = given.me;
     const chosen = saver.values["disposition"];
     put(this.disposition, typeof chosen === "string" ? chosen : given.advised);
+    const flags = flagsOf(saver.values);
+    for (const code of this.lists.flags) find(`#wrapup-flag-${code}`, HTMLInputElement, this.flags).checked = flags.includes(code);
+    for (const code of this.lists.opioid) find(`#wrapup-opioid-${code}`, HTMLInputElement, this.opioid).checked = code === this.#opioid();
     this.#drawRows(rowsOf(saver.values));
     setText(find("#wrapup-facts", HTMLElement), given.facts);
     showState(find("#wrapup-state", HTMLElement), stateOf(saver, given.why));
     showClash(find("#wrapup-clash", HTMLElement), saver.form.clash, (field, value) => this.#words(field, value), (which) => saver.choose(which));
+  }
+
+  #opioid() {
+    const said = this.saver()?.values["opioid"];
+    return typeof said === "string" ? said : "unknown";
   }
 
   /** @param {string | null} session */
@@ -189,6 +212,8 @@ export class WrapupView {
     if (field === "disposition") {
       return { name: t("console.wrapup.disposition"), words: typeof value === "string" ? t(`common.disposition.${value}`) : nothing };
     }
+    if (field === "opioid") return { name: t("console.opioid"), words: typeof value === "string" ? t(`common.opioid.${value}`) : nothing };
+    if (field.startsWith(FLAG)) return { name: t(`common.flag.${field.slice(FLAG.length)}`), words: value === true ? t("common.opioid.yes") : nothing };
     if (typeof value !== "object" || value === null) return { name: t("console.followups"), words: nothing };
     const row = /** @type {Row} */ (value);
     const who = this.owners.find((one) => one.id === row.owner)?.name ?? t("console.followup.owner.gone");
@@ -213,7 +238,7 @@ export class WrapupView {
 
   /**
    * What is to be sent, or null after saying what is missing and going there.
-   * @returns {{ disposition: string, followups: Followup[], sign: boolean } | null}
+   * @returns {{ disposition: string, followups: Followup[], sign: boolean, flags: string[], opioid: string } | null}
    */
   collect() {
     this.fail("");
@@ -237,7 +262,8 @@ export class WrapupView {
       due?.removeAttribute("aria-invalid");
       followups.push({ kind: row.kind, owner: row.owner, due_at: at, note: row.note.trim() });
     }
-    return { disposition: this.disposition.value, followups, sign: this.sign.checked };
+    const flags = flagsOf(this.saver()?.values ?? {});
+    return { disposition: this.disposition.value, followups, sign: this.sign.checked, flags, opioid: this.#opioid() };
   }
 }
 
@@ -253,6 +279,16 @@ function dueOf(input) {
  */
 function put(input, value) {
   if (input.value !== value) input.value = value;
+}
+
+/**
+ * @param {"checkbox" | "radio"} type @param {string} id @param {string} name @param {string} words
+ * @param {(input: HTMLInputElement) => void} act
+ */
+function tick(type, id, name, words, act) {
+  const input = el("input", { type, id, ...(name ? { name } : {}) });
+  input.addEventListener("change", () => act(input));
+  return el("label", { for: id }, input, words);
 }
 
 /** @param {string} name @param {HTMLElement} input */

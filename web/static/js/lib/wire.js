@@ -19,7 +19,7 @@
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
- *   voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, intake: string[], language: string | null, place: number, alerted: Alerted[], step: Step, requeued: boolean,
+ *   voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, intake: string[], language: string | null, place: number, otherwise: string | null, alerted: Alerted[], step: Step, requeued: boolean,
  *   handed_back: boolean, clinician: string | null, licence: string | null, peer: PeerView | null, company: PartyView[], chat: ChatLine[],
  *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
  * }} TabletSession
@@ -47,7 +47,7 @@
  * @typedef {{ instrument: string, version: string, rev: number, answers: Record<string, unknown>, result: Record<string, unknown>, updated_at: number }} AssessmentView
  * @typedef {{ rev: number, card: Card | null, sent_rev: number | null, sent_at: number | null, acknowledged_rev: number | null, acknowledged_at: number | null }} CardDraft
  * @typedef {{ key: string, kind: string, owner: string, due_at: number | null, note: string }} FollowupSketch
- * @typedef {{ disposition: string | null, followups: FollowupSketch[] }} WrapupDraft
+ * @typedef {{ disposition: string | null, followups: FollowupSketch[], flags: string[], opioid: string | null }} WrapupDraft
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, place_state: string | null, unit: string,
  *   officer: string | null, intake: string[], voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, pressed_at: number,

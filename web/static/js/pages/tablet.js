@@ -67,6 +67,7 @@ on("#problem-close", () => tablet.set({ problem: null }));
 onEach("#tiles", "tile", (code) => tablet.tapTile(code));
 find("#language", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.language", { language: target.value || null }); });
 find("#place", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.place", { place: Number(target.value) }); });
+find("#otherwise", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement && target.value) void tablet.tell("session.otherwise", { otherwise: target.value }); });
 on("#voice-only", () => tablet.toggleVoice());
 on("#saver", () => tablet.toggleSaver());
 on("#test-heard-yes", () => tablet.selfTest.say(true));
@@ -100,6 +101,7 @@ on("#end-confirm", () => { tablet.set({ asksEnd: false }); void tablet.tellFence
 // Afterwards
 on("#acknowledge", () => tablet.acknowledge());
 on("#taken-back", () => tablet.takeBack());
+onEach("#flags", "flag", (code) => tablet.tapFlag(code));
 onEach("#dispositions", "disposition", (code) => tablet.choose(code));
 onEach("#reasons", "reason", (code) => { if (model.local.chosen !== null) tablet.record(model.local.chosen, code); });
 on("#reason-back", () => tablet.know({ chosen: null }));

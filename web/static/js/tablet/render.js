@@ -20,7 +20,7 @@ import { sentWords } from "../lib/ladder.js";
  * @property {import("./state.js").Local} local
  * @property {import("../lib/socket.js").LineState} line
  * @property {string | null} dismissed  why the server sent this page away for good
- * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[], languages: readonly string[], places: readonly string[] }} given
+ * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[], languages: readonly string[], places: readonly string[], otherwise: readonly string[], flags: readonly string[] }} given
  *   what the page was loaded with: right even when the server cannot be reached
  * @property {import("./media.js").TabletMedia} media
  * @property {import("./self_test.js").SelfTest} selfTest
@@ -47,7 +47,7 @@ const at = {
   closedRegional: find("#closed-regional", HTMLAnchorElement), connect: find("#connect", html), connectHint: find("#connect-hint", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
   statusNext: find("#status-next", html), statusNumber: find("#status-number", html), statusCall: find("#status-call", HTMLAnchorElement),
   blocked: find("#blocked", html), blockedText: find("#blocked-text", html), blockedCall: find("#blocked-call", HTMLAnchorElement), checks: find("#test-checks", html),
-  intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), actions: find("#connecting-actions", html),
+  intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), otherwise: find("#otherwise", HTMLSelectElement), otherwiseField: find("#otherwise-field", html), flags: find("#flags", html), actions: find("#connecting-actions", html),
   voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
   faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
@@ -211,8 +211,10 @@ function renderTiles({ view, tiles, given }, session, test) {
   at.intake.hidden = test || session === null;
   fill(at.language, "languages", () => ["", ...given.languages].map((code) => el("option", { value: code, text: t(code ? `common.language.${code}` : "common.language.en") })));
   fill(at.place, "places", () => given.places.map((words, index) => el("option", { value: String(index), text: words })));
+  fill(at.otherwise, "otherwise", () => [el("option", { value: "", text: t("tablet.otherwise.choose") }), ...given.otherwise.map((code) => el("option", { value: code, text: t(`common.otherwise.${code}`) }))]);
   at.placeField.hidden = given.places.length < 2;
-  for (const [select, value] of /** @type {const} */ ([[at.language, session?.language ?? ""], [at.place, String(session?.place ?? 0)]])) {
+  at.otherwiseField.hidden = session !== null && session.media_at !== null; // only what is said before the call counts
+  for (const [select, value] of /** @type {const} */ ([[at.language, session?.language ?? ""], [at.place, String(session?.place ?? 0)], [at.otherwise, session?.otherwise ?? ""]])) {
     if (document.activeElement !== select && select.value !== value) select.value = value;
   }
   fill(at.tiles, offered.join(), () => offered.map((code) => el("button", {
@@ -366,7 +368,7 @@ function renderCard({ view, local }, screen) {
 }
 
 /** @param {Model} model @param {"outcome" | "reason"} screen */
-function renderOutcome({ view, local }, screen) {
+function renderOutcome({ view, local, given }, screen) {
   if (!view) return;
   const ended = view.session && view.session.id === outcomeFor(view, local) ? view.session : null;
   const recommended = ended?.recommended ?? null;
@@ -377,6 +379,8 @@ function renderOutcome({ view, local }, screen) {
     fill(at.reasons, "reasons", () => REASONS.map((code) => el("button", { type: "button", class: "button button--large", dataset: { reason: code }, text: t(`common.difference.${code}`) })));
     return;
   }
+  fill(at.flags, "flags", () => given.flags.map((code) => el("button", { type: "button", class: "button also__one", dataset: { flag: code }, "aria-pressed": "false", text: t(`common.flag.${code}`) })));
+  for (const flag of findAll("[data-flag]", HTMLButtonElement, at.flags)) flag.setAttribute("aria-pressed", String(local.flags.includes(flag.dataset["flag"] ?? "")));
   setText(at.outcomeHint, recommended === null ? t("tablet.outcome.hint") : t("tablet.outcome.advised", { advice }));
   fill(at.dispositions, `${recommended}`, () => DISPOSITIONS.map((code) => el("button", {
     type: "button", class: "button button--large", dataset: { disposition: code, advised: String(recommended !== null && !differs(code, recommended)) },

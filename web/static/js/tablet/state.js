@@ -17,6 +17,7 @@ import { momentOf } from "../lib/clock.js";
  * @property {string | null} later  the session whose outcome was put off on this page
  * @property {boolean} recordOwed  the officer opened the reminder
  * @property {string | null} chosen  the disposition tapped, while its reason is asked
+ * @property {readonly string[]} flags  what else is true, tapped before the disposition
  * @property {readonly string[]} recorded  sessions whose outcome is sent
  * @property {readonly string[]} acknowledged  "session:rev" of cards whose acknowledgement is sent
  * @property {readonly string[]} takenBack  sessions that ended while handed over, and the officer has the tablet again
@@ -25,7 +26,7 @@ import { momentOf } from "../lib/clock.js";
 
 /** @type {Readonly<Local>} */
 export const FRESH = {
-  press: null, skipCheckout: false, later: null, recordOwed: false, chosen: null, recorded: [], acknowledged: [], takenBack: [], clinician: null,
+  press: null, skipCheckout: false, later: null, recordOwed: false, chosen: null, flags: [], recorded: [], acknowledged: [], takenBack: [], clinician: null,
 };
 
 const OPEN = new Set(["waiting", "answering", "connected", "recovering"]);

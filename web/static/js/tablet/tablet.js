@@ -21,19 +21,19 @@ import { MAX_TILES } from "./vocabulary.js";
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
 /**
  * @typedef {{ agency: string, unit: string, regionalLine: string, providerLine: string,
- *   officers: { id: string, name: string }[], languages: string[], places: string[], relay: import("../lib/relay.js").Known }} TabletBoot
+ *   officers: { id: string, name: string }[], languages: string[], places: string[], otherwise: string[], flags: string[], relay: import("../lib/relay.js").Known }} TabletBoot
  */
 
 const HOLD_TONE_SECONDS = 60;
 const LATER = "tablet.later"; // survives a reload of this page, not more
-const CHOSEN = "chosen-outcome"; // "session disposition", while its reason is asked: a reload asks it again
+const CHOSEN = "chosen-outcome"; // "session disposition flags", while its reason is asked: a reload asks it again
 const NOT_OURS = new Set(["not-enrolled", "not-signed-in", "tablet-revoked", "revoked", "login-expired", "wrong-role"]);
 const SAID_BY_SNAPSHOT = new Set(["closed", "illegal-transition", "stale-epoch"]);
 
 /** What was tapped as the outcome of which session before this page was loaded. */
 function kept() {
-  const [session, chosen] = sessionStorage.getItem(CHOSEN)?.split(" ") ?? [];
-  return session && chosen ? { session, chosen } : null;
+  const [session, chosen, flags = ""] = sessionStorage.getItem(CHOSEN)?.split(" ") ?? [];
+  return session && chosen ? { session, chosen, flags: flags.split(",").filter(Boolean) } : null;
 }
 
 export class Tablet {
@@ -54,7 +54,7 @@ export class Tablet {
     this.selfTest = new SelfTest({ media: this.media, meter: find("#test-level", HTMLMeterElement), changed: () => this.draw() });
     /** @type {import("./render.js").Model} */
     this.model = {
-      view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER), chosen: kept()?.chosen ?? null }, line: "connecting", dismissed: null, given, media: this.media, selfTest: this.selfTest,
+      view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER), chosen: kept()?.chosen ?? null, flags: kept()?.flags ?? [] }, line: "connecting", dismissed: null, given, media: this.media, selfTest: this.selfTest,
       now: this.line.serverNow(), tiles: [], asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0,
       devices: { camera: true, microphone: true }, came: null, problem: null,
     };
@@ -95,7 +95,7 @@ export class Tablet {
   #keep(chosen) {
     const { view, local } = this.model;
     const session = view ? outcomeFor(view, local) : null;
-    if (chosen !== null && session !== null) sessionStorage.setItem(CHOSEN, `${session} ${chosen}`);
+    if (chosen !== null && session !== null) sessionStorage.setItem(CHOSEN, `${session} ${chosen} ${local.flags.join(",")}`);
     else sessionStorage.removeItem(CHOSEN);
   }
 
@@ -145,7 +145,7 @@ export class Tablet {
     const model = this.model;
     const pressed = model.local.press !== null;
     Object.assign(model, { asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0, came: null, tiles: after?.intake ?? [] });
-    model.local = { ...model.local, clinician: after?.clinician ?? null, chosen: null, recordOwed: false };
+    model.local = { ...model.local, clinician: after?.clinician ?? null, chosen: null, flags: [], recordOwed: false };
     if (after) model.problem = null;
     // "Voice only" was tapped before the session was known.
     if (after && pressed && !this.media.cameraOn && !after.voice_only) void this.tell("session.voice", { voice_only: true });
@@ -299,6 +299,12 @@ export class Tablet {
     });
   }
 
+  /** What else is true: tapped before what happened, sent with it. @param {string} code */
+  tapFlag(code) {
+    const { flags } = this.model.local;
+    this.know({ flags: flags.includes(code) ? flags.filter((one) => one !== code) : [...flags, code] });
+  }
+
   /** What happened: the first tap; the second is only asked when it went differently from the advice. @param {string} actual */
   choose(actual) {
     const { view, local } = this.model;
@@ -314,7 +320,7 @@ export class Tablet {
     const id = view ? outcomeFor(view, local) : null;
     if (!id) return;
     this.know({ chosen: null, recordOwed: false, recorded: [...local.recorded, id] });
-    this.line.send("disposition.record", { session: id, actual, reason }).catch((error) => {
+    this.line.send("disposition.record", { session: id, actual, reason, flags: local.flags }).then(() => this.know({ flags: [] })).catch((error) => {
       const needsReason = error instanceof WireError && error.code === "reason-needed"; // the server knows better advice
       const recorded = this.model.local.recorded.filter((one) => one !== id);
       this.know({ recorded, recordOwed: true, chosen: needsReason ? actual : null });
