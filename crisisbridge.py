@@ -55,7 +55,7 @@ from web import doctor, i18n, site_forms
 from web.dev import cast, certificate
 from web.dev.fill import NotASample, fill, refuse_strangers
 from web.dev.folder import Folder, card, welcome
-from web.dev.seed import demo_people, seed
+from web.dev.seed import demo_people, seed, seed_help
 from web.server import CannotStart, Door, alone_in, open_door, run
 from web.services import Services
 
@@ -275,7 +275,8 @@ def demo(args: argparse.Namespace) -> int:
     async def opening(services: Services) -> None:
         folder.remove_card()  # of an earlier start; no card: not ready yet
         now = services.clock()
-        await seed(services.db, folder.password(), now)
+        if await seed(services.db, folder.password(), now):
+            await seed_help(services.db, now)
 
         async def mint(conn: AsyncConnection) -> None:
             for unit in cast.UNITS:

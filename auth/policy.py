@@ -63,6 +63,8 @@ class Action(StrEnum):
     PLAN_READ = "plan.read"
     ESCALATION_SET = "escalation.set"
     MATCHING_SET = "matching.set"
+    RESOURCE_SET = "resource.set"
+    RESOURCE_PICK = "resource.pick"
     # who is on call
     ROSTER_READ = "roster.read"
     ROSTER_MANAGE = "roster.manage"
@@ -109,6 +111,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.PLAN_READ: "see how many clinicians each hour needs",
         Action.ESCALATION_SET: "change the escalation steps",
         Action.MATCHING_SET: "change whom a session rings",
+        Action.RESOURCE_SET: "keep the directory of help near by",
+        Action.RESOURCE_PICK: "read the directory for a session's place, to recommend from it",
         Action.ROSTER_READ: "see who is on call when",
         Action.ROSTER_MANAGE: "change the roster, and give an offered shift to somebody",
         Action.ROSTER_SWAP: "offer an own shift, and take over an offered one",
@@ -224,6 +228,11 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.PLAN_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.ESCALATION_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.MATCHING_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.RESOURCE_SET: {"manager": Scope.OWN_PROGRAM},
+        Action.RESOURCE_PICK: {
+            "clinician": Scope.OWN_CARE,
+            "supervisor": Scope.OWN_PROVIDER,
+        },
         Action.ROSTER_READ: {
             "clinician": Scope.OWN_PROVIDER,
             "supervisor": Scope.OWN_PROVIDER,

@@ -19,6 +19,7 @@ from records.recommendations import RecommendationRow
 from records.scoring import INCOMPLETE
 from records.sessions import SessionRow, TimelineRow
 from records.takeaways import TakeawayRow
+from records.vocabulary import RESOURCE_PROTECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +256,18 @@ def recommendation(
     return RecommendationRecord(
         author=author.name if author else None,
         licence=author.licence if author else None,
-        card=row.sent_card,
+        card=_open_part(row.sent_card) if row.sent_card and not clinical else row.sent_card,
         sent_rev=row.sent_rev,
         sent_at=row.sent_at,
         acknowledged_at=row.acknowledged_at if current else None,
         draft=row.card if clinical else None,
     )
+
+
+def _open_part(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the help that tells by itself that substances are the matter (42 CFR Part 2)."""
+    help_near = card.get("resources", ())
+    return {**card, "resources": [r for r in help_near if r["kind"] not in RESOURCE_PROTECTED]}
 
 
 def followup(row: FollowupRow, who: Directory, now: float, *, clinical: bool) -> FollowupRecord:

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import audit
-from records import assessments, directory, followups, library, sessions, takeaways
+from records import (
+    assessments,
+    directory,
+    followups,
+    library,
+    recommendations,
+    sessions,
+    takeaways,
+)
 from records.crypto import Vault
 from records.engine import Database
 from records.errors import PlanGone
@@ -33,6 +42,7 @@ class TakenAway:
     form: Instrument
     parts: tuple[tuple[str, str], ...]  # linkId and words
     regional_line: str
+    resources: tuple[Mapping[str, Any], ...]  # help near by, as the sent card names it
     planned: tuple[FollowupRow, ...]  # open ones that concern the person, by due time
     timezone: str
     expires_at: float
@@ -68,11 +78,14 @@ async def read(db: Database, vault: Vault, secret: str, now: float) -> TakenAway
         if await takeaways.opened(conn, link.id, now):
             await sessions.apply(conn, row, {}, [Event("takeaway.opened", "system", None)], now)
         agency = (await directory.read(conn)).agencies[row.agency_id]
+        advised = await recommendations.get(conn, vault, row.id)
+        card = (advised.sent_card if advised else None) or {}
         tasks = await followups.of_session(conn, vault, row.id)
         taken = TakenAway(
             form=await library.find(conn, plan.instrument, plan.instrument_version),
             parts=tuple((part, str(plan.answers.get(part) or "")) for part in PARTS),
             regional_line=agency.regional_line,
+            resources=tuple(card.get("resources", ())),
             planned=tuple(t for t in tasks if t.status == "open" and t.kind in PLANNED),
             timezone=agency.timezone,
             expires_at=link.expires_at,

@@ -150,6 +150,32 @@ GIVEN_BACK_REASONS: Final = ("end_of_shift", "needs_another", "technical", "unwe
 PAUSE_REASONS: Final = ("break", "paperwork", "meeting", "other")
 PAUSED_FOR_MISSING: Final = "missed"  # by the line itself, after rings that were not answered
 
+STATES: Final = (  # of the United States, with the District and Puerto Rico
+    *("AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "HI", "ID", "IL"),
+    *("IN", "IA", "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE"),
+    *("NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "PR", "RI", "SC"),
+    *("SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY"),
+)
+# kinds of help near by; those of RESOURCE_PROTECTED tell by themselves that substances are the
+# matter (42 CFR Part 2): the person reads them, the officer's tablet never shows them
+RESOURCE_KINDS: Final = (
+    "crisis_centre",
+    "mobile_crisis",
+    "clinic",
+    "detox",
+    "opioid_treatment",
+    "shelter",
+    "food",
+    "peer",
+    "family",
+    "youth",
+    "veterans",
+    "domestic_violence",
+    "transport",
+    "other",
+)
+RESOURCE_PROTECTED: Final = ("detox", "opioid_treatment")
+
 TIMELINE_KINDS: Final = (
     "session.pressed",
     "session.intake",

@@ -78,6 +78,9 @@ SCREENS = {
     "manager-planner": "Manager: how many clinicians each hour needs",
     "manager-reach": "Manager: who can be reached",
     "manager-matching": "Manager: whom a session rings",
+    "manager-resources": "Manager: help near by",
+    "manager-resource": "Manager: one entry of the directory",
+    "manager-resources-import": "Manager: a directory's file, before it is taken over",
     "manager-roster": "Manager: the roster's week and its gaps",
     "manager-roster-shifts": "Manager: shifts and exceptions",
     "manager-roster-shift": "Manager: one weekly shift",
@@ -400,11 +403,30 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await camera.take(office, "manager-reach")
     await office.goto(f"{demo.base_url}/manager/matching")
     await camera.take(office, "manager-matching")
+    await help_near_by(demo, office, camera)
     await office.goto(f"{demo.base_url}/manager/tablets")
     await camera.take(office, "manager-tablets")
     await office.locator('form[action$="/code"] button').last.click()
     await office.wait_for_load_state()
     await camera.take(office, "manager-code")
+
+
+async def help_near_by(demo: Demo, office: Page, camera: Camera) -> None:
+    """The directory, one of its entries, and a file that would change it."""
+    await office.goto(f"{demo.base_url}/manager/resources")
+    await camera.take(office, "manager-resources")
+    await office.locator("#resources a.button").first.click()
+    await office.wait_for_load_state()
+    await camera.take(office, "manager-resource")
+    await office.goto(f"{demo.base_url}/manager/resources")
+    await office.locator("#import summary").click()
+    table = b"name,kind,places,phone\nOpen Door Shelter,shelter,Prairie SD,605-555-0170\n"
+    await office.locator("#import-file").set_input_files(
+        FilePayload(name="help.csv", mimeType="text/csv", buffer=table)
+    )
+    await office.locator('form[action$="/import"] button').click()
+    await office.wait_for_load_state()
+    await camera.take(office, "manager-resources-import")
 
 
 async def off(office: Page, name: str, starts: datetime, ends: datetime) -> None:

@@ -33,7 +33,7 @@ from records.vocabulary import (
     FOLLOWUP_KINDS,
     OPIOID,
 )
-from signaling import metrics, wire
+from signaling import card_resources, metrics, wire
 from signaling.errors import IllegalTransition, NoSuchSession, OfferGone, StaleToken, UnknownCode
 from signaling.followup_commands import with_arrival
 from signaling.note_commands import sign_in_step
@@ -255,6 +255,10 @@ async def save_card(desk: Desk, actor: Actor, _s: Stream, m: wire.CardSave) -> d
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
         _may_write(actor, row, m.epoch)
         card = msgspec.to_builtins(m.card)
+        before = await recommendations.get(conn, desk.vault, row.id)
+        card["resources"] = await card_resources.resolved(
+            conn, row, [one.id for one in m.card.resources], before.card if before else {}
+        )
         saved[:] = [
             await recommendations.save(
                 conn, desk.vault, row.id, m.rev, card, actor.id, now, send=m.send

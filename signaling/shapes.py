@@ -24,6 +24,23 @@ class CardAction(Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, Meta(max_length=300)] = ""
 
 
+class CardResource(Struct, frozen=True, forbid_unknown_fields=True):
+    """Help near by, from the directory: what it said when the card was saved, whatever the page
+    sent beside the id. Texts that end in `_es` are empty where the directory has none."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[A-Za-z0-9_-]+$")]
+    name: Text = ""
+    kind: Text = ""
+    phone: Text = ""
+    text_line: Text = ""
+    address: Text = ""
+    website: Text = ""
+    hours: Text = ""
+    hours_es: Text = ""
+    accepts: Text = ""
+    accepts_es: Text = ""
+
+
 class Card(Struct, frozen=True, forbid_unknown_fields=True):
     """A recommendation in plain words; the only clinical output that a tablet ever gets."""
 
@@ -31,6 +48,7 @@ class Card(Struct, frozen=True, forbid_unknown_fields=True):
     disposition: Code
     actions: Annotated[list[CardAction], Meta(max_length=12)]
     words: Text = ""
+    resources: Annotated[list[CardResource], Meta(max_length=8)] = []
 
 
 class ChatLine(Struct, frozen=True):

@@ -22,6 +22,7 @@ from web import (
     patterns,
     planner,
     reports,
+    resources,
     roster_routes,
     sign_in,
     tablets,
@@ -111,6 +112,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
             (Action.ESCALATION_SET,),
         ),
         *matching.routes(),
+        *resources.routes(),
         Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
         Route("GET", "/manager/sessions.csv", manager.export, Who.PERSON, (Action.LOG_EXPORT,)),
         Route(

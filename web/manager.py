@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 PAGE_ROWS = 50
 STATES = (*OPEN_STATES, "closed")
+MOST_IN_A_ROW = 7
+SET_UP = frozenset({"tablets", "resources", "planner", "reach", "matching", "alerts"})
 FIELDS = ("from", "until", "agency", "state", "disposition", "code", "tests")
 _LONGEST_CODE = 8
 
@@ -43,6 +45,7 @@ class Nav:
     key: str
     address: str
     here: bool
+    more: bool = False  # folded away: one of the pages for setting things up
 
 
 async def log_page(request: web.Request) -> web.Response:
@@ -156,6 +159,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("reports", "/manager/reports", Action.REPORT_READ),
         ("followups", "/followups", Action.FOLLOWUP_READ),
         ("tablets", "/manager/tablets", Action.TABLET_READ),
+        ("resources", "/manager/resources", Action.RESOURCE_SET),
         ("planner", "/manager/planner", Action.PLAN_READ),
         ("reach", "/manager/reach", Action.REACH_READ),
         ("matching", "/manager/matching", Action.MATCHING_SET),
@@ -165,10 +169,10 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("alerts", "/alerts", Action.ALERT_OWN),
         ("console", "/console", Action.SESSION_ANSWER),
     )
+    open_to = [one for one in pages if may_anywhere(actor, one[2])]
+    crowded = len(open_to) > MOST_IN_A_ROW
     return [
-        Nav(key, address, key == here)
-        for key, address, action in pages
-        if may_anywhere(actor, action)
+        Nav(key, address, key == here, crowded and key in SET_UP) for key, address, _ in open_to
     ]
 
 

@@ -16,7 +16,7 @@ from oncall.fit import AgeGroup, Relaxation
 from oncall.roster import zone_of
 from records import escalations
 from records.directory import Person
-from records.vocabulary import COMPACTS, LANGUAGES, SPECIALITIES
+from records.vocabulary import COMPACTS, LANGUAGES, SPECIALITIES, STATES
 from signaling import house_rules, ladders, ring_preview
 from web import answers, matching_forms
 from web.errors import BadMatching, BadRequest
@@ -144,7 +144,7 @@ async def _page(request: web.Request, wrong: str | None = None) -> web.Response:
         shown=shown,
         steps=matching_forms.STEPS,
         never_at_once=matching_forms.NEVER_AT_ONCE,
-        states=matching_forms.STATES,
+        states=STATES,
         languages=LANGUAGES,
         specialities=SPECIALITIES,
         compacts=COMPACTS,
@@ -166,7 +166,7 @@ async def _tried(
     language, age, field = (asked.get(name, "") for name in ("language", "age", "field"))
     if (
         one is None
-        or asked.get("state") not in matching_forms.STATES
+        or asked.get("state") not in STATES
         or language not in ("", *LANGUAGES)
         or age not in ("", *AgeGroup)
         or field not in ("", *SPECIALITIES)

@@ -11,17 +11,11 @@ from oncall.fit import Misfit
 from oncall.roster import moment, zone_of
 from records.catchments import Place
 from records.clinicians import LicenceRow, Profile
-from records.vocabulary import COMPACTS, LANGUAGES, SPECIALITIES
+from records.vocabulary import COMPACTS, LANGUAGES, SPECIALITIES, STATES
 from web.errors import BadMatching
 
 Form = MultiDictProxy[str]
 
-STATES = (
-    *("AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "HI", "ID", "IL"),
-    *("IN", "IA", "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE"),
-    *("NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "PR", "RI", "SC"),
-    *("SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY"),
-)
 LONGEST_COUNTY = 60
 LONGEST_TEXT = 40
 MOST_LICENCES = 20

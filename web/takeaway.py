@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from aiohttp import web
 
@@ -50,6 +53,7 @@ def _shown(taken: TakenAway, texts: Texts) -> dict[str, object]:
     return {
         "parts": [{"title": titles[part], "words": words} for part, words in taken.parts],
         "regional_line": taken.regional_line,
+        "resources": [_help(one, texts) for one in taken.resources],
         "planned": [
             {
                 "what": texts.t(f"plan.planned.{task.kind}"),
@@ -59,6 +63,17 @@ def _shown(taken: TakenAway, texts: Texts) -> dict[str, object]:
         ],
         "until": present.day(taken.expires_at, taken.timezone),
     }
+
+
+def _help(one: Mapping[str, Any], texts: Texts) -> dict[str, str]:
+    """An entry of the directory in the reader's language, where it has it."""
+    own = {
+        name: (texts.locale == "es" and one.get(f"{name}_es")) or one.get(name, "")
+        for name in ("hours", "accepts")
+    }
+    plain = ("name", "phone", "text_line", "address", "website")
+    kind = texts.t(f"common.resource.{one['kind']}")
+    return {**{name: one.get(name, "") for name in plain}, **own, "kind": kind}
 
 
 async def make(request: web.Request) -> web.Response:

@@ -52,6 +52,8 @@ EXPECTED = {
     "reach.read": "---vg--",
     "escalation.set": "---vg--",
     "matching.set": "---vg--",
+    "resource.set": "----g--",
+    "resource.pick": "--kv---",
     "roster.read": "--vvgo-",
     "roster.manage": "---vgo-",
     "roster.swap": "--v----",

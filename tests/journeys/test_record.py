@@ -117,6 +117,21 @@ async def test_forms_are_answered_by_keyboard_alone_and_the_note_is_signed(
     await expect(second.locator("#item-safer")).to_have_value("Words on safer, 7 of them")
     await second.close()
 
+    # help near by, from the directory: on the card, and on the person's plan
+    help_near = desk.locator("#card-resources label")
+    await expect(help_near).to_have_count(4)
+    for name in ("Open Door Shelter", "Quiet Rooms"):
+        await help_near.filter(has_text=name).locator("input").focus()
+        await keys.press("Space")
+    await picture(desk, "record-help")
+    await dana.recommend("soon", "remain_in_place", "Stay with a friend tonight.")
+    await expect(officer.page.locator("#card-resources")).to_contain_text("Open Door Shelter")
+    await expect(officer.page.locator("#card-resources")).not_to_contain_text("Quiet Rooms")
+    assert await axe.violations(officer.page) == []
+    await picture(officer.page, "record-help-tablet")
+    await read_help(people, await desk.input_value("#takeaway-url"))
+    await officer.acknowledge()
+
     # another level than the computed one wants a reason before it can be signed
     await desk.focus("#form-tab-safety-plan")
     await keys.press("Home")
@@ -157,6 +172,21 @@ async def read_plan(people: People, url: str) -> None:
     await expect(phone.locator("#plan-print")).to_be_hidden()
     await expect(phone.locator("#plan-parts")).to_be_visible()
     await picture(phone, "plan-print")
+    await phone.close()
+
+
+async def read_help(people: People, url: str) -> None:
+    """Where to turn to, in the language that they read before, and in the other."""
+    phone = await people.page("person", size=(390, 844))
+    await phone.goto(url)
+    await expect(phone.locator("#plan-resources-list")).to_contain_text("Quiet Rooms")
+    await expect(phone.locator("#plan-resources-list")).to_contain_text("Cada noche")
+    assert await axe.violations(phone) == []
+    await phone.locator("#plan-resources").scroll_into_view_if_needed()
+    await picture(phone, "plan-help")
+    await phone.click(".languages a")
+    await expect(phone.locator("#plan-resources-list")).to_contain_text("Every night")
+    await picture(phone, "plan-help-english")
     await phone.close()
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from media import LegEventKind
-from records import notes, offers, sessions
+from records import notes, offers, resources, sessions
 from records.flags import codes_of
+from records.resource_entries import Entry
 from records.sessions import SessionRow, TimelineRow
 from signaling import views
 from signaling.session import State
@@ -592,3 +593,36 @@ async def test_who_has_a_session_sees_everybody_to_hand_it_to(
         view["me"]["id"],
         *(one["id"] for one in view["colleagues"]),
     }
+
+
+async def test_a_card_names_help_in_the_directorys_words_and_the_tablet_reads_only_what_it_may(
+    house: House,
+) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    ids = {}
+    for name, kind in (("Harbor House", "shelter"), ("Quiet Rooms", "detox")):
+        one = Entry(name, kind, (("", "SD"),), phone="605-555-0100")
+        ids[name] = await house.db.write(
+            lambda conn, one=one: resources.save(conn, "prg_prairie", None, 0, one, "per_dana", 1.0)  # type: ignore[misc]
+        )
+    at = {"session": session, "epoch": epoch, "send": True}
+    picked = [{"id": one, "name": "A page's own words"} for one in ids.values()]
+    with pytest.raises(Refused) as refused:
+        await dana.send("card.save", **at, rev=0, card={**CARD, "resources": [{"id": "res_no"}]})
+    assert refused.value.code == "unknown-code"
+    await dana.send("card.save", **at, rev=0, card={**CARD, "resources": picked})
+    view = await tablet.until_view(lambda v: v["session"]["card"])
+    shown = view["session"]["card"]["card"]["resources"]
+    assert [one["name"] for one in shown] == ["Harbor House"]
+    own = await dana.until_view(lambda v: v["session"]["card"]["card"])
+    kept = own["session"]["card"]["card"]["resources"]
+    assert [one["name"] for one in kept] == list(ids)
+
+    for gone in ids.values():  # out of the directory: the card keeps what it said
+        await house.db.write(
+            lambda conn, gone=gone: resources.remove(conn, "prg_prairie", gone, 1, "per_dana", 2.0)  # type: ignore[misc]
+        )
+    await dana.send("card.save", **at, rev=1, card={**CARD, "words": "New.", "resources": picked})
+    view = await tablet.until_view(lambda v: v["session"]["card"]["card"]["words"] == "New.")
+    assert view["session"]["card"]["card"]["resources"][0]["phone"] == "605-555-0100"

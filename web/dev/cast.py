@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from records.resource_entries import Entry
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -45,6 +47,28 @@ TILES = ("adult", "juvenile", "overdose")
 PROVIDER = "Plains Crisis Care"
 BRIDGE_LINE = "605-555-0188"
 PROGRAM = "Prairie Virtual Crisis Care"
+
+HELP = (
+    Entry(
+        "Prairie Crisis Center", "crisis_centre", ((COUNTY, STATE),), phone="605-555-0160",
+        address="14 Cottonwood Ave", hours="Every day, 24 hours", hours_es="Todos los días, 24 h",
+        accepts="Adults, walk in", accepts_es="Adultos, sin cita",
+    ),
+    Entry(
+        "Open Door Shelter", "shelter", ((COUNTY, STATE),), phone="605-555-0161",
+        hours="Every night from 6 p.m.", hours_es="Cada noche desde las 6 p. m.",
+        accepts="Anybody, families too", accepts_es="Cualquier persona, también familias",
+    ),
+    Entry(
+        "Quiet Rooms", "detox", (("", STATE),), phone="605-555-0162",
+        hours="Every day, 24 hours", hours_es="Todos los días, 24 h",
+        accepts="Adults; call first", accepts_es="Adultos; llame antes",
+    ),
+    Entry(
+        "Dakota Peer Line", "peer", (("", STATE),), text_line="605-555-0163",
+        hours="Evenings", hours_es="Por la tarde y la noche",
+    ),
+)  # fmt: skip
 
 SAM = Member("per_sam", "Sam Rivera", "Sam", "officer", pin="2468")
 JO = Member("per_jo", "Jo Larsen", "Jo", "officer", pin="1357")

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.passwords import hash_secret
-from records import clinicians, schema
+from records import clinicians, resources, schema
 from records.clinicians import LicenceRow, Profile
 from records.engine import Database
 from records.ids import new_id
@@ -43,6 +43,16 @@ async def seed(db: Database, password: str, now: float) -> bool:
         return True
 
     return await db.write(write)
+
+
+async def seed_help(db: Database, now: float) -> None:
+    """A small directory of help near by, all of it invented."""
+
+    async def write(conn: AsyncConnection) -> None:
+        for one in cast.HELP:
+            await resources.save(conn, cast.PROGRAM_ID, None, 0, one, cast.LENA.id, now)
+
+    await db.write(write)
 
 
 async def demo_people(conn: AsyncConnection) -> int:

@@ -3,6 +3,7 @@
 import { el, find, findAll, setText } from "../lib/dom.js";
 import { locale, t } from "../lib/i18n.js";
 import { timeOfDay } from "../lib/clock.js";
+import { ResourcePicker, RESOURCE, resourcesOf } from "./resources.js";
 import { showClash, showState, stateOf } from "./save_state.js";
 
 /** @typedef {import("../lib/wire.js").Card} Card */
@@ -19,7 +20,8 @@ import { showClash, showState, stateOf } from "./save_state.js";
 export function fields(card) {
   if (!card) return {};
   const actions = card.actions.map((one) => [`action:${one.code}`, one.text]);
-  return Object.fromEntries([["level", card.level], ["disposition", card.disposition], ...actions, ...(card.words ? [["words", card.words]] : [])]);
+  const help = card.resources.map((one) => [RESOURCE + one.id, one]);
+  return Object.fromEntries([["level", card.level], ["disposition", card.disposition], ...actions, ...help, ...(card.words ? [["words", card.words]] : [])]);
 }
 
 /**
@@ -34,7 +36,7 @@ export function cardOf(values, codes) {
   if (typeof disposition !== "string" || disposition === "") return null;
   const actions = codes.filter((code) => typeof values[`action:${code}`] === "string")
     .map((code) => ({ code, text: String(values[`action:${code}`]) }));
-  return { level, disposition, actions, words: typeof words === "string" ? words : "" };
+  return { level, disposition, actions, words: typeof words === "string" ? words : "", resources: resourcesOf(values) };
 }
 
 export class CardView {
@@ -50,6 +52,7 @@ export class CardView {
     this.disposition.replaceChildren(el("option", { value: "", text: t("console.choose") }),
       ...lists.dispositions.map((code) => el("option", { value: code, text: t(`common.disposition.${code}`) })));
     find("#card-actions", HTMLElement).replaceChildren(...lists.cardActions.map((code) => this.#action(code)));
+    this.resources = new ResourcePicker(saver);
     this.form.addEventListener("input", (event) => this.#changed(event.target));
     this.form.addEventListener("focusout", () => { void this.saver()?.flush(); });
   }
@@ -93,9 +96,9 @@ export class CardView {
 
   /**
    * @param {CardDraft} draft  as the server has it
-   * @param {{ why: string, sending: boolean, live: boolean }} now
+   * @param {{ session: string, why: string, sending: boolean, live: boolean }} now
    */
-  draw(draft, { why, sending, live }) {
+  draw(draft, { session, why, sending, live }) {
     const saver = this.saver();
     if (!saver) return;
     const values = saver.values;
@@ -109,6 +112,7 @@ export class CardView {
       own.hidden = !box.checked;
       if (typeof text === "string") put(own, text);
     }
+    this.resources.draw(session, values);
     const card = cardOf(values, this.lists.cardActions);
     if (card) find("#card-error", HTMLElement).hidden = true;
     const send = find("#card-send", HTMLButtonElement);
@@ -146,6 +150,10 @@ export class CardView {
     const text = typeof value === "string" ? value : null;
     if (field === "level") return { name: t("console.card.level"), words: text ? t(`common.card_level.${text}`) : nothing };
     if (field === "disposition") return { name: t("console.card.disposition"), words: text ? t(`common.disposition.${text}`) : nothing };
+    if (field.startsWith(RESOURCE)) {
+      const name = typeof value === "object" && value !== null && "name" in value ? String(value.name) : nothing;
+      return { name: t("console.card.resources"), words: name };
+    }
     if (field === "words") return { name: t("console.card.words"), words: text || nothing };
     return { name: t(`common.card_action.${field.replace("action:", "")}`), words: text === null ? nothing : text || t("console.yes") };
   }

@@ -80,7 +80,7 @@ export class Console {
     if (session) {
       this.forms.draw(session.id);
       this.takeaway.draw(session, this.forms.open, this.records.form(this.forms.open)?.result ?? {});
-      this.card.draw(session.card, { why: this.records.why(this.records.card), sending: model.sending, live: after === "call" });
+      this.card.draw(session.card, { session: session.id, why: this.records.why(this.records.card), sending: model.sending, live: after === "call" });
       readOnly(session.role !== "lead");
     }
     this.#drawWrapup(session);

@@ -7,7 +7,8 @@
  * @typedef {{ no: number, at: number, sender: "officer" | "clinician", text: string }} ChatLine
  * @typedef {{ connected: boolean, muted: boolean, camera: boolean, quality: Quality, blocked: boolean, step: PictureStep }} PeerView
  * @typedef {{ code: string, text: string }} CardAction
- * @typedef {{ level: "routine" | "soon" | "now", disposition: string, actions: CardAction[], words: string }} Card
+ * @typedef {{ level: "routine" | "soon" | "now", disposition: string, actions: CardAction[], words: string, resources: CardResource[] }} Card
+ * @typedef {{ id: string, name: string, kind: string, phone: string, text_line: string, address: string, website: string, hours: string, hours_es: string, accepts: string, accepts_es: string }} CardResource
  * @typedef {{ rev: number, card: Card, clinician: string, licence: string, sent_at: number, acknowledged: boolean }} CardView
  *
  * @typedef {"waiting" | "answering" | "connected" | "recovering" | "wrap_up" | "closed"} SessionState

@@ -6,7 +6,9 @@
 import { boot, el, find, findAll, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
-/** @typedef {{ parts: { title: string, words: string }[], regional_line: string, planned: { what: string, when: string }[], until: string }} Plan */
+/** @typedef {{ parts: { title: string, words: string }[], regional_line: string, resources: Help[], planned: { what: string, when: string }[], until: string }} Plan */
+
+/** @typedef {{ name: string, kind: string, phone: string, text_line: string, address: string, website: string, hours: string, accepts: string }} Help */
 
 const { csrf } = boot();
 const status = find("#plan-status", HTMLElement);
@@ -24,13 +26,31 @@ function show(plan) {
   find("#plan-parts", HTMLElement).replaceChildren(...plan.parts.map(({ title, words }) =>
     el("li", { class: "stack stack--tight" }, el("h2", { text: title }), el("p", { class: "plan__words", text: words }))));
   const line = find("#plan-regional-line", HTMLAnchorElement);
-  line.href = `tel:${plan.regional_line.replaceAll(/[^0-9+]/g, "")}`;
+  line.href = `tel:${dialled(plan.regional_line)}`;
   setText(line, t("plan.call_regional", { number: plan.regional_line }));
   find("#plan-regional", HTMLElement).hidden = plan.regional_line === "";
+  find("#plan-resources", HTMLElement).hidden = plan.resources.length === 0;
+  find("#plan-resources-list", HTMLElement).replaceChildren(...plan.resources.map(help));
   find("#plan-planned", HTMLElement).hidden = plan.planned.length === 0;
   find("#plan-planned-list", HTMLElement).replaceChildren(...plan.planned.map(({ what, when }) => el("li", { text: t("plan.planned.one", { what, when }) })));
   setText(find("#plan-until", HTMLElement), t("plan.until", { day: plan.until }));
   find("#plan-end", HTMLElement).hidden = false;
+}
+
+/** @param {string} number */
+function dialled(number) {
+  return number.replaceAll(/[^0-9+]/g, "");
+}
+
+/** @param {Help} one */
+function help(one) {
+  const web = /^https?:\/\//.test(one.website) ? el("a", { href: one.website, rel: "noreferrer", text: one.website }) : null;
+  const lines = [
+    one.phone ? el("a", { href: `tel:${dialled(one.phone)}`, text: one.phone }) : null,
+    one.text_line ? el("a", { href: `sms:${dialled(one.text_line)}`, text: t("plan.resources.text", { number: one.text_line }) }) : null,
+    ...[one.address, one.hours, one.accepts].map((words) => (words ? el("span", { text: words }) : null)), web,
+  ];
+  return el("li", { class: "plan__one" }, el("strong", { text: one.name }), el("span", { class: "small muted", text: one.kind }), ...lines);
 }
 
 async function load() {

@@ -47,7 +47,7 @@ const at = {
   closedRegional: find("#closed-regional", HTMLAnchorElement), connect: find("#connect", html), connectHint: find("#connect-hint", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
   statusNext: find("#status-next", html), statusNumber: find("#status-number", html), statusCall: find("#status-call", HTMLAnchorElement),
   blocked: find("#blocked", html), blockedText: find("#blocked-text", html), blockedCall: find("#blocked-call", HTMLAnchorElement), checks: find("#test-checks", html),
-  intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), otherwise: find("#otherwise", HTMLSelectElement), otherwiseField: find("#otherwise-field", html), flags: find("#flags", html), actions: find("#connecting-actions", html),
+  intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), otherwise: find("#otherwise", HTMLSelectElement), otherwiseField: find("#otherwise-field", html), flags: find("#flags", html), also: find("#also", HTMLDetailsElement), actions: find("#connecting-actions", html),
   voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
   faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
@@ -363,8 +363,17 @@ function renderCard({ view, local }, screen) {
   find("#card-actions", html).replaceChildren(...card.actions.map((action) => el("li", {},
     el("strong", { text: t(`common.card_action.${action.code}`) }), action.text ? el("span", { text: action.text }) : null)));
   setText(find("#card-words", html), card.words);
+  find("#card-help", html).hidden = card.resources.length === 0;
+  find("#card-resources", html).replaceChildren(...card.resources.map(helpNearBy));
   setText(find("#card-from", html), t("tablet.card.from", { name: shown.clinician, licence: shown.licence, time: timeOfDay(shown.sent_at, locale()) }));
   polite(t("tablet.card.arrived", { level: t(`common.card_level.${card.level}`) }));
+}
+
+/** @param {import("../lib/wire.js").CardResource} one */
+function helpNearBy(one) {
+  const spanish = locale().startsWith("es");
+  const facts = [one.address, (spanish && one.hours_es) || one.hours, (spanish && one.accepts_es) || one.accepts].filter(Boolean).join(" · ");
+  return el("li", {}, el("strong", { text: one.name }), one.phone ? el("a", { href: telephone(one.phone), text: one.phone }) : null, facts ? el("span", { text: facts }) : null);
 }
 
 /** @param {Model} model @param {"outcome" | "reason"} screen */
@@ -380,6 +389,10 @@ function renderOutcome({ view, local, given }, screen) {
     return;
   }
   fill(at.flags, "flags", () => given.flags.map((code) => el("button", { type: "button", class: "button also__one", dataset: { flag: code }, "aria-pressed": "false", text: t(`common.flag.${code}`) })));
+  if (at.also.dataset["for"] !== outcomeFor(view, local)) { // opened for each session where there is room
+    at.also.dataset["for"] = outcomeFor(view, local) ?? "";
+    at.also.open = window.matchMedia("(min-width: 45rem)").matches || local.flags.length > 0;
+  }
   for (const flag of findAll("[data-flag]", HTMLButtonElement, at.flags)) flag.setAttribute("aria-pressed", String(local.flags.includes(flag.dataset["flag"] ?? "")));
   setText(at.outcomeHint, recommended === null ? t("tablet.outcome.hint") : t("tablet.outcome.advised", { advice }));
   fill(at.dispositions, `${recommended}`, () => DISPOSITIONS.map((code) => el("button", {
