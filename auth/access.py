@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,17 +23,21 @@ from auth.shapes import (
     ChatRecord,
     Durations,
     FollowupRecord,
+    JoinRecord,
     LogEntry,
     LogPage,
+    PersonRecord,
     RecommendationRecord,
     SessionRecord,
     TimelineEntry,
+    VisitRecord,
 )
 from records import (
     assessments,
     chat,
     directory,
     followups,
+    identities,
     library,
     log,
     notes,
@@ -229,6 +234,8 @@ async def _assemble(
         quality=tuple(await quality.of_session(conn, row.id)),
         signature=(signature := await notes.signature(conn, vault, row)),
         addenda=await _addenda(conn, vault, row, who) if clinical else None,
+        person=await _person(conn, vault, actor, row, who) if clinical else None,
+        may_name=allows(actor, Action.PERSON_WRITE, target),
         takeaways=(
             tuple(await takeaways.of_session(conn, row.id))
             if allows(actor, Action.TAKEAWAY_MAKE, target)
@@ -262,6 +269,25 @@ async def _assessments(
         if clinical or not form.about_substances:  # 42 CFR Part 2: that it was asked tells already
             found.append(shapes.assessment(one, form, who, clinical=clinical))
     return tuple(found)
+
+
+async def _person(
+    conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, who: Directory
+) -> PersonRecord | None:
+    about = await identities.get(conn, vault, row.id)
+    if about is None:
+        return None
+    visits: list[VisitRecord] = []
+    for one in await identities.visits(conn, about):
+        its = replace(row, id=one.session_id, lead_id=one.lead_id)  # of the same provider
+        target = target_of(its, await followups.owners(conn, one.session_id))
+        seen = one.session_id if allows(actor, Action.RECORD_READ, target) else None
+        visits.append(VisitRecord(one.code, one.pressed_at, seen))
+    joins = [
+        JoinRecord(j.id, len(j.sessions), shapes.name(who, j.made_by) or j.made_by, j.made_at)
+        for j in await identities.joins(conn, about.subject_id)
+    ]
+    return PersonRecord(about.rev, about.identity, tuple(visits), tuple(joins))
 
 
 async def _addenda(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from auth.access import audited, scope_of
 from auth.actors import Actor
 from auth.policy import Action
 from records import reports
 from records.engine import Database
+from records.identity_rules import SPANS, repeats
 from records.measures import Outcome, Rate
 from records.reports import Marks, Rings, Waits, Wanted
 
@@ -22,6 +25,7 @@ class Report:
     arrivals: dict[int, int]  # presses by whole hours since the epoch, UTC
     rings: Rings
     marks: Marks
+    repeats: dict[int, Rate]  # by days: persons seen again within them, of all known persons
     followups: Rate
     signed: Rate
 
@@ -39,8 +43,14 @@ async def read(
             arrivals=await reports.arrivals(conn, wanted),
             rings=await reports.rings(conn, wanted),
             marks=await reports.marks(conn, wanted),
+            repeats=await _repeats(conn, wanted),
             followups=await reports.done_on_time(conn, wanted, now),
             signed=await reports.signed_in_a_day(conn, wanted, now),
         )
     await audited(db, actor, Action.REPORT_READ, "report", None, now)
     return report
+
+
+async def _repeats(conn: AsyncConnection, wanted: Wanted) -> dict[int, Rate]:
+    visits = await reports.visits(conn, wanted)
+    return {days: Rate(*repeats(visits, days)) for days in SPANS}

@@ -12,6 +12,7 @@ from typing import Any
 from records.assessments import AssessmentRow
 from records.directory import Directory
 from records.followups import FollowupRow
+from records.identity_rules import Identity
 from records.instruments.questionnaire import Instrument
 from records.notes import Signature
 from records.quality import QualityRow
@@ -116,6 +117,35 @@ class AddendumRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitRecord:
+    """Another session of the same person; `session_id` only where the reader may open it."""
+
+    code: str
+    at: float
+    session_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRecord:
+    """Sessions that were joined by hand."""
+
+    id: str
+    count: int
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """Who a session was about."""
+
+    rev: int
+    identity: Identity
+    visits: tuple[VisitRecord, ...]
+    joins: tuple[JoinRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRecord:
     """A session's page. `clinical`: whether the reader sees answers, notes and the conversation."""
 
@@ -138,6 +168,8 @@ class SessionRecord:
     quality: tuple[QualityRow, ...]  # of every leg, by time
     signature: Signature | None
     addenda: tuple[AddendumRecord, ...] | None
+    person: PersonRecord | None  # None: nobody said, or the reader may not know
+    may_name: bool
     takeaways: tuple[TakeawayRow, ...] | None  # None: the reader may not give any
     has_plan: bool
     may_sign: bool
@@ -266,7 +298,9 @@ def recommendation(
 
 def _open_part(card: Mapping[str, Any]) -> Mapping[str, Any]:
     """Without the help that tells by itself that substances are the matter (42 CFR Part 2)."""
-    help_near = card.get("resources", ())
+    help_near = card.get("resources")
+    if not help_near:
+        return card
     return {**card, "resources": [r for r in help_near if r["kind"] not in RESOURCE_PROTECTED]}
 
 

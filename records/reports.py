@@ -18,6 +18,7 @@ from records.flags import codes_of
 from records.log import Scope, within
 from records.measures import SHORT_SECONDS, Outcome, Rate
 from records.schema import OPEN_STATES, followup, note_signature, offer, session
+from records.schema_identities import identity
 
 UNIT: Final = 0.1  # seconds, of the spreads
 SIGN_SECONDS: Final = 86_400.0
@@ -187,6 +188,19 @@ async def marks(conn: AsyncConnection, wanted: Wanted) -> Marks:
         for code in codes_of(bits):
             flags[code] += count
     return Marks(opioid.total(), dict(flags), dict(opioid))
+
+
+async def visits(conn: AsyncConnection, wanted: Wanted) -> list[tuple[str, float]]:
+    """Person and press of each session whose person is known by name and birth, or was joined."""
+    rows = await conn.execute(
+        select(identity.c.subject_id, session.c.pressed_at)
+        .join(session, session.c.id == identity.c.session_id)
+        .where(
+            *_conditions(wanted, or_(_OVER, _OPEN)),
+            or_(identity.c.tag.is_not(None), identity.c.pinned),
+        )
+    )
+    return [(who, at) for who, at in rows]
 
 
 async def done_on_time(conn: AsyncConnection, wanted: Wanted, now: float) -> Rate:

@@ -848,5 +848,6 @@ audit = Table(
 )
 
 # the rest of the schema, which hangs on the tables above
+from records import schema_identities as _identities  # noqa: E402, F401
 from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401

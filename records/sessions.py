@@ -244,6 +244,12 @@ async def by_tablet(conn: AsyncConnection, tablet_id: str) -> SessionRow | None:
     return await _one(conn, _BY_TABLET, {"tablet": tablet_id})
 
 
+async def by_code(conn: AsyncConnection, provider_id: str, code: str) -> SessionRow | None:
+    """A provider's newest session with this spoken code."""
+    mine = select(session).where(session.c.code == code, session.c.provider_id == provider_id)
+    return await _one(conn, mine.order_by(session.c.pressed_at.desc()).limit(1), {})
+
+
 async def owed(conn: AsyncConnection, tablet_id: str, now: float) -> SessionRow | None:
     """The tablet's newest answered call whose actual disposition is still missing.
 

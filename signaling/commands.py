@@ -14,6 +14,7 @@ from signaling import console_commands as console
 from signaling import guest_commands as guest
 from signaling import guest_wire, party_wire, wire
 from signaling import party_commands as party
+from signaling import person_commands as person
 from signaling import shared_commands as shared
 from signaling import tablet_commands as tablet
 
@@ -68,6 +69,7 @@ HANDLERS: dict[type, Handler] = {
     wire.AssessmentSave: console.save_assessment,
     wire.CardSave: console.save_card,
     wire.WrapupSave: console.save_wrapup,
+    wire.PersonSave: person.save_by_page,
     wire.WrapupFinish: console.finish_wrapup,
 }
 

@@ -22,6 +22,7 @@ from records import (
     assessments,
     chat,
     guest_links,
+    identities,
     offers,
     pages,
     parties,
@@ -240,6 +241,7 @@ class Screens:
         row = await self._session_of(conn, picture, person_id)
         if row is not None:
             details = await self._tablet_details(conn, row)
+            about = await identities.get(conn, self._desk.vault, row.id)
             handing = await transfers.newest(conn, row.id, row.epoch)
             picture = _with(
                 picture,
@@ -249,6 +251,8 @@ class Screens:
                     recommendation=details.recommendation,
                     assessments=await assessments.of_session(conn, self._desk.vault, row.id),
                     wrapup=await wrapups.get(conn, self._desk.vault, row.id),
+                    person=about,
+                    visits=await identities.visits(conn, about) if about is not None else (),
                     transfer=handing,
                     note=await transfers.note(conn, self._desk.vault, handing) if handing else "",
                     declined=await _declined(conn, row) if handing else None,

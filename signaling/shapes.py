@@ -271,6 +271,24 @@ class LiveRow(Struct, frozen=True):
     company: list[PartyView]
 
 
+class Earlier(Struct, frozen=True):
+    """Another session of the same person."""
+
+    code: str
+    at: float
+
+
+class PersonView(Struct, frozen=True):
+    """Who the session is about, as far as anybody said; `rev` 0: nobody did."""
+
+    rev: int
+    name: str
+    born: str
+    alias: str
+    updated_at: float | None
+    earlier: list[Earlier]  # the newest first, at most 20
+
+
 class ConsoleSession(Struct, frozen=True):
     id: str
     code: str
@@ -307,6 +325,7 @@ class ConsoleSession(Struct, frozen=True):
     card: CardDraft
     assessments: list[AssessmentView]
     wrapup: WrapupView
+    person: PersonView
     recommended: str | None
     actual: str | None
 

@@ -19,6 +19,7 @@ from records.assessments import AssessmentRow
 from records.chat import ChatRow
 from records.directory import Directory
 from records.guest_links import GuestLinkRow
+from records.identities import IdentityRow, Visit
 from records.offers import MissedOffer, OfferRow
 from records.pages import PageRow
 from records.parties import PartyRow
@@ -76,6 +77,8 @@ class Details:
     declined: str | None = None  # why the last ring of it was declined
     requeued_for: str | None = None  # why it came back to the line last
     guests: Mapping[str, str] = field(default_factory=dict)  # names by link
+    person: IdentityRow | None = None
+    visits: Sequence[Visit] = ()  # other sessions of the same person
     links: Sequence[GuestLinkRow] = ()  # that would still let somebody in
 
 
@@ -533,9 +536,19 @@ def _console_session(
             for row in details.assessments
         ],
         wrapup=_wrapup(details.wrapup),
+        person=_person(details),
         recommended=session.recommended_disposition,
         actual=session.actual_disposition,
     )
+
+
+def _person(details: Details) -> shapes.PersonView:
+    row = details.person
+    if row is None:
+        return shapes.PersonView(0, "", "", "", None, [])
+    one = row.identity
+    earlier = [shapes.Earlier(visit.code, visit.pressed_at) for visit in details.visits]
+    return shapes.PersonView(row.rev, one.name, one.born, one.alias, row.updated_at, earlier)
 
 
 def _wrapup(row: WrapupRow | None) -> shapes.WrapupView:

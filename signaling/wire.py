@@ -317,6 +317,17 @@ class WrapupSave(ClientMessage, frozen=True, tag="wrapup.save"):
     draft: WrapupDraft
 
 
+class PersonSave(ClientMessage, frozen=True, tag="person.save"):
+    """Who the session is about, as far as it is known; saved whole, like the wrap-up's draft."""
+
+    audience = ("console",)
+    session: Id
+    rev: Number  # 0: nothing saved yet
+    name: Annotated[str, Meta(max_length=200)] = ""
+    born: Annotated[str, Meta(max_length=10)] = ""  # ISO date
+    alias: Annotated[str, Meta(max_length=200)] = ""
+
+
 class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
     """Close the session: recommended disposition is mandatory, each follow-up is owned and due.
 
@@ -367,6 +378,7 @@ Command = (
     | AssessmentSave
     | CardSave
     | WrapupSave
+    | PersonSave
     | WrapupFinish
 )
 

@@ -20,6 +20,7 @@ from web import (
     matching,
     notes,
     patterns,
+    persons,
     planner,
     reports,
     resources,
@@ -113,6 +114,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         ),
         *matching.routes(),
         *resources.routes(),
+        *persons.routes(),
         Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
         Route("GET", "/manager/sessions.csv", manager.export, Who.PERSON, (Action.LOG_EXPORT,)),
         Route(

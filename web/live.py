@@ -64,7 +64,7 @@ async def console(request: web.Request) -> web.Response:
     return answers.page(
         request,
         "console",
-        strings=("common.", "console.", "guest.link."),
+        strings=("common.", "console.", "guest.link.", "person."),
         boot={
             "instruments": [one.definition(locale) for one in forms.values()],
             "dispositions": list(vocabulary.DISPOSITIONS),

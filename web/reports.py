@@ -192,6 +192,8 @@ def _figures(report: Report, share: bool, texts: Texts) -> Iterator[Figure]:
     known = about.get("yes", 0) + about.get("no", 0)
     opioid = Rate(about.get("yes", 0), known, about.get("unknown", 0))
     yield _rate("opioid", opioid, share, texts)
+    for days, again in report.repeats.items():
+        yield _rate(f"repeat_{days}", again, share, texts)
     yield _rate("followups", report.followups, share, texts)
     yield _rate("signed", report.signed, share, texts)
     rung = report.rings.answered + report.rings.declined + report.rings.missed

@@ -38,6 +38,7 @@ EXPECTED = {
     "record.write_clinical": "--ll---",
     "record.sign": "--ll---",
     "record.add": "--kv---",
+    "person.write": "--kv---",
     "takeaway.make": "--kv---",
     "followup.read": "--vvg--",
     "followup.work": "--kv---",

@@ -88,6 +88,20 @@ async def test_forms_are_answered_by_keyboard_alone_and_the_note_is_signed(
     await expect(desk.locator("#form-tab-field-safety")).to_contain_text("12/12")
     assert await axe.violations(desk) == []
 
+    # who it is about: folded away, saves itself, and is there after a reload
+    await desk.focus("#about summary")
+    await keys.press("Enter")
+    await keys.press("Tab")
+    await keys.type("John Doe")
+    await keys.press("Tab")
+    await desk.fill("#about-born", "1990-02-03")
+    await expect(desk.locator("#about-state")).to_contain_text("Saved")
+    await picture(desk, "record-person")
+    assert await axe.violations(desk) == []
+    await desk.reload()
+    await expect(desk.locator("#about-words")).to_have_text("John Doe")
+    assert "John" not in await desk.title()
+
     # another form, from the list
     await desk.focus("#form-others")
     await keys.type("Safety")

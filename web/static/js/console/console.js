@@ -22,6 +22,7 @@ import { render } from "./render.js";
 import { Ringing } from "./ringing.js";
 import { advised, liveSession, screenOf } from "./state.js";
 import { Takeaway } from "./takeaway.js";
+import { PersonForm } from "./person.js";
 import { WrapupView } from "./wrapup.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleView} ConsoleView */
@@ -57,6 +58,7 @@ export class Console {
     });
     this.takeaway = new Takeaway({ csrf: given.csrf, texts: given.texts });
     this.forms = new Forms(given.instruments, this.records, () => this.draw());
+    this.person = new PersonForm(() => this.records.person);
     this.card = new CardView(given, () => this.records.card);
     this.wrapup = new WrapupView(given, () => this.line.serverNow(), () => this.records.wrapup);
     /** @type {import("./render.js").Model} */
@@ -80,6 +82,7 @@ export class Console {
     if (session) {
       this.forms.draw(session.id);
       this.takeaway.draw(session, this.forms.open, this.records.form(this.forms.open)?.result ?? {});
+      this.person.draw(session, this.records.why(this.records.person));
       this.card.draw(session.card, { session: session.id, why: this.records.why(this.records.card), sending: model.sending, live: after === "call" });
       readOnly(session.role !== "lead");
     }

@@ -6,6 +6,7 @@
 import { cardOf, fields } from "./card.js";
 import { sentence } from "./errors.js";
 import { Saver } from "./saver.js";
+import { personFields, personOf } from "./person.js";
 import { draftOf, fields as wrapupFields } from "./wrapup.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
@@ -13,7 +14,7 @@ import { draftOf, fields as wrapupFields } from "./wrapup.js";
  * One questionnaire's answers. `version`: the one that they were given to, or that is shown before the first of them.
  * @typedef {{ saver: Saver, version: string, result: Readonly<Record<string, unknown>>, resultRev: number }} FormBook
  */
-/** @typedef {{ forms: Map<string, FormBook>, card: Saver, wrapup: Saver }} Book */
+/** @typedef {{ forms: Map<string, FormBook>, card: Saver, wrapup: Saver, person: Saver }} Book */
 /**
  * @typedef {object} RecordsOptions
  * @property {import("../lib/socket.js").Line} line
@@ -35,7 +36,7 @@ function drafted(draft) {
 
 /** @param {Book} book */
 function savers(book) {
-  return [...Array.from(book.forms.values(), (form) => form.saver), book.card, book.wrapup];
+  return [...Array.from(book.forms.values(), (form) => form.saver), book.card, book.wrapup, book.person];
 }
 
 /** @param {Book} book */
@@ -64,6 +65,10 @@ export class Records {
 
   get wrapup() {
     return this.book?.wrapup ?? null;
+  }
+
+  get person() {
+    return this.book?.person ?? null;
   }
 
   get unsaved() {
@@ -96,6 +101,7 @@ export class Records {
     // The snapshot does not say when the draft was saved; when it was sent is the nearest.
     book.card.seen({ rev: session.card.rev, values: fields(session.card.card), at: session.card.sent_at ?? this.options.line.serverNow() });
     book.wrapup.seen({ rev: session.wrapup.rev, values: wrapupFields(session.wrapup.draft), at: session.wrapup.updated_at });
+    book.person.seen({ rev: session.person.rev, values: personFields(session.person), at: session.person.updated_at });
   }
 
   /** The line is back: what waits is tried at once. */
@@ -125,6 +131,15 @@ export class Records {
         save: async (rev, _changes, all) => {
           const data = await this.#send(id, "wrapup.save", { rev, draft: draftOf(all) });
           return { rev: Number(data["rev"]), at: this.options.line.serverNow() };
+        },
+      }),
+      person: new Saver({
+        changed: this.options.changed,
+        ready: (form) => form.clash === null, // saved whole, like the card
+        current: (data) => "person" in data ? personFields(personOf(object(data["person"]) ?? {})) : null,
+        save: async (rev, _changes, all) => {
+          const data = await this.options.line.send("person.save", { session: id, rev, ...personOf(all) });
+          return { rev: Number(data["rev"]), at: Number(data["updated_at"]) };
         },
       }),
     };

@@ -1,0 +1,107 @@
+"""Who a session was about, on its page: for the provider only, found again, joined, taken apart."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from sqlalchemy import select
+
+from records import schema, sessions
+from records.schema_identities import identity_merge
+from records.sessions import SessionRow
+from tests.web.cast import AWAY_SUPERVISOR, XSS, Site
+from web.dev import cast as demo
+
+NAME = f"John {XSS}"
+
+
+async def tell(site: Site, row: SessionRow, rev: str = "0", **typed: str) -> int:
+    form = {"name": "", "born": "", "alias": "", "rev": rev} | typed
+    return (await site.post(f"/persons/{row.id}", form, page="/notes")).status
+
+
+async def page(site: Site, row: SessionRow) -> str:
+    response = await site.client.get(f"/manager/sessions/{row.id}")
+    assert response.status == 200
+    return await response.text()
+
+
+async def two(site: Site) -> tuple[SessionRow, SessionRow]:
+    first = await site.session(press_key="first-" + "0" * 20)
+    second = await site.session(press_key="second-" + "0" * 20)
+    await site.sign_in(demo.DANA)
+    return first, second
+
+
+async def test_who_it_is_about_is_for_the_provider_and_stands_in_no_log(site: Site) -> None:
+    first, second = await two(site)
+    for row in (first, second):
+        assert await tell(site, row, name=NAME, born="1990-02-03") == 303
+    shown = await page(site, first)
+    assert XSS not in shown
+    assert NAME in html.unescape(shown)
+    assert "One other session of the same person" in shown
+    assert f'href="/manager/sessions/{second.id}"' in shown
+    await site.sign_in(demo.LENA)
+    managers = await page(site, first)
+    assert "John" not in managers
+    assert "1990-02-03" not in managers
+    assert 'action="/persons/' not in managers
+    table = await (await site.client.get("/manager/sessions.csv")).text()
+    assert "John" not in table
+    async with site.services.db.read() as conn:
+        told = [(e.kind, e.data) for e in await sessions.timeline_of(conn, first.id)]
+    assert ("person.told", {}) in told
+
+
+@pytest.mark.parametrize("member", [demo.MIGUEL, demo.LENA, AWAY_SUPERVISOR, demo.TOM])
+async def test_nobody_else_writes_it(site: Site, member: demo.Member) -> None:
+    first, _ = await two(site)
+    await tell(site, first, name="John Doe", born="1990-02-03")
+    await site.sign_in(member)
+    form = {"name": "Jim", "born": "", "alias": "", "rev": "1"}
+    response = await site.post(f"/persons/{first.id}", form)
+    assert response.status in (403, 404)
+    for path, more in (("join", {"code": first.code}), ("apart", {"join": "mrg_1"})):
+        response = await site.post(f"/persons/{first.id}/{path}", more)
+        assert response.status in (403, 404)
+
+
+async def test_a_stale_or_impossible_writing_is_refused_in_words(site: Site) -> None:
+    first, _ = await two(site)
+    assert await tell(site, first, name="John Doe") == 303
+    assert await tell(site, first, name="Jim") == 409
+    assert await tell(site, first, "1", born="2030-01-01") == 422
+    assert await tell(site, first, "x", name="Jim") == 400
+    assert "John Doe" in await page(site, first)
+
+
+async def test_an_unknown_person_is_joined_by_the_other_sessions_code_and_taken_apart(
+    site: Site,
+) -> None:
+    first, second = await two(site)
+    async with site.services.db.read() as conn:
+        codes = dict((await conn.execute(select(schema.session.c.id, schema.session.c.code))).all())
+    assert await tell(site, first, alias="green coat") == 303
+    join = {"code": codes[second.id]}
+    refused = await site.post(f"/persons/{first.id}/join", join, page="/notes")
+    assert refused.status == 404, "nothing is written of the other one"
+    assert await tell(site, second, name="John Doe", born="1990-02-03") == 303
+    for wrong in (
+        "000000",
+        "' OR 1=1",
+        codes[first.id] if codes[first.id] != codes[second.id] else "",
+    ):
+        answer = await site.post(f"/persons/{first.id}/join", {"code": wrong}, page="/notes")
+        assert answer.status == 422
+    assert (await site.post(f"/persons/{first.id}/join", join, page="/notes")).status == 303
+    shown = await page(site, second)
+    assert re.search(r"One session was joined by Dana Whitefeather", shown)
+    async with site.services.db.read() as conn:
+        merge = (await conn.execute(select(identity_merge.c.id))).scalar_one()
+    apart = {"join": merge}
+    assert (await site.post(f"/persons/{second.id}/apart", apart, page="/notes")).status == 303
+    assert (await site.post(f"/persons/{second.id}/apart", apart, page="/notes")).status == 404
+    assert "other session of the same person" not in await page(site, second)
