@@ -84,6 +84,7 @@ def target_of(row: SessionRow, owners: frozenset[str] = frozenset()) -> Target:
         program_id=row.program_id,
         lead_id=row.lead_id,
         tablet_id=row.tablet_id,
+        wellness=row.wellness,
     )
 
 

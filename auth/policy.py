@@ -148,6 +148,7 @@ class Target:
     tablet_id: str | None = None
     session_id: str | None = None
     owner_ids: frozenset[str] = frozenset()  # of the session's follow-ups
+    wellness: bool = False  # an officer called for themselves: no employer reads it
 
 
 RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
@@ -329,12 +330,13 @@ def _within(actor: Actor, scope: Scope, target: Target) -> bool:
         case Scope.OWN_PROVIDER:
             return _same(actor.provider_id, target.provider_id)
         case Scope.OWN_PROGRAM:
-            return _same(actor.program_id, target.program_id)
+            return _same(actor.program_id, target.program_id) and not target.wellness
         case Scope.OWN_ORGANISATION:
-            return (
-                _same(actor.agency_id, target.agency_id)
-                or _same(actor.provider_id, target.provider_id)
-                or _same(actor.program_id, target.program_id)
+            employer = _same(actor.agency_id, target.agency_id) or _same(
+                actor.program_id, target.program_id
+            )
+            return _same(actor.provider_id, target.provider_id) or (
+                employer and not target.wellness
             )
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.errors import BadInput
@@ -63,12 +63,15 @@ class Board:
 
 
 def within(scope: Scope) -> ColumnElement[bool]:
-    """The sessions of a scope."""
+    """The sessions of a scope. Those in which an officer called for themselves are their
+    provider's alone: a program and an agency are the officer's employer, or work for it."""
     if scope.everything:
         return session.c.id.is_not(None)
+    employers = or_(
+        session.c.program_id.in_(scope.programs), session.c.agency_id.in_(scope.agencies)
+    )
     return or_(
-        session.c.program_id.in_(scope.programs),
-        session.c.agency_id.in_(scope.agencies),
+        and_(employers, session.c.wellness.is_(False)),
         session.c.provider_id.in_(scope.providers),
     )
 

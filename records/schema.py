@@ -414,6 +414,8 @@ session = Table(
     Column("otherwise", String(32)),  # what the officer would have done, said before the call
     Column("flags", Integer, nullable=False, server_default="0"),  # bits: vocabulary.FLAGS
     Column("opioid", String(8), nullable=False, server_default="unknown"),
+    # the officer called for themselves: nobody of a program or an agency reads it
+    Column("wellness", Boolean, nullable=False, server_default=text("false")),
     Column("node_id", String(40)),  # the process that carries its media; no key: they come and go
     CheckConstraint(
         "state IN ('waiting','answering','connected','recovering','wrap_up','closed')",
@@ -480,6 +482,7 @@ session = Table(
         "otherwise",
         "flags",
         "opioid",
+        "wellness",
         "id",
         sqlite_where=text("state = 'closed'"),
         postgresql_where=text("state = 'closed'"),

@@ -92,6 +92,7 @@ class SessionRow:
     otherwise: str | None = None  # what the officer would have done, said before the call
     flags: int = 0  # bits: records.flags
     opioid: str = "unknown"
+    wellness: bool = False  # the officer called for themselves
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,7 +311,9 @@ async def finish_wrapup(
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
         leads(actor, row, m.epoch)
-        step = handle(desk.machine(row), WrapupFinished(m.disposition, flags, m.opioid), now)
+        step = handle(
+            desk.machine(row), WrapupFinished(m.disposition, flags, m.opioid, m.wellness), now
+        )
         who = await directory.read(conn)
         owners = {person.id for person in who.clinicians(row.provider_id)}
         if not {f.owner for f in m.followups} <= owners:

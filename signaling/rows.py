@@ -48,4 +48,5 @@ def machine(row: SessionRow) -> Session:
         otherwise=row.otherwise,
         flags=row.flags,
         opioid=row.opioid,
+        wellness=row.wellness,
     )

@@ -20,6 +20,7 @@ def target(row: SessionRow) -> Target:
         lead_id=row.lead_id,
         tablet_id=row.tablet_id,
         session_id=row.id,
+        wellness=row.wellness,
     )
 
 

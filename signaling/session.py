@@ -85,6 +85,7 @@ class Session:
     otherwise: str | None = None  # what the officer would have done; said before the call only
     flags: int = 0
     opioid: str = "unknown"
+    wellness: bool = False  # the officer calls for themselves
 
 
 # --- inputs: what happened ------------------------------------------------------------------------
@@ -245,6 +246,7 @@ class WrapupFinished:
     disposition: str
     flags: tuple[str, ...] = ()
     opioid: str = "unknown"
+    wellness: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +437,7 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
         case HandedOver() | TakenBack():
             return _phase(s, item, now)
         case IntakeTold(tiles, priority):
-            told = replace(s, intake=tiles, priority=priority)
+            told = replace(s, intake=tiles, priority=priority, wellness="self" in tiles)
             return told, [TimelineEvent("session.intake", {"tiles": list(tiles)})]
         case LanguageAsked(language):
             asked = replace(s, language=language)
@@ -575,7 +577,7 @@ def _finish(s: Session, item: Input, now: float) -> tuple[Session, list[Timeline
         case Ended(by):
             after = replace(s, deadline_at=None, ended_at=now, held_at=None)
             return after, [TimelineEvent("session.ended", {"by": by})]
-        case WrapupFinished(disposition, codes, opioid):
+        case WrapupFinished(disposition, codes, opioid, wellness):
             after = replace(
                 s,
                 close_reason="completed",
@@ -583,6 +585,7 @@ def _finish(s: Session, item: Input, now: float) -> tuple[Session, list[Timeline
                 recommended_disposition=disposition,
                 flags=flags.told(s.flags, "clinician", codes),
                 opioid=opioid,  # not on the timeline: 42 CFR Part 2
+                wellness=s.wellness or wellness,
             )
             return after, [
                 TimelineEvent("wrapup.finished", {"disposition": disposition}),

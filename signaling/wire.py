@@ -343,6 +343,7 @@ class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
     sign: bool = False
     flags: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
     opioid: Code = "unknown"
+    wellness: bool = False  # the officer called for themselves; what the tablet said stands
 
 
 Command = (

@@ -29,8 +29,8 @@ async def page(site: Site, row: SessionRow) -> str:
 
 
 async def two(site: Site) -> tuple[SessionRow, SessionRow]:
-    first = await site.session(press_key="first-" + "0" * 20)
-    second = await site.session(press_key="second-" + "0" * 20)
+    first = await site.session(press_key="first-" + "0" * 20, code="482913")
+    second = await site.session(press_key="second-" + "0" * 20, code="731046")
     await site.sign_in(demo.DANA)
     return first, second
 
@@ -82,18 +82,12 @@ async def test_an_unknown_person_is_joined_by_the_other_sessions_code_and_taken_
     site: Site,
 ) -> None:
     first, second = await two(site)
-    async with site.services.db.read() as conn:
-        codes = dict((await conn.execute(select(schema.session.c.id, schema.session.c.code))).all())
     assert await tell(site, first, alias="green coat") == 303
-    join = {"code": codes[second.id]}
+    join = {"code": second.code}
     refused = await site.post(f"/persons/{first.id}/join", join, page="/notes")
     assert refused.status == 404, "nothing is written of the other one"
     assert await tell(site, second, name="John Doe", born="1990-02-03") == 303
-    for wrong in (
-        "000000",
-        "' OR 1=1",
-        codes[first.id] if codes[first.id] != codes[second.id] else "",
-    ):
+    for wrong in ("000000", "' OR 1=1", first.code, ""):
         answer = await site.post(f"/persons/{first.id}/join", {"code": wrong}, page="/notes")
         assert answer.status == 422
     assert (await site.post(f"/persons/{first.id}/join", join, page="/notes")).status == 303
@@ -105,3 +99,26 @@ async def test_an_unknown_person_is_joined_by_the_other_sessions_code_and_taken_
     assert (await site.post(f"/persons/{second.id}/apart", apart, page="/notes")).status == 303
     assert (await site.post(f"/persons/{second.id}/apart", apart, page="/notes")).status == 404
     assert "other session of the same person" not in await page(site, second)
+
+
+async def test_an_officer_who_called_for_themselves_is_read_by_their_provider_alone(
+    site: Site,
+) -> None:
+    await site.session(press_key="own-" + "0" * 20, wellness=True)
+    other = await site.session(press_key="other-" + "0" * 20)
+    async with site.services.db.read() as conn:
+        rows = (await conn.execute(select(schema.session.c.id, schema.session.c.wellness))).all()
+    own = next(row.id for row in rows if row.wellness)
+    await site.sign_in(demo.LENA)
+    shown = await (await site.client.get("/manager")).text()
+    assert other.id in shown
+    assert own not in shown
+    assert (await site.client.get(f"/manager/sessions/{own}")).status == 404
+    assert own not in await (await site.client.get("/manager/sessions.csv")).text()
+    days = "from=2027-01-01&until=2027-01-31"
+    report = await (await site.client.get(f"/manager/reports?{days}")).text()
+    assert re.search(r'id="offered">\s*1\s*<', report)
+    await site.sign_in(demo.ADA)
+    assert (await site.client.get(f"/manager/sessions/{own}")).status == 200
+    await site.sign_in(demo.DANA)
+    assert (await site.client.get(f"/manager/sessions/{own}")).status == 200

@@ -213,6 +213,7 @@ _EMPTY: Final[dict[str, Any]] = {
     ),
     "flags": 0,
     "opioid": "unknown",
+    "wellness": False,
     "brief_seconds": 0.0,
     "handed_over_seconds": 0.0,
     "debrief_seconds": 0.0,

@@ -96,9 +96,9 @@ export class CardView {
 
   /**
    * @param {CardDraft} draft  as the server has it
-   * @param {{ session: string, why: string, sending: boolean, live: boolean }} now
+   * @param {{ session: string, why: string, sending: boolean, live: boolean, writes: boolean }} now
    */
-  draw(draft, { session, why, sending, live }) {
+  draw(draft, { session, why, sending, live, writes }) {
     const saver = this.saver();
     if (!saver) return;
     const values = saver.values;
@@ -112,7 +112,7 @@ export class CardView {
       own.hidden = !box.checked;
       if (typeof text === "string") put(own, text);
     }
-    this.resources.draw(session, values);
+    this.resources.draw(session, values, writes);
     const card = cardOf(values, this.lists.cardActions);
     if (card) find("#card-error", HTMLElement).hidden = true;
     const send = find("#card-send", HTMLButtonElement);

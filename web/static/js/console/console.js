@@ -83,7 +83,7 @@ export class Console {
       this.forms.draw(session.id);
       this.takeaway.draw(session, this.forms.open, this.records.form(this.forms.open)?.result ?? {});
       this.person.draw(session, this.records.why(this.records.person));
-      this.card.draw(session.card, { session: session.id, why: this.records.why(this.records.card), sending: model.sending, live: after === "call" });
+      this.card.draw(session.card, { session: session.id, why: this.records.why(this.records.card), sending: model.sending, live: after === "call", writes: session.role === "lead" });
       readOnly(session.role !== "lead");
     }
     this.#drawWrapup(session);
@@ -96,7 +96,7 @@ export class Console {
     const view = this.model.view;
     this.wrapup.draw(mine && view ? {
       session: mine.id, me: view.me.id, owners: view.owners, facts: t("console.wrapup.facts", { agency: mine.agency, unit: mine.unit, code: mine.code }),
-      advised: advised(mine, this.records.card?.values["disposition"]), why: this.records.why(this.records.wrapup),
+      advised: advised(mine, this.records.card?.values["disposition"]), why: this.records.why(this.records.wrapup), wellness: mine.intake.includes("self"),
     } : null);
     const typed = this.records.unsaved;
     setText(find("#wrapup-unsaved", HTMLElement), mine && typed ? t("console.wrapup.unsaved") : "");

@@ -28,7 +28,7 @@ export class ResourcePicker {
     this.list = find("#card-resources", HTMLElement);
     this.said = find("#card-resources-said", HTMLElement);
     this.again = find("#card-resources-again", HTMLButtonElement);
-    /** @type {string | null} */
+    /** @type {string | null} whose directory was asked for */
     this.session = null;
     /** @type {Found[] | null} null until the directory has come */
     this.found = null;
@@ -54,7 +54,7 @@ export class ResourcePicker {
     this.again.hidden = found !== null;
     setText(this.said, found === null ? t("console.card.resources.failed") : found.length === 0 ? t("console.card.resources.none") : "");
     const saver = this.saver();
-    if (saver) this.draw(session, saver.values);
+    if (saver) this.draw(session, saver.values, true);
   }
 
   /** @param {HTMLInputElement} box */
@@ -69,11 +69,17 @@ export class ResourcePicker {
     } else if (one) saver.edit(RESOURCE + one.id, kept(one), { typing: false });
   }
 
-  /** @param {string} session @param {import("./autosave.js").Values} values */
-  draw(session, values) {
-    if (session !== this.session) {
-      this.session = session;
-      void this.#load(session);
+  /**
+   * Whoever only reads the card sees what was picked; the directory is open to those who write it.
+   * @param {string} session @param {import("./autosave.js").Values} values @param {boolean} writes
+   */
+  draw(session, values, writes) {
+    const asked = writes ? session : null;
+    if (asked !== this.session) {
+      this.session = asked;
+      this.found = null;
+      if (asked !== null) void this.#load(asked);
+      else setText(this.said, "");
     }
     const picked = resourcesOf(values);
     const gone = this.found === null ? [] : picked.filter((one) => !this.found?.some((entry) => entry.id === one.id));

@@ -10,7 +10,7 @@ import { showClash, showState, stateOf } from "./save_state.js";
 /** @typedef {import("./saver.js").Saver} Saver */
 /** @typedef {{ kind: string, owner: string, due_at: number | null, note: string }} Row  a follow-up that may still lack its time */
 /** @typedef {{ kind: string, owner: string, due_at: number, note: string }} Followup */
-/** @typedef {{ session: string, me: string, owners: readonly Option[], advised: string, facts: string, why: string }} Given */
+/** @typedef {{ session: string, me: string, owners: readonly Option[], advised: string, facts: string, why: string, wellness: boolean }} Given */
 
 const HOUR = 3600;
 const LATEST = Date.UTC(2099, 0) / 1000;
@@ -71,6 +71,7 @@ export class WrapupView {
     this.disposition = find("#wrapup-disposition", HTMLSelectElement);
     this.rows = find("#followups", HTMLElement);
     this.sign = find("#wrapup-sign", HTMLInputElement);
+    this.wellness = find("#wrapup-wellness", HTMLInputElement);
     this.error = find("#wrapup-error", HTMLElement);
     /** @type {string | null} */
     this.session = null;
@@ -107,6 +108,8 @@ export class WrapupView {
     const flags = flagsOf(saver.values);
     for (const code of this.lists.flags) find(`#wrapup-flag-${code}`, HTMLInputElement, this.flags).checked = flags.includes(code);
     for (const code of this.lists.opioid) find(`#wrapup-opioid-${code}`, HTMLInputElement, this.opioid).checked = code === this.#opioid();
+    if (given.wellness) this.wellness.checked = true; // the tablet said so: nobody takes it back here
+    this.wellness.disabled = given.wellness;
     this.#drawRows(rowsOf(saver.values));
     setText(find("#wrapup-facts", HTMLElement), given.facts);
     showState(find("#wrapup-state", HTMLElement), stateOf(saver, given.why));
@@ -123,6 +126,7 @@ export class WrapupView {
     this.session = session;
     this.disposition.value = "";
     this.sign.checked = false;
+    this.wellness.checked = false;
     this.rows.replaceChildren();
     this.#complain("");
     this.error.hidden = true;
@@ -238,7 +242,7 @@ export class WrapupView {
 
   /**
    * What is to be sent, or null after saying what is missing and going there.
-   * @returns {{ disposition: string, followups: Followup[], sign: boolean, flags: string[], opioid: string } | null}
+   * @returns {{ disposition: string, followups: Followup[], sign: boolean, flags: string[], opioid: string, wellness: boolean } | null}
    */
   collect() {
     this.fail("");
@@ -263,7 +267,7 @@ export class WrapupView {
       followups.push({ kind: row.kind, owner: row.owner, due_at: at, note: row.note.trim() });
     }
     const flags = flagsOf(this.saver()?.values ?? {});
-    return { disposition: this.disposition.value, followups, sign: this.sign.checked, flags, opioid: this.#opioid() };
+    return { disposition: this.disposition.value, followups, sign: this.sign.checked, flags, opioid: this.#opioid(), wellness: this.wellness.checked };
   }
 }
 
