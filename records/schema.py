@@ -417,12 +417,14 @@ session = Table(
     # the officer called for themselves: nobody of a program or an agency reads it
     Column("wellness", Boolean, nullable=False, server_default=text("false")),
     Column("node_id", String(40)),  # the process that carries its media; no key: they come and go
+    Column("body_camera", String(8)),  # as the officer said; NULL: not said
     CheckConstraint(
         "state IN ('waiting','answering','connected','recovering','wrap_up','closed')",
         name="known_state",
     ),
     CheckConstraint("phase IN ('brief','handed_over','debrief')", name="known_phase"),
     CheckConstraint("opioid IN ('unknown','yes','no')", name="known_opioid"),
+    CheckConstraint("body_camera IN ('on','off','muted')", name="known_camera"),
     CheckConstraint(f"NOT ({_LED}) OR lead_id IS NOT NULL", name="led_has_leader"),
     CheckConstraint("state != 'waiting' OR lead_id IS NULL", name="waiting_has_none"),
     CheckConstraint("state != 'closed' OR close_reason IS NOT NULL", name="closed_has_reason"),
@@ -851,6 +853,7 @@ audit = Table(
 )
 
 # the rest of the schema, which hangs on the tables above
+from records import schema_consents as _consents  # noqa: E402, F401
 from records import schema_identities as _identities  # noqa: E402, F401
 from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401

@@ -93,6 +93,7 @@ class SessionRow:
     flags: int = 0  # bits: records.flags
     opioid: str = "unknown"
     wellness: bool = False  # the officer called for themselves
+    body_camera: str | None = None  # on | off | muted, as the officer said
 
 
 @dataclass(frozen=True, slots=True)
