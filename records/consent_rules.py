@@ -13,7 +13,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -44,6 +44,12 @@ CONTENT: Final = ("identity", "summary", "clinical", SUBSTANCES)
 METHODS: Final = ("verbal", "signed", "refused", "unable")
 GIVEN: Final = ("verbal", "signed")
 WRITTEN: Final = ("signed",)
+SCOPE: Final[Mapping[str, tuple[str, ...]]] = {  # usually; never the answers of rule 4
+    "assessment": (),
+    "treatment": ("identity", "summary", "clinical"),
+    "agency": ("identity", "summary"),
+    "research": ("summary",),
+}
 DAYS: Final = {"assessment": 30, "treatment": 365, "agency": 90, "research": 365}
 DAY: Final = 86_400.0
 LONGEST: Final = 5 * 365 * DAY
@@ -167,10 +173,7 @@ def checked(one: Consent, now: float) -> Consent:
 
 def usual(purpose: str, given_at: float) -> tuple[tuple[str, ...], tuple[str, ...], float]:
     """Recipients, scope and end of a consent that nobody shaped otherwise."""
-    scope = () if purpose == "assessment" else ("identity", "summary", "clinical")
-    if purpose == "research":
-        scope = ("summary",)
-    return RECIPIENTS_OF[purpose][:1], scope, given_at + DAYS[purpose] * DAY
+    return RECIPIENTS_OF[purpose][:1], SCOPE[purpose], given_at + DAYS[purpose] * DAY
 
 
 def _terms(one: Consent) -> tuple[tuple[str, ...], tuple[str, ...], float | None]:

@@ -256,11 +256,13 @@ async def test_a_refusal_another_sessions_consent_and_none_at_all_are_not_revoke
     row, other = await pressed(db), await pressed(db, "tab_2")
     no = await db.write(lambda conn: consents.add(conn, vault, row.id, NO, "per_dana", NOW))
     yes = await db.write(lambda conn: consents.add(conn, vault, other.id, YES, "per_dana", NOW))
+
+    async def revoke(wanted: str) -> None:
+        await db.write(lambda conn: consents.revoke(conn, row.id, wanted, "per_dana", NOW))
+
     for wanted in (no.consent.id, yes.consent.id, "con_none"):
         with pytest.raises(NotFound):
-            await db.write(
-                lambda conn, wanted=wanted: consents.revoke(conn, row.id, wanted, "per_dana", NOW)
-            )
+            await revoke(wanted)
 
 
 async def test_a_page_that_missed_a_decision_is_told_and_writes_nothing(
