@@ -83,6 +83,15 @@ def answer(data: Mapping[str, object], status: int = 200) -> web.Response:
     return web.json_response({"ok": True, **data}, status=status, headers=NO_STORE)
 
 
+def document(body: bytes, name: str, kind: str = "application/pdf") -> web.Response:
+    """A file to keep."""
+    return web.Response(
+        body=body,
+        content_type=kind,
+        headers={**NO_STORE, "Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
 def wants_json(request: web.Request) -> bool:
     """Whether an error should be JSON: under /api/, or where JSON was asked for."""
     accept = request.headers.get("Accept", "")

@@ -31,12 +31,13 @@ from web import (
 )
 from web.assets import Assets
 from web.identity import for_socket
-from web.keys import ASKED, ASSETS, LIMITS, RENDERER, SERVICES, TEXTS
+from web.keys import ASKED, ASSETS, LIMITS, RENDERER, SERVICES, TEXTS, TYPESETTER
 from web.limits import Limits
 from web.middleware import language, outermost
 from web.render import Renderer
 from web.routes import Handler, Route, Who, add, origin_allowed
 from web.services import Services
+from web.typeset import Typesetter
 
 _REPORTS = (Action.REPORT_READ,)
 _TAKE = (Action.TAKEAWAY_MAKE,)
@@ -66,6 +67,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
         Route("GET", "/plan", takeaway.page, Who.ANYBODY),
         Route("POST", "/api/v1/plan", takeaway.read, Who.ANYBODY, limit="feed"),
+        Route("POST", "/api/v1/plan.pdf", takeaway.pdf, Who.ANYBODY, limit="way"),
         Route("POST", "/api/v1/takeaways", takeaway.make, Who.PERSON, _TAKE, "way"),
         Route("POST", "/takeaways/{id}", takeaway.make_by_form, Who.PERSON, _TAKE),
         Route("POST", "/takeaways/{id}/revoke", takeaway.revoke, Who.PERSON, _TAKE),
@@ -154,6 +156,7 @@ def create_app(services: Services) -> web.Application:
     app[RENDERER] = Renderer(assets)
     app[TEXTS] = i18n.load()
     app[LIMITS] = Limits()
+    app[TYPESETTER] = Typesetter()
     polling = polling_of(services)
     add(app, routes(services, assets, polling))
 

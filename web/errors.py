@@ -92,3 +92,19 @@ class NotReady(WebError):
     code = "not-ready"
     status = 503
     sentence = "The server is just starting or stopping. Try again in a moment."
+
+
+class TooBusy(WebError):
+    """More documents are asked for than can be made; try again in a minute."""
+
+    code = "too-busy"
+    status = 503
+    sentence = "Too many documents are being made. Try again in a minute."
+
+
+class NotSet(WebError):
+    """A document could not be made; nothing else is wrong."""
+
+    code = "not-set"
+    status = 500
+    sentence = "The PDF could not be made. Print the page instead."

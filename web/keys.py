@@ -13,6 +13,7 @@ from web.i18n import Texts
 from web.limits import Limits
 from web.render import Renderer
 from web.services import Services
+from web.typeset import Typesetter
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ RENDERER = web.AppKey("renderer", Renderer)
 ASSETS = web.AppKey("assets", Assets)
 TEXTS = web.AppKey("texts", dict[str, Texts])
 LIMITS = web.AppKey("limits", Limits)
+TYPESETTER = web.AppKey("typesetter", Typesetter)
 ASKED = web.RequestKey("asked", Asked)
 
 

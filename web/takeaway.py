@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 from aiohttp import web
 
@@ -13,10 +10,10 @@ from auth.takeaway import TakenAway
 from records.errors import RecordError
 from signaling import takeaway_commands
 from signaling.errors import BadWay
-from web import answers, present
+from web import answers, plan_pdf, present
 from web.api import body_of
 from web.i18n import Texts
-from web.keys import ASKED, actor_of, now_of, services_of
+from web.keys import ASKED, TYPESETTER, actor_of, now_of, services_of
 from web.manager import session_answer
 from web.routes import fields
 
@@ -47,33 +44,26 @@ async def read(request: web.Request) -> web.Response:
     return answers.answer({"plan": _shown(taken, request[ASKED].texts)})
 
 
+async def pdf(request: web.Request) -> web.Response:
+    """POST /api/v1/plan.pdf {token}: the plan as a document to keep."""
+    body = await body_of(request, PlanBody)
+    services, now = services_of(request), now_of(request)
+    taken = await takeaway.read(services.db, services.vault, body.token[:LONGEST_SECRET], now)
+    data = plan_pdf.data(taken, request[ASKED].texts)
+    made = await request.app[TYPESETTER].pdf("takeaway", data, now)
+    return answers.document(made, "plan.pdf")
+
+
 def _shown(taken: TakenAway, texts: Texts) -> dict[str, object]:
-    body = taken.form.definition(texts.locale)
-    titles = {item["linkId"]: item.get("text", "") for item in body["item"]}
     return {
-        "parts": [{"title": titles[part], "words": words} for part, words in taken.parts],
-        "regional_line": taken.regional_line,
-        "resources": [_help(one, texts) for one in taken.resources],
-        "planned": [
-            {
-                "what": texts.t(f"plan.planned.{task.kind}"),
-                "when": present.moment(task.due_at, taken.timezone),
-            }
-            for task in taken.planned
+        "parts": [
+            {"title": title, "words": words} for title, words in plan_pdf.parts(taken, texts)
         ],
+        "regional_line": taken.regional_line,
+        "resources": [plan_pdf.helped(one, texts) for one in taken.resources],
+        "planned": [{"what": what, "when": when} for what, when in plan_pdf.planned(taken, texts)],
         "until": present.day(taken.expires_at, taken.timezone),
     }
-
-
-def _help(one: Mapping[str, Any], texts: Texts) -> dict[str, str]:
-    """An entry of the directory in the reader's language, where it has it."""
-    own = {
-        name: (texts.locale == "es" and one.get(f"{name}_es")) or one.get(name, "")
-        for name in ("hours", "accepts")
-    }
-    plain = ("name", "phone", "text_line", "address", "website")
-    kind = texts.t(f"common.resource.{one['kind']}")
-    return {**{name: one.get(name, "") for name in plain}, **own, "kind": kind}
 
 
 async def make(request: web.Request) -> web.Response:

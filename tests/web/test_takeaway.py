@@ -15,6 +15,7 @@ from records.followups import NewFollowup
 from records.scoring.plans import PARTS
 from records.sessions import SessionRow
 from records.takeaways import MOST, SECONDS
+from tests.web import pdfs
 from tests.web.cast import AWAY_SUPERVISOR, NOW, XSS, Site
 from web.dev import cast as demo
 
@@ -165,3 +166,30 @@ async def test_only_whoever_treats_the_person_makes_a_link(
     assert refused.status == status
     async with site.services.db.read() as conn:
         assert (await conn.execute(select(schema.takeaway))).first() is None
+
+
+@pytest.mark.parametrize(("lang", "title"), [("en", "My safety plan"), ("es", "Mi plan")])
+async def test_the_plan_comes_as_an_accessible_pdf_in_either_language(
+    site: Site, lang: str, title: str
+) -> None:
+    row = await planned(site)
+    await site.sign_in(demo.DANA)
+    secret = await made(site, row)
+    site.client.session.cookie_jar.clear()
+    site.client.session.cookie_jar.update_cookies({"cb_lang": lang}, site.client.make_url("/"))
+    answer = await site.json("/api/v1/plan.pdf", {"token": secret}, page="/plan")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Cache-Control"] == "no-store"
+    found = pdfs.read(await answer.read())
+    assert found.lang == lang
+    assert found.title is not None
+    assert found.title.startswith(title)
+    assert found.standard
+    flat = "".join(found.words.split())
+    for part in PARTS:
+        assert "".join(PLAN[part].split()) in flat, "the person's words, letter by letter"
+    for private in ("For the clinic only", "private note", "Dana", row.id, row.code, "naloxone"):
+        assert private not in found.words
+    wrong = await site.json("/api/v1/plan.pdf", {"token": secret + "x"}, page="/plan")
+    assert wrong.status == 410

@@ -1,6 +1,6 @@
 /**
  * The person's safety plan: the secret stays in the address's fragment, so that the link works again tomorrow and no server's log has it.
- * Text only, as everywhere; printing is the browser's own, which also makes a tagged PDF.
+ * Text only, as everywhere; printing is the browser's own, the PDF is made by the server.
  */
 
 import { boot, el, find, findAll, setText } from "../lib/dom.js";
@@ -53,14 +53,39 @@ function help(one) {
   return el("li", { class: "plan__one" }, el("strong", { text: one.name }), el("span", { class: "small muted", text: one.kind }), ...lines);
 }
 
+/** @param {string} address */
+function ask(address) {
+  return fetch(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf, Accept: "application/json" },
+    body: JSON.stringify({ token }),
+  });
+}
+
+/** The PDF comes by the same secret, and goes to the downloads. */
+async function save() {
+  const told = find("#plan-pdf-status", HTMLElement);
+  setText(told, t("plan.pdf_making"));
+  try {
+    const response = await ask("/api/v1/plan.pdf");
+    if (!response.ok) {
+      /** @type {{ message?: string }} */
+      const answer = await response.json();
+      return setText(told, answer.message ?? t("common.network"));
+    }
+    const address = URL.createObjectURL(await response.blob());
+    el("a", { href: address, download: "plan.pdf" }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    setText(told, t("plan.pdf_made"));
+  } catch {
+    setText(told, t("common.network"));
+  }
+}
+
 async function load() {
   if (!token) return say(t("plan.no_link"));
   try {
-    const response = await fetch("/api/v1/plan", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf, Accept: "application/json" },
-      body: JSON.stringify({ token }),
-    });
+    const response = await ask("/api/v1/plan");
     /** @type {{ plan?: Plan, message?: string }} */
     const answer = await response.json();
     if (answer.plan) show(answer.plan);
@@ -73,5 +98,6 @@ async function load() {
 // The other language is another page: the secret goes along by hand, because a link has no fragment of its own.
 for (const link of findAll(".languages a", HTMLAnchorElement)) link.hash = location.hash;
 find("#plan-print", HTMLButtonElement).addEventListener("click", () => window.print());
+find("#plan-pdf", HTMLButtonElement).addEventListener("click", () => void save());
 addEventListener("hashchange", () => location.reload());
 void load();
