@@ -70,7 +70,8 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
         "/alert",
         "/join",  # spends nothing
         "/plan",  # shows nothing without the secret
-        "/api/v1/plan",  # the secret of the person's link is the right
+        "/api/v1/plan",
+        "/api/v1/plan.pdf",  # the secret of the person's link is the right
         "/api/v1/join",  # the secret of a guest's link is the right, once
         "/calendar/{name}",  # the secret in the address is the right
         "/api/v1/alert",  # the secret of a page's link is the right
