@@ -47,6 +47,7 @@ class Action(StrEnum):
     RECORD_SIGN = "record.sign"
     RECORD_ADD = "record.add"
     PERSON_WRITE = "person.write"
+    CONSENT_WRITE = "consent.write"
     TAKEAWAY_MAKE = "takeaway.make"
     # follow-ups
     FOLLOWUP_READ = "followup.read"
@@ -99,6 +100,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.RECORD_SIGN: "sign a session's note, which closes it",
         Action.RECORD_ADD: "add to a signed note",
         Action.PERSON_WRITE: "write who a session was about, and join sessions of one person",
+        Action.CONSENT_WRITE: "write down what somebody agreed to or refused, and its revocation",
         Action.TAKEAWAY_MAKE: "give the person a link to their own safety plan, and take it back",
         Action.FOLLOWUP_READ: "see which follow-ups are open, due and whose, without notes",
         Action.FOLLOWUP_WORK: "put down an attempt, close a follow-up, move it, open it again",
@@ -200,6 +202,10 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.RECORD_SIGN: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_LEAD},
         Action.RECORD_ADD: {"clinician": Scope.OWN_CARE, "supervisor": Scope.OWN_PROVIDER},
         Action.PERSON_WRITE: {
+            "clinician": Scope.OWN_CARE,
+            "supervisor": Scope.OWN_PROVIDER,
+        },
+        Action.CONSENT_WRITE: {
             "clinician": Scope.OWN_CARE,
             "supervisor": Scope.OWN_PROVIDER,
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,6 +109,13 @@ async def revoke(
     if found is None:
         raise NotFound
     return False
+
+
+def newest(rows: Sequence[ConsentRow], now: float) -> dict[str, str]:
+    """The state of each participant's last word on each purpose; `rows` come the oldest first."""
+    return {
+        f"{row.consent.participant}.{row.consent.purpose}": row.consent.state(now) for row in rows
+    }
 
 
 async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> ConsentRow:

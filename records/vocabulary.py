@@ -75,6 +75,7 @@ FLAGS: Final = (
 )
 OFFICER_FLAGS: Final = FLAGS[:5]  # said with what happened
 CLINICIAN_FLAGS: Final = FLAGS[5:]  # said in the wrap-up
+BODY_CAMERA: Final = ("on", "off", "muted")  # the officer's; muted: picture without sound
 OPIOID: Final = ("unknown", "yes", "no")  # grants ask it of every session; 42 CFR Part 2
 
 CARD_LEVELS: Final = ("routine", "soon", "now")
@@ -231,6 +232,9 @@ TIMELINE_KINDS: Final = (
     "session.provider",
     "session.language",
     "session.otherwise",
+    "session.body_camera",
+    "consent.said",
+    "consent.revoked",
     "queue.nobody",
     "queue.relaxed",
     "queue.repaired",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from signaling import consent_commands as consent
 from signaling import console_commands as console
 from signaling import guest_commands as guest
 from signaling import guest_wire, party_wire, wire
@@ -39,6 +40,7 @@ HANDLERS: dict[type, Handler] = {
     wire.SessionIntake: tablet.tell_intake,
     wire.SessionLanguage: tablet.tell_language,
     wire.SessionPlace: tablet.tell_place,
+    wire.SessionCamera: tablet.tell_camera,
     wire.SessionVoice: tablet.choose_voice,
     wire.SessionCancel: tablet.cancel,
     wire.HandoverStart: tablet.hand_over,
@@ -70,6 +72,7 @@ HANDLERS: dict[type, Handler] = {
     wire.CardSave: console.save_card,
     wire.WrapupSave: console.save_wrapup,
     wire.PersonSave: person.save_by_page,
+    wire.ConsentSave: consent.save_by_page,
     wire.WrapupFinish: console.finish_wrapup,
 }
 

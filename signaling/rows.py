@@ -49,4 +49,5 @@ def machine(row: SessionRow) -> Session:
         flags=row.flags,
         opioid=row.opioid,
         wellness=row.wellness,
+        body_camera=row.body_camera,
     )

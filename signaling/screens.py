@@ -21,6 +21,7 @@ from oncall.presence import PresenceState
 from records import (
     assessments,
     chat,
+    consents,
     guest_links,
     identities,
     offers,
@@ -252,6 +253,7 @@ class Screens:
                     assessments=await assessments.of_session(conn, self._desk.vault, row.id),
                     wrapup=await wrapups.get(conn, self._desk.vault, row.id),
                     person=about,
+                    consents=await consents.of_session(conn, self._desk.vault, row.id),
                     visits=await identities.visits(conn, about) if about is not None else (),
                     transfer=handing,
                     note=await transfers.note(conn, self._desk.vault, handing) if handing else "",

@@ -86,6 +86,7 @@ class Session:
     flags: int = 0
     opioid: str = "unknown"
     wellness: bool = False  # the officer calls for themselves
+    body_camera: str | None = None
 
 
 # --- inputs: what happened ------------------------------------------------------------------------
@@ -198,6 +199,13 @@ class OtherwiseTold:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraTold:
+    """Whether the officer's body camera runs: the clinician is told at once."""
+
+    body_camera: str
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceChosen:
     voice_only: bool
 
@@ -278,6 +286,7 @@ Input = (
     | LanguageAsked
     | PlaceTold
     | OtherwiseTold
+    | CameraTold
     | VoiceChosen
     | SaverChosen
     | Held
@@ -300,6 +309,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         LanguageAsked: S.WAITING,
         PlaceTold: S.WAITING,
         OtherwiseTold: S.WAITING,
+        CameraTold: S.WAITING,
         VoiceChosen: S.WAITING,
         Escalated: S.WAITING,
         Cancelled: S.CLOSED,
@@ -313,6 +323,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         LanguageAsked: S.ANSWERING,
         PlaceTold: S.ANSWERING,
         OtherwiseTold: S.ANSWERING,
+        CameraTold: S.ANSWERING,
         VoiceChosen: S.ANSWERING,
         SaverChosen: S.ANSWERING,
         Cancelled: S.CLOSED,
@@ -330,6 +341,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         HandedBack: S.WAITING,
         HandedOver: S.CONNECTED,
         TakenBack: S.CONNECTED,
+        CameraTold: S.CONNECTED,
         VoiceChosen: S.CONNECTED,
         SaverChosen: S.CONNECTED,
         Held: S.CONNECTED,
@@ -347,6 +359,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         HandedBack: S.WAITING,
         HandedOver: S.RECOVERING,
         TakenBack: S.RECOVERING,
+        CameraTold: S.RECOVERING,
         VoiceChosen: S.RECOVERING,
         SaverChosen: S.RECOVERING,
         Resumed: S.RECOVERING,
@@ -355,6 +368,7 @@ TRANSITIONS: Mapping[State, Mapping[type, State]] = {
         Ended: S.WRAP_UP,
     },
     S.WRAP_UP: {
+        CameraTold: S.WRAP_UP,
         TakenBack: S.WRAP_UP,  # the call ended in the person's hands
         CardSent: S.WRAP_UP,
         CardAcknowledged: S.WRAP_UP,
@@ -452,6 +466,9 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
                 raise IllegalTransition(s.state, "OtherwiseTold")
             said = TimelineEvent("session.otherwise", {"otherwise": otherwise})
             return replace(s, otherwise=otherwise), [said]
+        case CameraTold(body_camera):
+            ran = TimelineEvent("session.body_camera", {"camera": body_camera})
+            return replace(s, body_camera=body_camera), [ran]
         case VoiceChosen(voice_only):
             chosen = replace(s, voice_only=voice_only)
             return chosen, [TimelineEvent("session.voice", {"voice_only": voice_only})]

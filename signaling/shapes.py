@@ -124,6 +124,7 @@ class TabletSession(Struct, frozen=True):
     language: str | None
     place: int  # of the tablet's places
     otherwise: str | None  # what the officer would have done, as said while waiting
+    body_camera: str | None  # on | off | muted
     alerted: list[Alerted]  # who is rung or paged now, those nearest to coming first
     step: str  # alerting | still-trying | more-people | call-instead
     requeued: bool
@@ -289,6 +290,23 @@ class PersonView(Struct, frozen=True):
     earlier: list[Earlier]  # the newest first, at most 20
 
 
+class ConsentSaid(Struct, frozen=True, forbid_unknown_fields=True):
+    """One decision, as the clinician heard it."""
+
+    participant: Literal["person", "guardian"]
+    purpose: Code
+    method: Literal["verbal", "refused", "unable"]
+
+
+class ConsentView(Struct, frozen=True):
+    """The newest decision of each participant and purpose; `rev`: how many there are in all."""
+
+    rev: int
+    said: Mapping[str, str]  # "person.treatment": given | refused | unable | revoked | expired
+    giver: str  # the guardian's name
+    updated_at: float | None
+
+
 class ConsoleSession(Struct, frozen=True):
     id: str
     code: str
@@ -326,6 +344,8 @@ class ConsoleSession(Struct, frozen=True):
     assessments: list[AssessmentView]
     wrapup: WrapupView
     person: PersonView
+    consent: ConsentView
+    body_camera: str | None  # on | off | muted, as the officer said
     recommended: str | None
     actual: str | None
 

@@ -40,6 +40,7 @@ from signaling.followup_commands import with_arrival
 from signaling.needs import priority_of
 from signaling.scope import by, tablet_owns
 from signaling.session import (
+    CameraTold,
     Cancelled,
     CardAcknowledged,
     DispositionRecorded,
@@ -227,6 +228,14 @@ async def tell_otherwise(
     if m.otherwise not in OTHERWISE:
         raise UnknownCode
     await _feed(desk, actor, m.session, OtherwiseTold(m.otherwise))
+    return {}
+
+
+async def tell_camera(
+    desk: Desk, actor: Actor, _s: Stream, m: wire.SessionCamera
+) -> dict[str, object]:
+    """Whether the officer's body camera runs."""
+    await _feed(desk, actor, m.session, CameraTold(m.camera))
     return {}
 
 

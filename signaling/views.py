@@ -17,6 +17,7 @@ from oncall.policy import tablet_step
 from oncall.presence import PresenceState
 from records.assessments import AssessmentRow
 from records.chat import ChatRow
+from records.consents import ConsentRow, newest
 from records.directory import Directory
 from records.guest_links import GuestLinkRow
 from records.identities import IdentityRow, Visit
@@ -78,6 +79,7 @@ class Details:
     requeued_for: str | None = None  # why it came back to the line last
     guests: Mapping[str, str] = field(default_factory=dict)  # names by link
     person: IdentityRow | None = None
+    consents: Sequence[ConsentRow] = ()  # the oldest first
     visits: Sequence[Visit] = ()  # other sessions of the same person
     links: Sequence[GuestLinkRow] = ()  # that would still let somebody in
 
@@ -229,6 +231,7 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         language=session.language,
         place=_place(picture, session),
         otherwise=session.otherwise,
+        body_camera=session.body_camera,
         alerted=alerted(picture, session),
         step=tablet_step(picture.now - _waiting_since(session)).removeprefix("waiting."),
         requeued=session.requeued_at is not None,
@@ -537,6 +540,8 @@ def _console_session(
         ],
         wrapup=_wrapup(details.wrapup),
         person=_person(details),
+        consent=_consent(details, picture.now),
+        body_camera=session.body_camera,
         recommended=session.recommended_disposition,
         actual=session.actual_disposition,
     )
@@ -549,6 +554,14 @@ def _person(details: Details) -> shapes.PersonView:
     one = row.identity
     earlier = [shapes.Earlier(visit.code, visit.pressed_at) for visit in details.visits]
     return shapes.PersonView(row.rev, one.name, one.born, one.alias, row.updated_at, earlier)
+
+
+def _consent(details: Details, now: float) -> shapes.ConsentView:
+    """As the clinician's page shows it."""
+    rows = details.consents
+    givers = [r.consent.giver for r in rows if r.consent.participant == "guardian"]
+    at = max((r.consent.revoked_at or r.recorded_at for r in rows), default=None)
+    return shapes.ConsentView(len(rows), newest(rows, now), givers[-1] if givers else "", at)
 
 
 def _wrapup(row: WrapupRow | None) -> shapes.WrapupView:

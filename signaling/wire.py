@@ -24,6 +24,7 @@ from signaling.party_wire import PartyCommand
 from signaling.shapes import (
     Card,
     Code,
+    ConsentSaid,
     ConsoleSession,
     LiveRow,
     Me,
@@ -101,6 +102,14 @@ class SessionOtherwise(ClientMessage, frozen=True, tag="session.otherwise"):
     audience = ("tablet",)
     session: Id
     otherwise: Code
+
+
+class SessionCamera(ClientMessage, frozen=True, tag="session.body_camera"):
+    """Whether the officer's body camera runs: `muted` records the picture without the sound."""
+
+    audience = ("tablet",)
+    session: Id
+    camera: Literal["on", "off", "muted"]
 
 
 class SessionVoice(ClientMessage, frozen=True, tag="session.voice"):
@@ -328,6 +337,20 @@ class PersonSave(ClientMessage, frozen=True, tag="person.save"):
     alias: Annotated[str, Meta(max_length=200)] = ""
 
 
+class ConsentSave(ClientMessage, frozen=True, tag="consent.save"):
+    """What somebody said to the spoken wording: each decision is added, none is ever changed.
+
+    A stale `rev` is refused with `conflict`, and nothing is written.
+    """
+
+    audience = ("console",)
+    session: Id
+    rev: Number  # how many decisions the page knows
+    language: Literal["en", "es"]  # in which the wording was spoken
+    said: Annotated[list[ConsentSaid], Meta(min_length=1, max_length=8)]
+    giver: Annotated[str, Meta(max_length=200)] = ""  # a guardian's name
+
+
 class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
     """Close the session: recommended disposition is mandatory, each follow-up is owned and due.
 
@@ -353,6 +376,7 @@ Command = (
     | SessionLanguage
     | SessionPlace
     | SessionOtherwise
+    | SessionCamera
     | SessionVoice
     | SessionCancel
     | SessionEnd
@@ -380,6 +404,7 @@ Command = (
     | CardSave
     | WrapupSave
     | PersonSave
+    | ConsentSave
     | WrapupFinish
 )
 

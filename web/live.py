@@ -6,8 +6,8 @@ from aiohttp import web
 
 from auth.tablets import officers_of_agency
 from records import directory, library, vocabulary
-from web import answers
-from web.keys import ASKED, actor_of, now_of, services_of, settings_of
+from web import answers, wording
+from web.keys import ASKED, TEXTS, actor_of, now_of, services_of, settings_of
 
 
 async def tablet(request: web.Request) -> web.Response:
@@ -35,6 +35,7 @@ async def tablet(request: web.Request) -> web.Response:
             "differenceReasons": list(vocabulary.DIFFERENCE_REASONS),
             "tiles": list(agency.tiles),
             "otherwise": list(vocabulary.OTHERWISE),
+            "bodyCamera": list(vocabulary.BODY_CAMERA),
             "flags": list(vocabulary.OFFICER_FLAGS),
             "languages": list(vocabulary.LANGUAGES),
             "places": [f"{place.county}, {place.state}" for place in agency.places],
@@ -57,14 +58,15 @@ async def form(request: web.Request) -> web.Response:
 
 async def console(request: web.Request) -> web.Response:
     """GET /console: the clinician's page."""
-    locale = request[ASKED].texts.locale
+    locale, languages = request[ASKED].texts.locale, request.app[TEXTS]
     gateways = services_of(request).desk.pager.post.gateways
     async with services_of(request).db.read() as conn:
         forms = await library.current(conn)
     return answers.page(
         request,
         "console",
-        strings=("common.", "console.", "guest.link.", "person."),
+        strings=("common.", "console.", "guest.link.", "person.", "consent."),
+        spoken=wording.spoken(languages),
         boot={
             "instruments": [one.definition(locale) for one in forms.values()],
             "dispositions": list(vocabulary.DISPOSITIONS),

@@ -59,6 +59,7 @@ _LABELS = {
     "widened": "common.widened",
     "language": "common.language",
     "otherwise": "common.otherwise",
+    "camera": "common.body_camera",
     "followup": "common.followup",
     "attempt": "common.attempt",
     "closed": "common.followup_closed",

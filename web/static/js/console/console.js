@@ -23,6 +23,7 @@ import { Ringing } from "./ringing.js";
 import { advised, liveSession, screenOf } from "./state.js";
 import { Takeaway } from "./takeaway.js";
 import { PersonForm } from "./person.js";
+import { ConsentForm } from "./consent.js";
 import { WrapupView } from "./wrapup.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleView} ConsoleView */
@@ -59,6 +60,7 @@ export class Console {
     this.takeaway = new Takeaway({ csrf: given.csrf, texts: given.texts });
     this.forms = new Forms(given.instruments, this.records, () => this.draw());
     this.person = new PersonForm(() => this.records.person);
+    this.consent = new ConsentForm(() => this.records.consent);
     this.card = new CardView(given, () => this.records.card);
     this.wrapup = new WrapupView(given, () => this.line.serverNow(), () => this.records.wrapup);
     /** @type {import("./render.js").Model} */
@@ -83,6 +85,7 @@ export class Console {
       this.forms.draw(session.id);
       this.takeaway.draw(session, this.forms.open, this.records.form(this.forms.open)?.result ?? {});
       this.person.draw(session, this.records.why(this.records.person));
+      this.consent.draw(session, this.records.why(this.records.consent));
       this.card.draw(session.card, { session: session.id, why: this.records.why(this.records.card), sending: model.sending, live: after === "call", writes: session.role === "lead" });
       readOnly(session.role !== "lead");
     }

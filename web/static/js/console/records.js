@@ -7,6 +7,7 @@ import { cardOf, fields } from "./card.js";
 import { sentence } from "./errors.js";
 import { Saver } from "./saver.js";
 import { personFields, personOf } from "./person.js";
+import { consentFields, saidOf } from "./consent.js";
 import { draftOf, fields as wrapupFields } from "./wrapup.js";
 
 /** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
@@ -14,7 +15,7 @@ import { draftOf, fields as wrapupFields } from "./wrapup.js";
  * One questionnaire's answers. `version`: the one that they were given to, or that is shown before the first of them.
  * @typedef {{ saver: Saver, version: string, result: Readonly<Record<string, unknown>>, resultRev: number }} FormBook
  */
-/** @typedef {{ forms: Map<string, FormBook>, card: Saver, wrapup: Saver, person: Saver }} Book */
+/** @typedef {{ forms: Map<string, FormBook>, card: Saver, wrapup: Saver, person: Saver, consent: Saver }} Book */
 /**
  * @typedef {object} RecordsOptions
  * @property {import("../lib/socket.js").Line} line
@@ -36,7 +37,7 @@ function drafted(draft) {
 
 /** @param {Book} book */
 function savers(book) {
-  return [...Array.from(book.forms.values(), (form) => form.saver), book.card, book.wrapup, book.person];
+  return [...Array.from(book.forms.values(), (form) => form.saver), book.card, book.wrapup, book.person, book.consent];
 }
 
 /** @param {Book} book */
@@ -71,6 +72,10 @@ export class Records {
     return this.book?.person ?? null;
   }
 
+  get consent() {
+    return this.book?.consent ?? null;
+  }
+
   get unsaved() {
     return this.book !== null && unsaved(this.book);
   }
@@ -102,6 +107,7 @@ export class Records {
     book.card.seen({ rev: session.card.rev, values: fields(session.card.card), at: session.card.sent_at ?? this.options.line.serverNow() });
     book.wrapup.seen({ rev: session.wrapup.rev, values: wrapupFields(session.wrapup.draft), at: session.wrapup.updated_at });
     book.person.seen({ rev: session.person.rev, values: personFields(session.person), at: session.person.updated_at });
+    book.consent.seen({ rev: session.consent.rev, values: consentFields(session.consent.said), at: session.consent.updated_at });
   }
 
   /** The line is back: what waits is tried at once. */
@@ -139,6 +145,15 @@ export class Records {
         current: (data) => "person" in data ? personFields(personOf(object(data["person"]) ?? {})) : null,
         save: async (rev, _changes, all) => {
           const data = await this.options.line.send("person.save", { session: id, rev, ...personOf(all) });
+          return { rev: Number(data["rev"]), at: Number(data["updated_at"]) };
+        },
+      }),
+      consent: new Saver({
+        changed: this.options.changed,
+        ready: (form) => form.clash === null,
+        current: (data) => "said" in data ? consentFields(object(data["said"]) ?? {}) : null,
+        save: async (rev, changes) => {
+          const data = await this.options.line.send("consent.save", { session: id, rev, ...saidOf(changes) });
           return { rev: Number(data["rev"]), at: Number(data["updated_at"]) };
         },
       }),

@@ -92,6 +92,9 @@ function banners(model) {
   const device = liveSession(model.view) ? deviceWords(media) : null;
   show("device", device !== null);
   if (device) write("device-text", t(device));
+  const filmed = model.view?.session?.body_camera ?? null;
+  show("body-camera", filmed === "on" || filmed === "muted");
+  if (filmed === "on" || filmed === "muted") write("body-camera-text", t(`console.body_camera.${filmed}`));
   show("elsewhere", media.elsewhere);
   const gone = notice(model.offers, model.now);
   show("taken-notice", gone !== null);

@@ -20,7 +20,7 @@
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
- *   voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, intake: string[], language: string | null, place: number, otherwise: string | null, alerted: Alerted[], step: Step, requeued: boolean,
+ *   voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, intake: string[], language: string | null, place: number, otherwise: string | null, body_camera: string | null, alerted: Alerted[], step: Step, requeued: boolean,
  *   handed_back: boolean, clinician: string | null, licence: string | null, peer: PeerView | null, company: PartyView[], chat: ChatLine[],
  *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
  * }} TabletSession
@@ -49,6 +49,7 @@
  * @typedef {{ rev: number, card: Card | null, sent_rev: number | null, sent_at: number | null, acknowledged_rev: number | null, acknowledged_at: number | null }} CardDraft
  * @typedef {{ key: string, kind: string, owner: string, due_at: number | null, note: string }} FollowupSketch
  * @typedef {{ disposition: string | null, followups: FollowupSketch[], flags: string[], opioid: string | null }} WrapupDraft
+ * @typedef {{ rev: number, said: Readonly<Record<string, string>>, giver: string, updated_at: number | null }} ConsentView
  * @typedef {{ rev: number, name: string, born: string, alias: string, updated_at: number | null, earlier: { code: string, at: number }[] }} PersonView
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, place_state: string | null, unit: string,
@@ -57,7 +58,7 @@
  *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number,
  *   role: "lead" | "receiver" | "supervisor", party: string | null, lead: string, company: PartyView[], links: LinkView[], transfer: TransferView | null, tablet_online: boolean, peer: PeerView,
  *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[],
- *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, person: PersonView, recommended: string | null, actual: string | null,
+ *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, person: PersonView, consent: ConsentView, body_camera: string | null, recommended: string | null, actual: string | null,
  * }} ConsoleSession
  * @typedef {{ offer: string, code: string, agency: string, at: number, state: "declined" | "expired" | "undelivered" }} MissedRow
  * @typedef {{ id: string, name: string }} Option

@@ -1,7 +1,7 @@
 /** The officer's tablet: wires the presses to tablet/tablet.js. */
 
 import { readiness } from "../lib/devices.js";
-import { boot, find } from "../lib/dom.js";
+import { boot, find, findAll } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { warm } from "../lib/icons.js";
 import { toggle as toggleTheme } from "../lib/theme.js";
@@ -68,6 +68,9 @@ onEach("#tiles", "tile", (code) => tablet.tapTile(code));
 find("#language", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.language", { language: target.value || null }); });
 find("#place", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.place", { place: Number(target.value) }); });
 find("#otherwise", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement && target.value) void tablet.tell("session.otherwise", { otherwise: target.value }); });
+for (const select of findAll("[data-body-camera]", HTMLSelectElement)) {
+  select.addEventListener("change", () => { if (select.value) void tablet.tell("session.body_camera", { camera: select.value }); });
+}
 on("#voice-only", () => tablet.toggleVoice());
 on("#saver", () => tablet.toggleSaver());
 on("#test-heard-yes", () => tablet.selfTest.say(true));

@@ -20,7 +20,7 @@ import { sentWords } from "../lib/ladder.js";
  * @property {import("./state.js").Local} local
  * @property {import("../lib/socket.js").LineState} line
  * @property {string | null} dismissed  why the server sent this page away for good
- * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[], languages: readonly string[], places: readonly string[], otherwise: readonly string[], flags: readonly string[] }} given
+ * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[], languages: readonly string[], places: readonly string[], otherwise: readonly string[], bodyCamera: readonly string[], flags: readonly string[] }} given
  *   what the page was loaded with: right even when the server cannot be reached
  * @property {import("./media.js").TabletMedia} media
  * @property {import("./self_test.js").SelfTest} selfTest
@@ -47,7 +47,7 @@ const at = {
   closedRegional: find("#closed-regional", HTMLAnchorElement), connect: find("#connect", html), connectHint: find("#connect-hint", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
   statusNext: find("#status-next", html), statusNumber: find("#status-number", html), statusCall: find("#status-call", HTMLAnchorElement),
   blocked: find("#blocked", html), blockedText: find("#blocked-text", html), blockedCall: find("#blocked-call", HTMLAnchorElement), checks: find("#test-checks", html),
-  intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), otherwise: find("#otherwise", HTMLSelectElement), otherwiseField: find("#otherwise-field", html), flags: find("#flags", html), also: find("#also", HTMLDetailsElement), actions: find("#connecting-actions", html),
+  intake: find("#intake", html), tiles: find("#tiles", html), language: find("#language", HTMLSelectElement), place: find("#place", HTMLSelectElement), placeField: find("#place-field", html), otherwise: find("#otherwise", HTMLSelectElement), bodyCamera: findAll("[data-body-camera]", HTMLSelectElement), otherwiseField: find("#otherwise-field", html), flags: find("#flags", html), also: find("#also", HTMLDetailsElement), actions: find("#connecting-actions", html),
   voiceOnly: find("#voice-only", HTMLButtonElement), phoneInstead: find("#phone-instead", html), cancel: find("#cancel", html),
   cancelStep: find("#cancel-step", html), video: find("#remote-video", HTMLVideoElement), faceEmpty: find("#face-empty", html),
   faceWords: find("#face-words", html), clinician: find("#clinician", html), licence: find("#licence", html),
@@ -213,6 +213,11 @@ function renderTiles({ view, tiles, given }, session, test) {
   fill(at.place, "places", () => given.places.map((words, index) => el("option", { value: String(index), text: words })));
   fill(at.otherwise, "otherwise", () => [el("option", { value: "", text: t("tablet.otherwise.choose") }), ...given.otherwise.map((code) => el("option", { value: code, text: t(`common.otherwise.${code}`) }))]);
   at.placeField.hidden = given.places.length < 2;
+  for (const select of at.bodyCamera) {
+    fill(select, "cameras", () => [el("option", { value: "", text: t("tablet.body_camera.choose") }), ...given.bodyCamera.map((code) => el("option", { value: code, text: t(`common.body_camera.${code}`) }))]);
+    const value = session?.body_camera ?? "";
+    if (document.activeElement !== select && select.value !== value) select.value = value;
+  }
   at.otherwiseField.hidden = session !== null && session.media_at !== null; // only what is said before the call counts
   for (const [select, value] of /** @type {const} */ ([[at.language, session?.language ?? ""], [at.place, String(session?.place ?? 0)], [at.otherwise, session?.otherwise ?? ""]])) {
     if (document.activeElement !== select && select.value !== value) select.value = value;

@@ -21,7 +21,7 @@ import { MAX_TILES } from "./vocabulary.js";
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
 /**
  * @typedef {{ agency: string, unit: string, regionalLine: string, providerLine: string,
- *   officers: { id: string, name: string }[], languages: string[], places: string[], otherwise: string[], flags: string[], relay: import("../lib/relay.js").Known }} TabletBoot
+ *   officers: { id: string, name: string }[], languages: string[], places: string[], otherwise: string[], bodyCamera: string[], flags: string[], relay: import("../lib/relay.js").Known }} TabletBoot
  */
 
 const HOLD_TONE_SECONDS = 60;
