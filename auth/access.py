@@ -21,6 +21,8 @@ from auth.shapes import (
     AddendumRecord,
     AssessmentRecord,
     ChatRecord,
+    ConsentRecord,
+    DisclosureRecord,
     Durations,
     FollowupRecord,
     JoinRecord,
@@ -35,7 +37,9 @@ from auth.shapes import (
 from records import (
     assessments,
     chat,
+    consents,
     directory,
+    disclosures,
     followups,
     identities,
     library,
@@ -237,6 +241,9 @@ async def _assemble(
         addenda=await _addenda(conn, vault, row, who) if clinical else None,
         person=await _person(conn, vault, actor, row, who) if clinical else None,
         may_name=allows(actor, Action.PERSON_WRITE, target),
+        consents=await _consents(conn, vault, row, who) if clinical else None,
+        given_out=await _given_out(conn, vault, row, who) if clinical else None,
+        may_consent=allows(actor, Action.CONSENT_WRITE, target),
         takeaways=(
             tuple(await takeaways.of_session(conn, row.id))
             if allows(actor, Action.TAKEAWAY_MAKE, target)
@@ -289,6 +296,28 @@ async def _person(
         for j in await identities.joins(conn, about.subject_id)
     ]
     return PersonRecord(about.rev, about.identity, tuple(visits), tuple(joins))
+
+
+async def _consents(
+    conn: AsyncConnection, vault: Vault, row: SessionRow, who: Directory
+) -> tuple[ConsentRecord, ...]:
+    return tuple(
+        ConsentRecord(
+            one.consent,
+            shapes.name(who, one.recorded_by) or one.recorded_by,
+            shapes.name(who, one.revoked_by),
+        )
+        for one in await consents.of_session(conn, vault, row.id)
+    )
+
+
+async def _given_out(
+    conn: AsyncConnection, vault: Vault, row: SessionRow, who: Directory
+) -> tuple[DisclosureRecord, ...]:
+    return tuple(
+        DisclosureRecord(one.at, one.actor_kind, shapes.name(who, one.actor_id), one.given)
+        for one in await disclosures.of_session(conn, vault, row.id)
+    )
 
 
 async def _addenda(

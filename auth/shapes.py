@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from records.assessments import AssessmentRow
+from records.consent_rules import Consent
 from records.directory import Directory
+from records.disclosures import Given
 from records.followups import FollowupRow
 from records.identity_rules import Identity
 from records.instruments.questionnaire import Instrument
@@ -136,6 +138,25 @@ class JoinRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """One decision, with the names of who wrote it down and who noted its revocation."""
+
+    consent: Consent
+    by: str
+    revoked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureRecord:
+    """What was given out once, with who did it."""
+
+    at: float
+    actor_kind: str
+    by: str | None
+    given: Given
+
+
+@dataclass(frozen=True, slots=True)
 class PersonRecord:
     """Who a session was about."""
 
@@ -170,6 +191,9 @@ class SessionRecord:
     addenda: tuple[AddendumRecord, ...] | None
     person: PersonRecord | None  # None: nobody said, or the reader may not know
     may_name: bool
+    consents: tuple[ConsentRecord, ...] | None  # None: the reader may not know
+    given_out: tuple[DisclosureRecord, ...] | None
+    may_consent: bool
     takeaways: tuple[TakeawayRow, ...] | None  # None: the reader may not give any
     has_plan: bool
     may_sign: bool

@@ -18,6 +18,7 @@ from auth import audit
 from records import (
     assessments,
     directory,
+    disclosures,
     followups,
     library,
     recommendations,
@@ -25,6 +26,7 @@ from records import (
     takeaways,
 )
 from records.crypto import Vault
+from records.disclosures import Given
 from records.engine import Database
 from records.errors import PlanGone
 from records.followups import FollowupRow
@@ -32,6 +34,7 @@ from records.instruments.questionnaire import Instrument
 from records.scoring.plans import PARTS
 from records.sessions import Event
 
+OWN_PLAN: Final = Given("plan", "person", "own_copy", "individual", ("clinical",))
 PLANNED: Final = frozenset({"contact_24h", "contact_48h", "warm_handoff", "mobile_crisis_visit"})
 
 
@@ -77,6 +80,7 @@ async def read(db: Database, vault: Vault, secret: str, now: float) -> TakenAway
             return None
         if await takeaways.opened(conn, link.id, now):
             await sessions.apply(conn, row, {}, [Event("takeaway.opened", "system", None)], now)
+            await disclosures.record(conn, vault, row.id, OWN_PLAN, "system", None, now)
         agency = (await directory.read(conn)).agencies[row.agency_id]
         advised = await recommendations.get(conn, vault, row.id)
         card = (advised.sent_card if advised else None) or {}

@@ -15,12 +15,14 @@ from oncall.policy import Activity
 from records import (
     assessments,
     directory,
+    disclosures,
     followups,
     offers,
     parties,
     recommendations,
     wrapups,
 )
+from records.disclosures import Given
 from records.errors import Busy
 from records.followups import NewFollowup
 from records.offers import OfferRow
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from signaling.hub import Stream
 
 WRITABLE = LIVE | {State.WRAP_UP}
+# those at the scene need it to act safely; nothing of 42 CFR Part 2 is on a card (a test says so)
+CARD_TO_OFFICER = Given("card", "agency", "safety", "safety", ("summary",))
 OVERDUE_TOLERANCE = 120.0  # seconds that a due time may lie behind our clock
 
 
@@ -268,6 +272,9 @@ async def save_card(desk: Desk, actor: Actor, _s: Stream, m: wire.CardSave) -> d
         await record(conn, actor, action, "session", row.id, "allowed", now)
         if not m.send:
             return Step(desk.machine(row), desk.machine(row), ())
+        await disclosures.record(
+            conn, desk.vault, row.id, CARD_TO_OFFICER, actor.kind, actor.id, now
+        )
         return handle(desk.machine(row), CardSent(m.card.disposition), now)
 
     await desk.change(m.session, decide, by(actor))

@@ -10,6 +10,7 @@ from signaling.socket import socket_handler
 from web import (
     alerts,
     api,
+    consents,
     followups,
     guests,
     headers,
@@ -117,6 +118,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         *matching.routes(),
         *resources.routes(),
         *persons.routes(),
+        *consents.routes(),
         Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
         Route("GET", "/manager/sessions.csv", manager.export, Who.PERSON, (Action.LOG_EXPORT,)),
         Route(

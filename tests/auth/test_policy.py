@@ -39,6 +39,7 @@ EXPECTED = {
     "record.sign": "--ll---",
     "record.add": "--kv---",
     "person.write": "--kv---",
+    "consent.write": "--kv---",
     "takeaway.make": "--kv---",
     "followup.read": "--vvg--",
     "followup.work": "--kv---",

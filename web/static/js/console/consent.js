@@ -77,7 +77,10 @@ export class ConsentForm {
     for (const radio of this.radios) radio.checked = known[radio.dataset["field"] ?? ""] === radio.value;
     const said = Object.keys(known).length;
     setText(find("#consent-count", HTMLElement), said === 0 ? t("consent.nobody_asked") : plural("consent.counted", said));
-    showState(find("#consent-state", HTMLElement), stateOf(saver, why));
+    const state = stateOf(saver, why);
+    const line = find("#consent-state", HTMLElement);
+    line.hidden = state.state === "empty"; // the badge says already that nobody was asked
+    showState(line, state);
     showClash(find("#consent-clash", HTMLElement), saver.form.clash, described, (which) => saver.choose(which));
   }
 }
