@@ -1,0 +1,131 @@
+"""What was agreed to, and who saw the record: Consent, AuditEvent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from records.fhir.facts import Consent, Facts, Seen
+from records.fhir.shapes import (
+    OURS,
+    Resource,
+    coding,
+    concept,
+    encounter,
+    full,
+    identifier,
+    instant,
+    own,
+    period,
+    practitioner,
+    reference,
+    resource,
+    subject,
+)
+
+SCOPE: Final = "http://terminology.hl7.org/CodeSystem/consentscope"
+EVENT: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"
+_POLICY: Final = "https://www.ecfr.gov/current/title-42/chapter-I/subchapter-A/part-2"
+_OUTCOMES: Final = {"allowed": "0", "refused": "4", "failed": "8"}
+_CREATES: Final = frozenset({"record.add", "record.sign", "takeaway.make"})
+_CHANGES: Final = frozenset({"record.write_clinical", "person.write", "disposition.record"})
+
+
+def resources(facts: Facts) -> Iterator[Resource]:
+    for consent in facts.consents:
+        if facts.consented or not consent.substances:
+            yield _consent(facts, consent)
+    for seen in facts.seen:
+        yield _audit(facts, seen)
+
+
+def _consent(facts: Facts, one: Consent) -> Resource:
+    return resource(
+        "Consent",
+        one.id,
+        protected=one.substances,
+        identifier=[identifier("consent", one.id)],
+        status=_consent_status(facts, one),
+        scope=concept(coding(SCOPE, "patient-privacy", "Privacy Consent")),
+        category=[own(facts, "consent_method", one.method)],
+        patient=subject(facts),
+        dateTime=instant(one.at),
+        organization=[reference("Organization", facts.provider.id, facts.provider.name)],
+        policy=[{"uri": _POLICY}],
+        provision={
+            "type": "permit" if one.given else "deny",
+            "period": period(one.at, one.revoked_at or one.expires_at),
+            "purpose": [
+                coding(f"{OURS}purpose", one.purpose, facts.words("purpose", one.purpose))
+            ],
+            "actor": [
+                {
+                    "role": concept(coding(f"{OURS}actor", "recipient"), text="Recipient"),
+                    "reference": {"display": one.recipients},
+                }
+            ]
+            if one.recipients
+            else None,
+        },
+    )
+
+
+def _consent_status(facts: Facts, one: Consent) -> str:
+    if not one.given:
+        return "rejected"
+    return "active" if one.valid(facts.made_at) else "inactive"
+
+
+def _audit(facts: Facts, seen: Seen) -> Resource:
+    """One entry of the audit log; what kind it was is our own code."""
+    wrote = seen.action in _CREATES or seen.action in _CHANGES
+    code = "C" if seen.action in _CREATES else "U" if seen.action in _CHANGES else "R"
+    return resource(
+        "AuditEvent",
+        str(seen.no),
+        type=coding(EVENT, "rest", "RESTful Operation"),
+        subtype=[coding(f"{OURS}action", seen.action)],
+        action=code,
+        recorded=instant(seen.at),
+        outcome=_OUTCOMES.get(seen.outcome, "8"),
+        agent=[
+            full(
+                {
+                    "who": _who(facts, seen),
+                    "requestor": True,
+                    "type": concept(coding(f"{OURS}actor", seen.actor_kind), text=seen.actor_kind),
+                }
+            )
+        ],
+        source={
+            "observer": {
+                "identifier": identifier("system", "crisisbridge"),
+                "display": "CrisisBridge",
+            }
+        },
+        entity=[
+            {
+                "what": encounter(facts),
+                "role": coding(
+                    "http://terminology.hl7.org/CodeSystem/object-role",
+                    "4" if not wrote else "3",
+                    "Domain Resource" if not wrote else "Report",
+                ),
+            }
+        ],
+    )
+
+
+def _who(facts: Facts, seen: Seen) -> Resource:
+    """The actor as a resource of the Bundle where there is one, else by our own id."""
+    if seen.actor_kind == "tablet":
+        if facts.row.wellness:
+            return {"display": "tablet"}
+        if seen.actor_id == facts.row.tablet_id:
+            return reference("Device", facts.row.tablet_id, facts.unit)
+    known = practitioner(facts, seen.actor_id)
+    if known is not None:
+        return known
+    if seen.actor_id is None:
+        return {"display": seen.actor_kind}
+    return {"identifier": identifier(seen.actor_kind, seen.actor_id)}
