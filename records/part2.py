@@ -13,10 +13,6 @@ from typing import Final
 from records.instruments.questionnaire import Instrument
 from records.vocabulary import RESOURCE_PROTECTED
 
-NOTICE: Final = (  # 42 CFR 2.32(a)(2), prescribed by the rule
-    "42 CFR part 2 prohibits unauthorized use or disclosure of these records."
-)
-
 TILES: Final = frozenset({"overdose"})
 FLAGS: Final = frozenset({"naloxone_given"})
 ACTIONS: Final = frozenset({"leave_naloxone"})

@@ -158,9 +158,7 @@ def _option(item: Item, code: str) -> Resource:
     for option in item.get("answerOption", ()):
         known = option["valueCoding"]
         if known["code"] == code:
-            return {
-                name: known[name] for name in ("system", "code", "display") if known.get(name)
-            }
+            return {name: known[name] for name in ("system", "code", "display") if known.get(name)}
     return coding(f"{OURS}answer", code)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from records import part2
+from records.consent_rules import NOTICE
 from records.fhir import assessments, people, trail, visit, work
 from records.fhir.facts import Facts
 from records.fhir.shapes import (
@@ -54,9 +54,7 @@ def build(facts: Facts) -> Resource:
                 "identifier": {"system": f"{OURS}session", "value": facts.row.id},
                 "type": "collection",
                 "timestamp": instant(facts.made_at),
-                "entry": [
-                    {"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in entries
-                ],
+                "entry": [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in entries],
             }
         )
     )
@@ -64,7 +62,7 @@ def build(facts: Facts) -> Resource:
 
 def _cover(facts: Facts) -> Resource:
     row, signed = facts.row, facts.signature
-    notice = [part2.NOTICE, *_scopes(facts)] if facts.consented else [WITHOUT]
+    notice = [NOTICE, *_scopes(facts)] if facts.consented else [WITHOUT]
     sections = [
         {
             "title": "Notice",
@@ -111,11 +109,15 @@ def _cover(facts: Facts) -> Resource:
 
 
 def _scopes(facts: Facts) -> list[str]:
-    """To whom and for what the valid consents reach: it travels with what they let out."""
+    """To whom and for what the covering consents reach: it travels with what they let out."""
+    if facts.cover is None:
+        return []
+    scope = ", ".join(facts.words("content", code) for code in facts.cover.scope)
     return [
-        f"Consent of {instant(one.at)}: {facts.words('purpose', one.purpose)}"
-        + (f", to {one.recipients}" if one.recipients else "")
-        + (f", until {instant(one.expires_at)}" if one.expires_at else "")
-        for one in facts.consents
-        if one.substances and one.valid(facts.made_at)
+        f"Consent {one.id} of {instant(one.given_at)}, until {instant(one.expires_at)}: "
+        f"{facts.words('purpose', one.purpose)}; to "
+        f"{', '.join(facts.words('recipient', code) for code in one.recipients)}"
+        + (f" ({one.recipient_name})" if one.recipient_name else "")
+        + f"; {scope}"
+        for one in facts.cover.consents
     ]

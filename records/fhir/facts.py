@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from records.assessments import AssessmentRow
 from records.clinicians import LicenceRow
+from records.consent_rules import SUBSTANCES, Consent, Cover
 from records.followups import Attempt, FollowupRow
 from records.identity_rules import Identity
 from records.instruments.questionnaire import Instrument
@@ -56,29 +57,6 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """What the person, or the officer for a part of it, agreed to or refused."""
-
-    id: str
-    purpose: str
-    method: str
-    given: bool
-    at: float
-    expires_at: float | None = None
-    revoked_at: float | None = None
-    recipients: str = ""
-    substances: bool = False  # a consent of 42 CFR Part 2: that there is one tells already
-
-    def valid(self, now: float) -> bool:
-        """Whether it allows anything at this moment."""
-        return (
-            self.given
-            and (self.expires_at is None or self.expires_at > now)
-            and (self.revoked_at is None or self.revoked_at > now)
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """One entry of the audit log about this session."""
 
@@ -112,7 +90,12 @@ class Facts:
     takeaways: Sequence[TakeawayRow] = ()
     consents: Sequence[Consent] = ()
     seen: Sequence[Seen] = ()
-    consented: bool = False  # a valid consent covers substance-use content for this purpose
+    cover: Cover | None = None  # the consents that let this out; None: nothing protected is given
+
+    @property
+    def consented(self) -> bool:
+        """Whether a valid consent covers substance-use content here; the one question asked."""
+        return self.cover is not None and SUBSTANCES in self.cover.scope
 
     @property
     def place(self) -> tuple[str, str]:

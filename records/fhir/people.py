@@ -141,7 +141,9 @@ def device(facts: Facts) -> Resource:
         identifier=[identifier("tablet", facts.row.tablet_id)],
         status="active",
         deviceName=[{"name": facts.unit, "type": "user-friendly-name"}],
-        type=concept(coding(f"{OURS}device", "tablet", "Officer's tablet"), text="Officer's tablet"),
+        type=concept(
+            coding(f"{OURS}device", "tablet", "Officer's tablet"), text="Officer's tablet"
+        ),
         owner=reference("Organization", facts.agency.id, facts.agency.name),
     )
 

@@ -42,13 +42,17 @@ def reference(kind: str, ours: str, display: str | None = None) -> Resource:
 def resource(
     kind: str, ours: str, *, profile: str | None = None, protected: bool = False, **more: Any
 ) -> Resource:
-    """A resource with its id; what is None or empty is left out, as FHIR wants it."""
+    """A resource with its id; what is None or empty is left out, as FHIR wants it.
+
+    `class_` and `for_` are the elements of those names.
+    """
     meta: Resource = {}
     if profile is not None:
         meta["profile"] = [US_CORE + profile]
     if protected:
         meta["security"] = [RESTRICTED, PART_2]
-    made = {"resourceType": kind, "id": key(kind, ours), "meta": meta, **more}
+    made = {"resourceType": kind, "id": key(kind, ours), "meta": meta}
+    made |= {name.rstrip("_"): value for name, value in more.items()}
     return dict(full(made))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from records.fhir.facts import Consent, Facts, Seen
+from records.consent_rules import DECIDE, GIVEN, SUBSTANCES, Consent
+from records.fhir.facts import Facts, Seen
 from records.fhir.shapes import (
     OURS,
     Resource,
@@ -26,6 +27,13 @@ from records.fhir.shapes import (
 SCOPE: Final = "http://terminology.hl7.org/CodeSystem/consentscope"
 EVENT: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _POLICY: Final = "https://www.ecfr.gov/current/title-42/chapter-I/subchapter-A/part-2"
+_STATUS: Final = {
+    "given": "active",
+    "refused": "rejected",
+    "unable": "inactive",
+    "revoked": "inactive",
+    "expired": "inactive",
+}
 _OUTCOMES: Final = {"allowed": "0", "refused": "4", "failed": "8"}
 _CREATES: Final = frozenset({"record.add", "record.sign", "takeaway.make"})
 _CHANGES: Final = frozenset({"record.write_clinical", "person.write", "disposition.record"})
@@ -33,47 +41,49 @@ _CHANGES: Final = frozenset({"record.write_clinical", "person.write", "dispositi
 
 def resources(facts: Facts) -> Iterator[Resource]:
     for consent in facts.consents:
-        if facts.consented or not consent.substances:
+        tells = SUBSTANCES in consent.scope  # that there is such a consent tells already
+        if consent.participant in DECIDE and (facts.consented or not tells):
             yield _consent(facts, consent)
     for seen in facts.seen:
         yield _audit(facts, seen)
 
 
 def _consent(facts: Facts, one: Consent) -> Resource:
+    """What the person, or a guardian for them, decided. Others decide for themselves only."""
+    given = one.method in GIVEN
+    giver = subject(facts) if one.participant == "person" else {"display": one.giver or "Guardian"}
     return resource(
         "Consent",
         one.id,
-        protected=one.substances,
+        protected=SUBSTANCES in one.scope,
         identifier=[identifier("consent", one.id)],
-        status=_consent_status(facts, one),
+        status=_STATUS[one.state(facts.made_at)],
         scope=concept(coding(SCOPE, "patient-privacy", "Privacy Consent")),
         category=[own(facts, "consent_method", one.method)],
         patient=subject(facts),
-        dateTime=instant(one.at),
+        dateTime=instant(one.given_at),
+        performer=[giver],
         organization=[reference("Organization", facts.provider.id, facts.provider.name)],
         policy=[{"uri": _POLICY}],
         provision={
-            "type": "permit" if one.given else "deny",
-            "period": period(one.at, one.revoked_at or one.expires_at),
-            "purpose": [
-                coding(f"{OURS}purpose", one.purpose, facts.words("purpose", one.purpose))
-            ],
+            "type": "permit" if given else "deny",
+            "period": period(one.given_at, one.revoked_at or one.expires_at),
             "actor": [
                 {
                     "role": concept(coding(f"{OURS}actor", "recipient"), text="Recipient"),
-                    "reference": {"display": one.recipients},
+                    "reference": {
+                        "display": facts.words("recipient", code)
+                        + (f" ({one.recipient_name})" if one.recipient_name else "")
+                    },
                 }
-            ]
-            if one.recipients
-            else None,
+                for code in one.recipients
+            ],
+            "purpose": [coding(f"{OURS}purpose", one.purpose, facts.words("purpose", one.purpose))],
+            "class": [
+                coding(f"{OURS}content", code, facts.words("content", code)) for code in one.scope
+            ],
         },
     )
-
-
-def _consent_status(facts: Facts, one: Consent) -> str:
-    if not one.given:
-        return "rejected"
-    return "active" if one.valid(facts.made_at) else "inactive"
 
 
 def _audit(facts: Facts, seen: Seen) -> Resource:

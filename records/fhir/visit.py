@@ -58,13 +58,14 @@ def _encounter(facts: Facts) -> Resource:
         "Encounter",
         row.id,
         profile="us-core-encounter",
+        protected=any(tile in part2.TILES for tile in tiles),
         identifier=[
             identifier("session", row.id),
             identifier("session-code", row.code, use="secondary"),
             *_case(facts),
         ],
         status=_status(facts),
-        **{"class": coding(ACT_CODE, "VR", "virtual")},
+        class_=coding(ACT_CODE, "VR", "virtual"),
         type=[own(facts, "encounter", "virtual_crisis_care")],
         subject=subject(facts),
         participant=[
@@ -78,9 +79,7 @@ def _encounter(facts: Facts) -> Resource:
         else None,
         period=span,
         reasonCode=[own(facts, "tile", tile) for tile in tiles],
-        hospitalization={
-            "dischargeDisposition": own(facts, "disposition", row.actual_disposition)
-        }
+        hospitalization={"dischargeDisposition": own(facts, "disposition", row.actual_disposition)}
         if row.actual_disposition
         else None,
         location=None
@@ -151,7 +150,9 @@ def _said(facts: Facts) -> Resource | None:
         protected=facts.consented,
         status="final" if row.state == "closed" else "preliminary",
         category=[concept(coding(CATEGORY, "survey", "Survey"))],
-        code=concept(coding(f"{OURS}observation", "flags"), text="What else is true of the session"),
+        code=concept(
+            coding(f"{OURS}observation", "flags"), text="What else is true of the session"
+        ),
         subject=subject(facts),
         encounter=encounter(facts),
         effectiveDateTime=instant(row.ended_at or row.pressed_at),

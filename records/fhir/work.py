@@ -57,31 +57,38 @@ def _advice(facts: Facts) -> Iterator[Resource]:
     if disposition:
         asked.append("disposition")
         yield _request(facts, "disposition", own(facts, "disposition", str(disposition)), None)
-    for number, action in enumerate(_list(sent, "actions")):
+    for action in _list(sent, "actions"):
         code = str(action.get("code"))
         if facts.consented or code not in part2.ACTIONS:
-            asked.append(f"action/{number}")
+            asked.append(_part(f"action/{code}", asked))
             yield _request(
                 facts,
-                f"action/{number}",
+                asked[-1],
                 own(facts, "card_action", code),
                 str(action.get("text") or ""),
                 protected=code in part2.ACTIONS,
             )
-    for number, one in enumerate(_list(sent, "resources")):
+    for one in _list(sent, "resources"):
         kind = str(one.get("kind"))
         if facts.consented or kind not in part2.RESOURCES:
-            asked.append(f"resource/{number}")
+            asked.append(_part(f"resource/{kind}", asked))
             said = own(facts, "resource", kind) | {"text": str(one.get("name") or kind)}
             details = (str(one.get(part) or "") for part in ("phone", "address", "hours"))
             yield _request(
                 facts,
-                f"resource/{number}",
+                asked[-1],
                 said,
                 ", ".join(part for part in details if part),
                 protected=kind in part2.RESOURCES,
             )
     yield _card(facts, sent, asked)
+
+
+def _part(name: str, before: Sequence[str]) -> str:
+    """A name of its own for each part. Numbers count within one code: no gap tells of a part that
+    was left out."""
+    number = sum(one == name or one.startswith(f"{name}/") for one in before)
+    return f"{name}/{number}" if number else name
 
 
 def _list(card: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
@@ -129,6 +136,7 @@ def _card(facts: Facts, sent: Mapping[str, Any], asked: Sequence[str]) -> Resour
     return resource(
         "Communication",
         card.id,
+        protected=bool(said),
         identifier=[identifier("card", card.id)],
         basedOn=[reference("ServiceRequest", f"{row.id}/{part}") for part in asked],
         status="completed" if card.acknowledged_rev == card.sent_rev else "in-progress",
@@ -163,7 +171,7 @@ def _task(facts: Facts, task: Task) -> Iterator[Resource]:
         intent="order",
         priority="routine",
         code=own(facts, "followup", row.kind),
-        **{"for": subject(facts)},
+        for_=subject(facts),
         encounter=encounter(facts),
         executionPeriod={"end": instant(row.closed_at)} if row.closed_at else None,
         authoredOn=instant(row.created_at),
