@@ -36,6 +36,7 @@ from auth.shapes import (
 )
 from records import (
     assessments,
+    case_numbers,
     chat,
     consents,
     directory,
@@ -249,6 +250,9 @@ async def _assemble(
             if allows(actor, Action.TAKEAWAY_MAKE, target)
             else None
         ),
+        case_number=await case_numbers.get(conn, row.id),
+        may_number=allows(actor, Action.CASE_NUMBER_SET, target),
+        may_export=allows(actor, Action.RECORD_EXPORT, target),
         has_plan=await assessments.safety_plan(conn, vault, row.id) is not None,
         may_sign=(
             signature is None

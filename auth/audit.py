@@ -118,6 +118,20 @@ async def verify(conn: AsyncConnection, anchor: Head | None = None) -> int | Non
     return expected if anchor is not None and anchor.no >= expected else None
 
 
+async def of_object(
+    conn: AsyncConnection, object_kind: str, object_id: str, limit: int
+) -> list[Row[Any]]:
+    """The newest entries about one record, the oldest of them first; without their digests."""
+    table = schema.audit
+    newest = (
+        select(*(table.c[field] for field in _FIELDS))
+        .where(table.c.object_id == object_id, table.c.object_kind == object_kind)
+        .order_by(table.c.no.desc())
+        .limit(limit)
+    )
+    return list(reversed((await conn.execute(newest)).all()))
+
+
 async def _append(
     conn: AsyncConnection,
     actor: Actor | None,

@@ -46,8 +46,10 @@ class Action(StrEnum):
     RECORD_WRITE_CLINICAL = "record.write_clinical"
     RECORD_SIGN = "record.sign"
     RECORD_ADD = "record.add"
+    RECORD_EXPORT = "record.export"
     PERSON_WRITE = "person.write"
     CONSENT_WRITE = "consent.write"
+    CASE_NUMBER_SET = "case_number.set"
     TAKEAWAY_MAKE = "takeaway.make"
     # follow-ups
     FOLLOWUP_READ = "followup.read"
@@ -99,6 +101,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.RECORD_WRITE_CLINICAL: "write the assessment, the card and follow-ups",
         Action.RECORD_SIGN: "sign a session's note, which closes it",
         Action.RECORD_ADD: "add to a signed note",
+        Action.RECORD_EXPORT: "give a session's record out as a FHIR bundle",
+        Action.CASE_NUMBER_SET: "write the number under which dispatch knows the incident",
         Action.PERSON_WRITE: "write who a session was about, and join sessions of one person",
         Action.CONSENT_WRITE: "write down what somebody agreed to or refused, and its revocation",
         Action.TAKEAWAY_MAKE: "give the person a link to their own safety plan, and take it back",
@@ -201,6 +205,12 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         },
         Action.RECORD_SIGN: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_LEAD},
         Action.RECORD_ADD: {"clinician": Scope.OWN_CARE, "supervisor": Scope.OWN_PROVIDER},
+        Action.RECORD_EXPORT: {"clinician": Scope.OWN_CARE, "supervisor": Scope.OWN_PROVIDER},
+        Action.CASE_NUMBER_SET: {
+            TABLET: Scope.OWN_TABLET,
+            "clinician": Scope.OWN_CARE,
+            "supervisor": Scope.OWN_PROVIDER,
+        },
         Action.PERSON_WRITE: {
             "clinician": Scope.OWN_CARE,
             "supervisor": Scope.OWN_PROVIDER,

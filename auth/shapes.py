@@ -196,6 +196,9 @@ class SessionRecord:
     may_consent: bool
     takeaways: tuple[TakeawayRow, ...] | None  # None: the reader may not give any
     has_plan: bool
+    case_number: str | None  # under which dispatch knows the incident
+    may_number: bool
+    may_export: bool
     may_sign: bool
     may_add: bool
     clinical: bool

@@ -850,10 +850,12 @@ audit = Table(
     Column("outcome", String(12), nullable=False),  # allowed | refused | failed
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Index("audit_of_object", "object_id", "no"),  # who saw one record
 )
 
 # the rest of the schema, which hangs on the tables above
 from records import schema_consents as _consents  # noqa: E402, F401
 from records import schema_identities as _identities  # noqa: E402, F401
+from records import schema_interchange as _interchange  # noqa: E402, F401
 from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401

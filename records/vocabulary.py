@@ -235,6 +235,7 @@ TIMELINE_KINDS: Final = (
     "session.body_camera",
     "consent.said",
     "consent.revoked",
+    "session.case_number",
     "queue.nobody",
     "queue.relaxed",
     "queue.repaired",

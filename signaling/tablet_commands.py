@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from records.vocabulary import (
     OTHERWISE,
     TILES,
 )
-from signaling import metrics, wire
+from signaling import case_commands, metrics, wire
 from signaling.errors import (
     MissingReason,
     NoCoverage,
@@ -324,6 +324,9 @@ async def record_disposition(
         reason = m.reason if differs else None
         step = handle(desk.machine(row), DispositionRecorded(m.actual, reason, flags), now)
         step = await with_arrival(conn, desk, row, step, m.actual, now)
+        if m.number.strip():
+            told = await case_commands.keep(conn, actor, row, m.number, now)
+            step = replace(step, events=(*step.events, *told))
         await record(conn, actor, "disposition.record", "session", row.id, "allowed", now)
         return step
 

@@ -230,6 +230,7 @@ class DispositionRecord(ClientMessage, frozen=True, tag="disposition.record"):
     """What actually happened, by the officer; `reason` when it differs from what was advised.
 
     `flags`: what else is true, of the officer's part of them; said anew, the earlier ones go.
+    `number`: under which dispatch knows the incident; without one the known one stays.
     """
 
     audience = ("tablet",)
@@ -237,6 +238,7 @@ class DispositionRecord(ClientMessage, frozen=True, tag="disposition.record"):
     actual: Code
     reason: Code | None = None
     flags: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
+    number: Annotated[str, Meta(max_length=80)] = ""
 
 
 class DispositionLater(ClientMessage, frozen=True, tag="disposition.later"):

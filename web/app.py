@@ -16,6 +16,7 @@ from web import (
     headers,
     health,
     i18n,
+    interchange,
     live,
     manager,
     matching,
@@ -119,6 +120,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         *resources.routes(),
         *persons.routes(),
         *consents.routes(),
+        *interchange.routes(),
         Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
         Route("GET", "/manager/sessions.csv", manager.export, Who.PERSON, (Action.LOG_EXPORT,)),
         Route(

@@ -38,6 +38,8 @@ EXPECTED = {
     "record.write_clinical": "--ll---",
     "record.sign": "--ll---",
     "record.add": "--kv---",
+    "record.export": "--kv---",
+    "case_number.set": "t-kv---",
     "person.write": "--kv---",
     "consent.write": "--kv---",
     "takeaway.make": "--kv---",

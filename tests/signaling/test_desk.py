@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from media import LegEventKind
-from records import notes, offers, resources, sessions
+from records import case_numbers, notes, offers, resources, sessions
 from records.flags import codes_of
 from records.resource_entries import Entry
 from records.sessions import SessionRow, TimelineRow
@@ -316,8 +316,10 @@ async def test_wrap_up_closes_and_the_officer_records_what_happened(house: House
     assert refused.value.code == "reason-needed"
     await tablet.send(
         "disposition.record", session=session, actual="medical_ed", reason="medical_need",
-        flags=["person_injured", "naloxone_given"],
+        flags=["person_injured", "naloxone_given"], number=" 26-004711 ",
     )  # fmt: skip
+    async with house.db.read() as conn:
+        assert await case_numbers.get(conn, session) == "26-004711"
     await tablet.send("card.acknowledge", session=session, rev=1)
     await tablet.until_view(lambda v: v["owed"] is None and v["session"] is None)
     row = await row_of(house, session)

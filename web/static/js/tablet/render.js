@@ -58,7 +58,7 @@ const at = {
   controls: find("#controls", html), mute: find("#mute", HTMLButtonElement), camera: find("#camera", HTMLButtonElement),
   flip: find("#flip", HTMLButtonElement), chatToggle: find("#chat-toggle", HTMLButtonElement), handover: find("#handover", HTMLButtonElement),
   endStep: find("#end-step", html), personRow: find("#person-row", html), self: find("#self", html), card: find("#card", html),
-  outcomeHint: find("#outcome-hint", html), dispositions: find("#dispositions", html), reasonHint: find("#reason-hint", html),
+  caseNumber: find("#case-number", HTMLInputElement), outcomeHint: find("#outcome-hint", html), dispositions: find("#dispositions", html), reasonHint: find("#reason-hint", html),
   reasons: find("#reasons", html), lifeline: find("#lifeline", html), providerLine: find("#provider-line", HTMLAnchorElement),
   regionalLine: find("#regional-line", HTMLAnchorElement), phoneNumber: find("#phone-number", HTMLAnchorElement), phoneCode: find("#phone-code", html),
 };
@@ -396,6 +396,7 @@ function renderOutcome({ view, local, given }, screen) {
   fill(at.flags, "flags", () => given.flags.map((code) => el("button", { type: "button", class: "button also__one", dataset: { flag: code }, "aria-pressed": "false", text: t(`common.flag.${code}`) })));
   if (at.also.dataset["for"] !== outcomeFor(view, local)) { // opened for each session where there is room
     at.also.dataset["for"] = outcomeFor(view, local) ?? "";
+    at.caseNumber.value = ""; // of this incident, and never the one before
     at.also.open = window.matchMedia("(min-width: 45rem)").matches || local.flags.length > 0;
   }
   for (const flag of findAll("[data-flag]", HTMLButtonElement, at.flags)) flag.setAttribute("aria-pressed", String(local.flags.includes(flag.dataset["flag"] ?? "")));

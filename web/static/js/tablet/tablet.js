@@ -320,7 +320,8 @@ export class Tablet {
     const id = view ? outcomeFor(view, local) : null;
     if (!id) return;
     this.know({ chosen: null, recordOwed: false, recorded: [...local.recorded, id] });
-    this.line.send("disposition.record", { session: id, actual, reason, flags: local.flags }).then(() => this.know({ flags: [] })).catch((error) => {
+    const number = find("#case-number", HTMLInputElement).value.trim();
+    this.line.send("disposition.record", { session: id, actual, reason, flags: local.flags, number }).then(() => this.know({ flags: [] })).catch((error) => {
       const needsReason = error instanceof WireError && error.code === "reason-needed"; // the server knows better advice
       const recorded = this.model.local.recorded.filter((one) => one !== id);
       this.know({ recorded, recordOwed: true, chosen: needsReason ? actual : null });
