@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from auth import access, tablets
-from web import answers
+from web import answers, scene
 from web.board import numbers
 from web.errors import BadRequest, WrongType
 from web.identity import set_cookie
@@ -63,11 +63,12 @@ async def end_shift(request: web.Request) -> web.Response:
 
 
 async def board(request: web.Request) -> web.Response:
-    """GET /api/v1/board: the four numbers of now."""
+    """GET /api/v1/board: the four numbers of now, and who is at a scene."""
     services, actor, now = services_of(request), actor_of(request), now_of(request)
     counted = await access.read_board(services.db, actor, now)
     picture = await services.desk.screens.picture()
-    return answers.answer(msgspec.to_builtins(numbers(counted, picture, actor, now)))
+    told = msgspec.to_builtins(numbers(counted, picture, actor, now))
+    return answers.answer({**told, "scene": msgspec.to_builtins(await scene.table(request))})
 
 
 async def body_of(request: web.Request, shape: type[T]) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from auth.policy import Action
+from auth.scene import Glances
 from signaling.polling import Polling
 from signaling.socket import socket_handler
 from web import (
@@ -38,6 +39,7 @@ from web.limits import Limits
 from web.middleware import language, outermost
 from web.render import Renderer
 from web.routes import Handler, Route, Who, add, origin_allowed
+from web.scene import GLANCES
 from web.services import Services
 from web.typeset import Typesetter
 
@@ -161,6 +163,7 @@ def create_app(services: Services) -> web.Application:
     app[TEXTS] = i18n.load()
     app[LIMITS] = Limits()
     app[TYPESETTER] = Typesetter()
+    app[GLANCES] = Glances()
     polling = polling_of(services)
     add(app, routes(services, assets, polling))
 

@@ -26,6 +26,7 @@ from web.board import numbers
 from web.errors import BadRequest
 from web.keys import ASKED, actor_of, now_of, services_of
 from web.routes import may_anywhere
+from web.scene import table
 from web.strip import strip
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ STATES = (*OPEN_STATES, "closed")
 MOST_IN_A_ROW = 7
 SET_UP = frozenset({"tablets", "resources", "planner", "reach", "matching", "alerts"})
 FIELDS = ("from", "until", "agency", "state", "disposition", "code", "tests")
+SCENE_TEXTS = ("scene.", "common.state.", "common.step.")
 _LONGEST_CODE = 8
 
 
@@ -52,7 +54,7 @@ async def log_page(request: web.Request) -> web.Response:
     """GET /manager: the four numbers, and the log newest first."""
     services, actor, now = services_of(request), actor_of(request), now_of(request)
     agencies = await agencies_of(request)
-    wanted = chosen(request.query, agencies)
+    wanted, first = chosen(request.query, agencies), "after" not in request.query
     listed = await access.read_log(
         services.db,
         actor,
@@ -67,15 +69,16 @@ async def log_page(request: web.Request) -> web.Response:
     return answers.page(
         request,
         "manager_log",
-        strings=("manager.board",),
+        strings=("manager.board", "manager.log.open", "manager.log.no_clinician", *SCENE_TEXTS),
         nav=nav(request, "log"),
         board=numbers(counted, picture, actor, now),
+        scene=await table(request) if first else None,
         agencies=agencies,
         states=STATES,
         dispositions=DISPOSITIONS,
         kept=kept,
         entries=listed.entries,
-        first="after" not in request.query,
+        first=first,
         older=urlencode({**kept, "after": listed.after}) if listed.after else None,
         query=urlencode(kept),
         may_names=may_anywhere(actor, Action.LOG_EXPORT_NAMES),

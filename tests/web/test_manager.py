@@ -72,6 +72,7 @@ async def test_the_board_says_who_waits_and_for_how_long(site: Site) -> None:
     await site.sign_in(demo.LENA)
     board = await (await site.client.get("/api/v1/board")).json()
     assert board.pop("ok") is True
+    assert [one["state"] for one in board.pop("scene")["rows"]] == ["waiting"]
     assert board == {
         "waiting": 1,
         "longest_wait": 50.0,
