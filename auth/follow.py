@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from auth.access import audited, record_refusal, scope_of, target_of
 from auth.actors import Actor
 from auth.policy import Action, allows
-from records import directory, followup_board, followups, sessions
+from records import care_gaps, directory, followup_board, followups, sessions
+from records.care_gaps import GapRow
 from records.crypto import Vault
 from records.directory import Directory
 from records.engine import Database
@@ -26,6 +27,8 @@ class Board:
 
     page: BoardPage
     counts: Counts
+    gaps: tuple[GapRow, ...]  # sessions that nobody follows up, though somebody should
+    more_gaps: bool
     who: Directory
 
 
@@ -51,9 +54,10 @@ async def read_board(
     async with db.read() as conn:
         page = await followup_board.page(conn, scope, wanted, after)
         counts = await followup_board.counts(conn, scope, now, wanted.owner_id)
+        gaps, more = await care_gaps.still_open(conn, scope, wanted.owner_id)
         who = await directory.read(conn)
     await audited(db, actor, Action.FOLLOWUP_READ, "followup", None, now)
-    return Board(page, counts, who)
+    return Board(page, counts, tuple(gaps), more, who)
 
 
 async def read_one(
@@ -84,4 +88,37 @@ async def read_one(
         raise await record_refusal(db, actor, Action.FOLLOWUP_READ, "followup", followup_id, now)
     action = Action.FOLLOWUP_WORK if found.may_work else Action.FOLLOWUP_READ
     await audited(db, actor, action, "followup", followup_id, now)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SessionGaps:
+    """What a session should have and does not."""
+
+    session: SessionRow
+    gaps: tuple[GapRow, ...]
+    who: Directory
+    may_plan: bool
+    may_say_none: bool
+
+
+async def read_gaps(db: Database, actor: Actor, session_id: str, now: float) -> SessionGaps:
+    """A session's open gaps. Raises Forbidden, NoSuchRecord when it has none or is out of reach."""
+    found: SessionGaps | None = None
+    async with db.read() as conn:
+        row = await sessions.get(conn, session_id) if len(session_id) <= 40 else None
+        if row is not None:
+            target = target_of(row, await followups.owners(conn, row.id))
+            gaps = await care_gaps.of_session(conn, row.id)
+            if gaps and allows(actor, Action.FOLLOWUP_READ, target):
+                found = SessionGaps(
+                    session=row,
+                    gaps=tuple(gaps),
+                    who=await directory.read(conn),
+                    may_plan=allows(actor, Action.FOLLOWUP_ASSIGN, target),
+                    may_say_none=allows(actor, Action.FOLLOWUP_WORK, target),
+                )
+    if found is None:
+        raise await record_refusal(db, actor, Action.FOLLOWUP_READ, "session", session_id, now)
+    await audited(db, actor, Action.FOLLOWUP_READ, "session", session_id, now)
     return found

@@ -61,6 +61,9 @@ class Action(StrEnum):
     REPORT_READ = "report.read"
     LOG_EXPORT = "log.export"
     LOG_EXPORT_NAMES = "log.export_names"
+    VIEW_KEEP = "view.keep"
+    MISS_READ = "miss.read"
+    MISS_CLOSE = "miss.close"
     # alerts
     ALERT_OWN = "alert.own"
     REACH_READ = "reach.read"
@@ -114,6 +117,9 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.REPORT_READ: "read reports: counts and rates over many sessions",
         Action.LOG_EXPORT: "export the list without names",
         Action.LOG_EXPORT_NAMES: "export the list with the names of officers and clinicians",
+        Action.VIEW_KEEP: "keep named filters of the log, and share them",
+        Action.MISS_READ: "read near misses, and what was done about them",
+        Action.MISS_CLOSE: "close a near miss with a note, and open it again",
         Action.ALERT_OWN: "keep and test the ways in which they themselves are alerted",
         Action.REACH_READ: "see who can be reached, and by how many ways",
         Action.PLAN_READ: "see how many clinicians each hour needs",
@@ -242,6 +248,9 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.REPORT_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT_NAMES: {"manager": Scope.OWN_PROGRAM},
+        Action.VIEW_KEEP: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.MISS_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.MISS_CLOSE: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.ALERT_OWN: {
             "clinician": Scope.OWN_PROVIDER,
             "supervisor": Scope.OWN_PROVIDER,

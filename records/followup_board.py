@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, insert, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.errors import BadInput
 from records.log import Scope, within
 from records.refusals import already_there
-from records.schema import followup, followup_told, person, session
+from records.schema import followup, followup_told, person, role_grant, session
 
 MOST_ROWS = 200
 
@@ -34,7 +34,7 @@ class BoardRow:
     lead_id: str | None
     kind: str
     owner_id: str
-    owner_active: bool
+    owner_active: bool  # False: nobody would do it
     due_at: float
     status: str
     closed_reason: str | None
@@ -63,13 +63,25 @@ class BoardPage:
 class Counts:
     open: int
     overdue: int
-    without_owner: int  # whose owner has left: nobody would do them
+    without_owner: int  # whose owner has left or works elsewhere: nobody would do them
 
+
+# An owner who has left, who works for another provider now, or who is no clinician any more: the
+# follow-up is out of their reach, and nobody would do it.
+_STAFF = (
+    select(role_grant.c.person_id)
+    .where(
+        role_grant.c.person_id == person.c.id, role_grant.c.role.in_(("clinician", "supervisor"))
+    )
+    .exists()
+)
+_HAS_OWNER = and_(person.c.active, person.c.provider_id == session.c.provider_id, _STAFF)
+_GONE = or_(person.c.provider_id.is_(None), ~_HAS_OWNER)
 
 _COLUMNS = (
     followup.c.id, followup.c.session_id, session.c.code, session.c.agency_id,
     session.c.provider_id, session.c.lead_id, followup.c.kind, followup.c.owner_id,
-    person.c.active.label("owner_active"), followup.c.due_at, followup.c.status,
+    (~_GONE).label("owner_active"), followup.c.due_at, followup.c.status,
     followup.c.closed_reason, followup.c.closed_at, followup.c.attempts,
 )  # fmt: skip
 _JOINED = followup.join(session, session.c.id == followup.c.session_id).join(
@@ -129,7 +141,7 @@ async def counts(
             select(
                 func.count(),
                 func.count().filter(followup.c.due_at <= now),
-                func.count().filter(person.c.active.is_(False)),
+                func.count().filter(_GONE),
             )
             .select_from(_JOINED)
             .where(*conditions)
@@ -163,6 +175,18 @@ async def to_tell(
     return [BoardRow(**row) for row in rows.mappings()]
 
 
+async def orphans(conn: AsyncConnection) -> list[tuple[str, float]]:
+    """The sessions of all open follow-ups whose owner has left, each with its press."""
+    rows = await conn.execute(
+        select(followup.c.session_id, session.c.pressed_at)
+        .select_from(_JOINED)
+        .where(followup.c.status == "open", session.c.test.is_(False), _GONE)
+        .distinct()
+        .order_by(session.c.pressed_at, followup.c.session_id)
+    )
+    return [(row.session_id, row.pressed_at) for row in rows]
+
+
 async def without_owner(conn: AsyncConnection, limit: int = MOST_ROWS) -> Sequence[BoardRow]:
     """Open follow-ups whose owner has left, and of which nobody was told."""
     told = select(followup_told.c.followup_id).where(
@@ -171,7 +195,7 @@ async def without_owner(conn: AsyncConnection, limit: int = MOST_ROWS) -> Sequen
     rows = await conn.execute(
         select(*_COLUMNS)
         .select_from(_JOINED)
-        .where(followup.c.status == "open", person.c.active.is_(False), ~told.exists())
+        .where(followup.c.status == "open", session.c.test.is_(False), _GONE, ~told.exists())
         .order_by(followup.c.due_at, followup.c.id)
         .limit(limit)
     )

@@ -465,6 +465,13 @@ session = Table(
         postgresql_where=text("actual_disposition IS NOT NULL"),
     ),
     Index("session_of_lead", "lead_id", "closed_at"),
+    Index(  # what the look-outs read: sessions in the order in which they were closed
+        "session_closed",
+        "closed_at",
+        "id",
+        sqlite_where=text("closed_at IS NOT NULL"),
+        postgresql_where=text("closed_at IS NOT NULL"),
+    ),
     # what a report reads of a session that is over, so that the rows themselves are left alone
     Index(
         "session_facts",
@@ -857,5 +864,6 @@ audit = Table(
 from records import schema_consents as _consents  # noqa: E402, F401
 from records import schema_identities as _identities  # noqa: E402, F401
 from records import schema_interchange as _interchange  # noqa: E402, F401
+from records import schema_misses as _misses  # noqa: E402, F401
 from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401

@@ -127,6 +127,30 @@ FOLLOWUP_REASONS: Final = (  # why it is closed without having been done
     "duplicate",
 )
 
+# what a session should have and does not: `records.care_gaps` says when
+CARE_GAPS: Final = ("no_followup", "no_arrival", "no_wrapup")
+GAP_REASONS: Final = (  # why nobody follows up; codes as those of a follow-up that ends
+    "not_needed",
+    "declined",
+    "elsewhere",
+    "hospitalised",
+    "jailed",
+    "deceased",
+)
+GAP_FILLED: Final = "filled"  # it is so no more: somebody has the follow-up, the wrap-up is done
+
+# what nearly went wrong: `records.near_miss_rules` says when
+NEAR_MISSES: Final = (
+    "unanswered",
+    "no_media",
+    "connection_lost",
+    "clinician_lost",
+    "to_phone",
+    "licence_relaxed",
+    "last_step",
+    "no_owner",
+)
+
 CLOSE_REASONS: Final = (
     "completed",
     "cancelled_by_officer",
@@ -216,6 +240,7 @@ TIMELINE_KINDS: Final = (
     "followup.reopened",
     "followup.assigned",
     "followup.moved",
+    "followup.none",
     "session.ended",
     "wrapup.finished",
     "session.closed",

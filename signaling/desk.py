@@ -37,6 +37,7 @@ from signaling.gapwatch import GapWatch
 from signaling.hub import Hub, Stream
 from signaling.legs import Legs
 from signaling.linekeeper import Linekeeper
+from signaling.misswatch import MissWatch
 from signaling.pace import Pace
 from signaling.pager import Pager
 from signaling.paging import console_open
@@ -118,6 +119,7 @@ class Desk:
         self.pager = Pager(self)
         self.gaps = GapWatch(self)
         self.follows = FollowWatch(self)
+        self.misses = MissWatch(self)
         self._clock = clock
         self._still_welcome = still_welcome
         self._draining = False
@@ -176,6 +178,7 @@ class Desk:
             tasks.create_task(self._supervise("pager", self.pager.run), name="pager")
             tasks.create_task(self._supervise("gaps", self.gaps.run), name="gaps")
             tasks.create_task(self._supervise("follows", self.follows.run), name="follows")
+            tasks.create_task(self._supervise("misses", self.misses.run), name="misses")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
             tasks.create_task(self._supervise("quality", self.quality.run), name="quality")
@@ -296,6 +299,8 @@ class Desk:
 
         row = await self.again(lambda: self.db.write(write))
         self.screens.touch(row)
+        if row.state == State.CLOSED:
+            self.misses.wake()
         return row
 
     async def advance(

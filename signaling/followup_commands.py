@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth.access import target_of
 from auth.audit import record
 from auth.policy import Action, allows
-from records import directory, followups
+from records import care_gaps, directory, followups, sessions
 from records.errors import NotFound
 from records.followups import FollowupRow
 from records.sessions import SessionRow
-from records.vocabulary import FOLLOWUP_DONE
+from records.vocabulary import FOLLOWUP_DONE, GAP_FILLED, GAP_REASONS
 from signaling import paging
-from signaling.errors import UnknownCode
+from signaling.errors import NoSuchSession, UnknownCode
 from signaling.scope import by
-from signaling.session import Step, TimelineEvent
+from signaling.session import State, Step, TimelineEvent
 
 if TYPE_CHECKING:
     from auth.actors import Actor
@@ -103,6 +103,77 @@ async def assign(desk: Desk, actor: Actor, followup_id: str, rev: int, owner_id:
     if owner_id != actor.id:
         key = f"{followup_id}:given:{rev}"
         await paging.remind(desk, owner_id, row.provider_id, key, "alert.words.followup_given")
+
+
+async def plan(
+    desk: Desk, actor: Actor, session_id: str, kind: str, owner_id: str, due_at: float
+) -> None:
+    """A follow-up of a session that is over, for somebody of its provider to do.
+
+    Raises NotFound for a session that is unknown, out of reach or not over, UnknownCode.
+    """
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        await _over(conn, actor, row, Action.FOLLOWUP_ASSIGN)
+        who = await directory.read(conn)
+        if owner_id not in {person.id for person in who.clinicians(row.provider_id)}:
+            raise UnknownCode("That person cannot have follow-ups here. Nothing was changed.")
+        if due_at < now - TOLERANCE:
+            raise UnknownCode("That time has passed. Nothing was changed.")
+        await sessions.lock(conn, row.id)
+        task = followups.NewFollowup(kind, owner_id, due_at)
+        await followups.add_many(conn, desk.vault, row.id, [task], now)
+        await _fill_gaps(conn, row, actor, now)
+        await record(conn, actor, Action.FOLLOWUP_ASSIGN, "session", row.id, "allowed", now)
+        before = desk.machine(row)
+        return Step(before, before, (TimelineEvent("followup.added", {"followup": kind}),))
+
+    row = await _change(desk, actor, session_id, decide)
+    if owner_id != actor.id:
+        key = f"{session_id}:planned:{row.version}"
+        await paging.remind(desk, owner_id, row.provider_id, key, "alert.words.followup_given")
+
+
+async def plan_none(desk: Desk, actor: Actor, session_id: str, reason: str) -> None:
+    """Nobody has to follow this session up, and why. Raises NotFound, BadInput."""
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        await _over(conn, actor, row, Action.FOLLOWUP_WORK)
+        if reason not in GAP_REASONS:
+            raise UnknownCode
+        if not await care_gaps.close(conn, row.id, None, reason, actor.id, now):
+            raise NotFound("There is no such session.")
+        await record(conn, actor, Action.FOLLOWUP_WORK, "session", row.id, "allowed", now)
+        before = desk.machine(row)
+        return Step(before, before, (TimelineEvent("followup.none", {"closed": reason}),))
+
+    await _change(desk, actor, session_id, decide)
+
+
+async def _over(conn: AsyncConnection, actor: Actor, row: SessionRow, action: Action) -> None:
+    target = target_of(row, await followups.owners(conn, row.id))
+    if row.state not in {State.WRAP_UP, State.CLOSED} or not allows(actor, action, target):
+        raise NotFound("There is no such session.")
+
+
+async def _fill_gaps(conn: AsyncConnection, row: SessionRow, actor: Actor, now: float) -> None:
+    """What the new follow-up makes good; a wrap-up that is open stays so."""
+    still = {one.kind for one in await care_gaps.of_sessions(conn, [row], now)}
+    for gap in await care_gaps.of_session(conn, row.id):
+        if gap.kind not in still:
+            await care_gaps.close(conn, row.id, gap.kind, GAP_FILLED, actor.id, now)
+
+
+async def _change(
+    desk: Desk,
+    actor: Actor,
+    session_id: str,
+    decide: Callable[[AsyncConnection, SessionRow, float], Awaitable[Step]],
+) -> SessionRow:
+    try:
+        return await desk.change(session_id, decide, by(actor))
+    except NoSuchSession as error:
+        raise NotFound("There is no such session.") from error
 
 
 async def with_arrival(

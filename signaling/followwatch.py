@@ -51,6 +51,7 @@ class FollowWatch:
             due = await followup_board.to_tell(conn, OWNER, now)
             late = await followup_board.to_tell(conn, LATE, now - LATE_SECONDS)
             orphans = await followup_board.without_owner(conn)
+            metrics.ORPHANS.set(len(await followup_board.orphans(conn)))
         for row in due:
             if row.owner_active:
                 key = f"{row.owner_id}:{int(now // HOUR)}"
@@ -61,7 +62,6 @@ class FollowWatch:
                 key = f"{step}:{int(now // DAY)}"
                 await desk.pager.raise_alarm(ALARM_KIND, row.provider_id, key, WORDS[step])
                 await self._told(row, step, now)
-        metrics.ORPHANS.set(len(orphans))
         return len(due) + len(late) + len(orphans)
 
     async def _told(self, row: BoardRow, step: str, now: float) -> None:

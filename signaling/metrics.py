@@ -101,9 +101,15 @@ UNCOVERED = Gauge(
     "Time of the next 14 days in which nobody is on call, over all providers.",
     registry=REGISTRY,
 )
+GAPS = Gauge(
+    "crisisbridge_sessions_without_followup",
+    "Sessions found without a follow-up that they should have, by what is missing; still open.",
+    ["kind"],
+    registry=REGISTRY,
+)
 ORPHANS = Gauge(
     "crisisbridge_followups_without_owner",
-    "Open follow-ups whose owner has left, found by the last look-out and not told before.",
+    "Sessions with an open follow-up whose owner has left, found by the last look-out.",
     registry=REGISTRY,
 )
 LEG_LOSS = Histogram(

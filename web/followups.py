@@ -30,6 +30,7 @@ from web.routes import fields, may_anywhere
 Press = Callable[[str, int], Awaitable[None]]
 
 DONE = frozenset({"attempt", "close", "reopen", "assign", "move"})
+PLANNED = frozenset({"planned", "none"})  # of a session that nobody followed up
 REASONS = (FOLLOWUP_DONE, *FOLLOWUP_REASONS)
 _LARGEST_REV = 9  # digits
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d", re.ASCII)
@@ -57,6 +58,7 @@ async def board(request: web.Request) -> web.Response:
         "followups",
         nav=nav(request, "followups"),
         found=found,
+        done=done if (done := request.query.get("done")) in PLANNED else None,
         works=works,
         everybody=everybody,
         closed=closed,
@@ -163,7 +165,7 @@ async def move(request: web.Request) -> web.StreamResponse:
 
     async def press(followup_id: str, rev: int) -> None:
         await followup_commands.move(
-            services_of(request).desk, actor_of(request), followup_id, rev, _moment(due, zone)
+            services_of(request).desk, actor_of(request), followup_id, rev, moment(due, zone)
         )
 
     return await _pressed(request, press, "move")
@@ -192,7 +194,7 @@ async def _zone(request: web.Request) -> str:
     return found.who.agencies[found.session.agency_id].timezone
 
 
-def _moment(typed: str, zone: str) -> float:
+def moment(typed: str, zone: str) -> float:
     """Raises BadTime."""
     try:
         if not _LOCAL.fullmatch(typed):

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from auth import access
+from auth import access, misses
 from auth.actors import Actor
 from auth.policy import Action, Target, allows
 from records import directory
 from records.directory import Agency
 from records.errors import RecordError
 from records.log import LogFilter
+from records.near_misses import MOST_COUNTED
 from records.schema import OPEN_STATES
 from records.vocabulary import DISPOSITIONS
 from signaling.errors import SessionError
@@ -73,6 +74,8 @@ async def log_page(request: web.Request) -> web.Response:
         nav=nav(request, "log"),
         board=numbers(counted, picture, actor, now),
         scene=await table(request) if first else None,
+        misses=await misses.count_open(services.db, actor, now),
+        many_misses=MOST_COUNTED,
         agencies=agencies,
         states=STATES,
         dispositions=DISPOSITIONS,
@@ -159,6 +162,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
     actor = actor_of(request)
     pages = (
         ("log", "/manager", Action.LOG_READ),
+        ("misses", "/manager/misses", Action.MISS_READ),
         ("reports", "/manager/reports", Action.REPORT_READ),
         ("followups", "/followups", Action.FOLLOWUP_READ),
         ("tablets", "/manager/tablets", Action.TABLET_READ),

@@ -123,6 +123,14 @@ def step_of(level: int, ladder: Ladder) -> tuple[float, Step]:
     return _repeat(level - len(once), nobody), nobody
 
 
+def used_up(ladder: Ladder) -> int:
+    """After so many steps each one was taken; what comes then is only "nobody yet" again."""
+    once, nobody = _parts(ladder)
+    places = [place + _repeats_until(step.after, nobody) for place, step in enumerate(once)]
+    first_word = sum(step.after < nobody.after for step in once)
+    return max([first_word, *places]) + 1
+
+
 def _repeats_until(age: float, nobody: Step) -> int:
     """How many "nobody yet" come before a step of this age."""
     if age < nobody.after:

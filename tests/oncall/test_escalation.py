@@ -13,7 +13,7 @@ from oncall.errors import BadSteps
 from oncall.escalation import default_ladder, due_steps, next_escalation, tablet_step
 from oncall.facts import Escalate, Rules
 from oncall.policy import plan
-from oncall.steps import Act, Ladder, Step, step_of
+from oncall.steps import Act, Ladder, Step, step_of, used_up
 from tests.oncall.line import NOW, RULES, clinician, line, rung, session
 
 DEFAULT = default_ladder(RULES)
@@ -33,6 +33,16 @@ def test_the_steps_come_at_the_design_s_times_and_the_alarm_repeats_for_ever() -
         (240, "nobody_yet"),
         (300, "nobody_yet"),
     ]
+
+
+def test_a_ladder_is_used_up_when_each_of_its_steps_was_taken() -> None:
+    assert used_up(DEFAULT) == 6
+    assert used_up(Ladder((NOBODY,))) == 1
+    assert used_up(Ladder((Step(5, Act.SUPERVISOR), Step(90, Act.NOBODY_YET, every=30)))) == 2
+    for ladder in (DEFAULT, Ladder((Step(400, Act.PARTNER), NOBODY))):
+        taken = {step_of(level, ladder)[1] for level in range(used_up(ladder))}
+        assert taken == set(ladder.steps)
+        assert {step_of(level, ladder)[1] for level in range(used_up(ladder) - 1)} < taken
 
 
 def test_the_next_step_is_told_with_its_moment() -> None:
