@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from playwright.async_api import FilePayload, Page, async_playwright, expect
 
+from tests.journeys import seeds
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, until
@@ -64,6 +65,7 @@ SCREENS = {
     "note": "Clinician: a session's note, before it is signed",
     "followups": "Clinician: my follow-ups",
     "followup": "Clinician: one follow-up",
+    "followup-gap": "Clinician: a session that nobody follows up",
     "shifts": "Clinician: my shifts",
     "shifts-offer": "Clinician: offering a shift",
     "roster-feed": "Clinician: a private calendar address",
@@ -74,6 +76,8 @@ SCREENS = {
     "manager-session": "Manager: one session",
     "manager-tablets": "Manager: tablets",
     "manager-code": "Manager: a tablet's set-up code",
+    "manager-misses": "Manager: near misses, by day",
+    "manager-miss": "Manager: one near miss",
     "manager-reports": "Manager: reports",
     "manager-planner": "Manager: how many clinicians each hour needs",
     "manager-reach": "Manager: who can be reached",
@@ -351,6 +355,7 @@ async def afterwards(demo: Demo, officer: Officer, dana: Clinician, camera: Came
     await camera.take(console, "followups")
     await console.click("[data-followup] a")
     await camera.take(console, "followup")
+    await without_followup(demo, console, camera)
     await console.goto(f"{demo.base_url}/alerts")
     await camera.take(console, "alerts")
     await tablet.click('#dispositions [data-disposition="voluntary_transport"]')
@@ -395,6 +400,7 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await themed(camera, office, "dark", "manager-log-dark")
     await office.click("#log [data-session] a")
     await camera.take(office, "manager-session")
+    await near_misses(demo, office, camera)
     await office.goto(f"{demo.base_url}/manager/reports")
     await camera.take(office, "manager-reports")
     await office.goto(f"{demo.base_url}/manager/planner")
@@ -409,6 +415,27 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await office.locator('form[action$="/code"] button').last.click()
     await office.wait_for_load_state()
     await camera.take(office, "manager-code")
+
+
+async def without_followup(demo: Demo, console: Page, camera: Camera) -> None:
+    """An answered call that left nothing to follow up."""
+    async with seeds.record_of(demo) as db:
+        row = await seeds.session(db, "gap", 7200, code="604217")
+        await seeds.gap(db, row, "no_followup")
+    await console.goto(f"{demo.base_url}/followups/without/{row.id}")
+    await camera.take(console, "followup-gap")
+
+
+async def near_misses(demo: Demo, office: Page, camera: Camera) -> None:
+    """The list by day, and one of them."""
+    async with seeds.record_of(demo) as db:
+        for number, kind in enumerate(("connection_lost", "to_phone", "licence_relaxed")):
+            row = await seeds.session(db, f"miss-{number}", (number + 1) * 30_000)
+            await seeds.miss(db, row, kind)
+    await office.goto(f"{demo.base_url}/manager/misses")
+    await camera.take(office, "manager-misses")
+    await office.click("[data-miss] th a")
+    await camera.take(office, "manager-miss")
 
 
 async def help_near_by(demo: Demo, office: Page, camera: Camera) -> None:
