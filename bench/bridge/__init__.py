@@ -1,0 +1,1 @@
+"""What the bridge costs beside Janus and beside a relay that decodes: `make bench-media`."""
