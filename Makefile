@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/queue
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve doctor test lint types imports js lock screenshots fuzz bench-first-light bench-queue bench-records clean
+.PHONY: help demo serve doctor test lint types imports js lock screenshots fuzz bench-first-light bench-media bench-queue bench-records clean
 
 help: ## list the targets
 	@echo "CrisisBridge"
@@ -64,6 +64,9 @@ screenshots: .venv/.dev ## take the pictures in docs/ from a running demo
 
 bench-first-light: .venv/.dev ## measure press to ringing, accept to picture, and the CPU of one call
 	$(PY) bench/first_light.py $(ARGS)
+
+bench-media: .venv/.dev ## measure the bridge's cost beside Janus (Debian's package, if it is there)
+	$(PY) -m bench.bridge $(ARGS)
 
 bench-queue: .venv/.dev ## measure press to offer beside the floor that the same stack sets
 	$(PY) -m bench.ringing $(ARGS)

@@ -14,7 +14,6 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 from typing import cast
 
 import ifaddr
@@ -31,46 +30,67 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.02
 TRIES_FOR_A_PORT = 20
 SOCKET_BUFFER = 4 << 20
+BATCH = 32  # datagrams read in one go
+LARGEST = 2048  # bytes of a datagram that are read; nothing genuine is as long
 
 
-class _Socket(asyncio.DatagramProtocol):
-    """One bound address."""
+class _Socket:
+    """One bound address: datagrams are read in batches and sent at once, without a transport."""
 
-    def __init__(self, bridge: Bridge, address: str) -> None:
+    def __init__(self, bridge: Bridge, address: str, port: int) -> None:
         self.address = address
+        self.legs: dict[tuple[str, int], Leg] = {}  # by the address that they come from
         self._bridge = bridge
-        self._transport: asyncio.DatagramTransport | None = None
-        self._gone = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transport is no subclass of asyncio's, but the same thing
-        self._transport = cast("asyncio.DatagramTransport", transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gone.set()
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock = socket.socket(
+            socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
+        )
         try:
-            self._bridge._received(self, data, (addr[0], addr[1]))
-        except Exception:
-            # the supervisor of datagrams: one packet's trouble is nobody else's
-            if not self._bridge.count_drop("internal"):
-                log.exception("datagram.failed")
+            self._sock.setblocking(False)
+            if self._sock.family == socket.AF_INET6:
+                self._sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                self._sock.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER)
+            self._sock.bind((address, port))
+        except OSError:
+            self._sock.close()
+            raise
+        self.port: int = self._sock.getsockname()[1]
+        self._sendto = self._sock.sendto
+        self._loop.add_reader(self._sock.fileno(), self._readable)
 
-    def error_received(self, exc: Exception) -> None:
-        self._bridge.count_drop("unreachable")
+    def _readable(self) -> None:
+        """What is there, up to a batch; others on this loop get their turn in between."""
+        receive, received = self._sock.recvfrom, self._bridge._received
+        for _ in range(BATCH):
+            try:
+                data, address = receive(LARGEST)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._bridge.count_drop("unreachable")
+                return
+            try:
+                received(self, data, address[:2])
+            except Exception:
+                # the supervisor of datagrams: one packet's trouble is nobody else's
+                if not self._bridge.count_drop("internal"):
+                    log.exception("datagram.failed")
 
     def send(self, data: bytes, address: tuple[str, int]) -> None:
-        if self._transport is not None:
-            self._transport.sendto(data, address)
+        """Send at once. What the system does not take now is dropped, as on any full line."""
+        try:
+            self._sendto(data, address)
+        except OSError:
+            self._bridge.count_drop("unreachable")
+        else:
             self._bridge.packets_out += 1
 
-    async def close(self) -> None:
-        """Close the socket, and wait until the port is free again."""
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
-            await self._gone.wait()
+    def close(self) -> None:
+        """Close the socket; the port is free again afterwards."""
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+            self._sock.close()
 
 
 class Bridge:
@@ -86,7 +106,6 @@ class Bridge:
         self._sockets: list[_Socket] = []
         self._calls: dict[str, Call] = {}
         self._by_fragment: dict[str, Leg] = {}
-        self._by_address: dict[tuple[int, tuple[str, int]], Leg] = {}
         self._dropped: Counter[str] = Counter()
         self._versions = 0
         self._ticking: asyncio.TimerHandle | None = None
@@ -101,9 +120,9 @@ class Bridge:
         tries = 1 if self.settings.port else TRIES_FOR_A_PORT
         for attempt in range(tries):
             try:
-                await self._bind(addresses)
+                self._bind(addresses)
             except OSError as error:
-                await self._unbind()
+                self._unbind()
                 # a port that is free on one address may be taken on another
                 if error.errno != errno.EADDRINUSE or attempt == tries - 1:
                     raise NoSocket from error
@@ -111,24 +130,16 @@ class Bridge:
                 break
         self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
 
-    async def _bind(self, addresses: Collection[str]) -> None:
-        loop = asyncio.get_running_loop()
+    def _bind(self, addresses: Collection[str]) -> None:
         port = self.settings.port
         for address in addresses:
-            transport, protocol = await loop.create_datagram_endpoint(
-                partial(_Socket, self, address),
-                local_addr=(address, port),
-            )
-            self._sockets.append(protocol)
-            bound = transport.get_extra_info("socket")
-            for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                bound.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER)
-            port = transport.get_extra_info("sockname")[1]
+            self._sockets.append(_Socket(self, address, port))
+            port = self._sockets[-1].port
         self.port = port
 
-    async def _unbind(self) -> None:
+    def _unbind(self) -> None:
         for each in self._sockets:
-            await each.close()
+            each.close()
         self._sockets = []
 
     async def close(self) -> None:
@@ -138,7 +149,7 @@ class Bridge:
             self._ticking = None
         for name in list(self._calls):
             self.close_call(name)
-        await self._unbind()
+        self._unbind()
 
     # --- calls ------------------------------------------------------------------------------------
 
@@ -291,8 +302,9 @@ class Bridge:
         self._dropped.update(leg.dropped)
         for fragment in leg.credentials:
             self._by_fragment.pop(fragment, None)
-        for key in [k for k, owner in self._by_address.items() if owner is leg]:
-            del self._by_address[key]
+        for port in self._sockets:
+            for address in [a for a, owner in port.legs.items() if owner is leg]:
+                del port.legs[address]
 
     def _leg_event(
         self, leg: Leg, kind: LegEventKind, medium: str | None, reason: str | None
@@ -317,7 +329,7 @@ class Bridge:
         if first < 4:
             self._on_stun(port, data, address)
             return
-        leg = self._by_address.get((id(port), address))
+        leg = port.legs.get(address)
         if leg is None:
             self._dropped["unknown-address"] += 1
             return
@@ -340,10 +352,11 @@ class Bridge:
             self._dropped["stun-malformed"] += 1
             return
         if leg.checked(port, address, check, time.monotonic()):
-            self._by_address[id(port), address] = leg
-            for key in leg.trimmed_paths():
-                if self._by_address.get(key) is leg:
-                    del self._by_address[key]
+            port.legs[address] = leg
+            for path in leg.trimmed_paths():
+                known = cast("_Socket", path[0]).legs
+                if known.get(path[1]) is leg:
+                    del known[path[1]]
 
     # --- time -------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from media import rtp
 from media.congestion import Cap
 from media.downstream import DownTrack
 from media.rtcp import ReportBlock
@@ -55,8 +54,6 @@ class Call:
         self.name = name
         self.seats: dict[str, Seat] = {}
         self._plan: dict[str, dict[str, tuple[str | None, ...]]] | None = None  # by kind
-        # (source seat, kind) -> where its packets go; made anew when anything changes
-        self._routes: dict[tuple[str, str], list[tuple[Seat, DownTrack]]] = {}
 
     def seat(self, name: str) -> Seat:
         if name not in self.seats:
@@ -85,16 +82,21 @@ class Call:
 
     def sources_changed(self) -> None:
         """Find each sink's source of each slot anew, and ask new ones for a key frame."""
-        self._routes = {}
+        routes: dict[UpTrack, list[tuple[Seat, DownTrack]]] = {}
+        for seat in self.seats.values():
+            if seat.leg is not None:
+                routes |= {track: [] for track in seat.leg.up.values()}
         for sink in self.seats.values():
             for slot, down in sink.down.items():
                 source = self._source(sink.name, *SLOTS[slot])
                 changed = down.source is not (source[1] if source else None)
                 down.follow(source[1] if source else None)
                 if source is not None and sink.leg is not None and down.wanted:
-                    self._routes.setdefault((source[0], down.kind), []).append((sink, down))
+                    routes.setdefault(source[1], []).append((sink, down))
                     if changed:
                         source[1].want_key_frame()
+        for track, sinks in routes.items():
+            track.routes = tuple(sinks)
 
     def _source(self, sink: str, kind: str, number: int) -> tuple[str, UpTrack] | None:
         """What a sink's slot carries: the plan names a seat for each, without one all line up."""
@@ -114,26 +116,6 @@ class Call:
         seat = self.seats.get(name)
         return seat.leg.up.get(kind) if seat is not None and seat.leg is not None else None
 
-    def forward(
-        self,
-        seat: Seat,
-        track: UpTrack,
-        packet: rtp.Packet,
-        level: int | None,
-        now: float,
-        wall: float,
-    ) -> None:
-        """Send a packet to everybody who hears or sees this seat."""
-        for sink, down in self._routes.get((seat.name, track.kind), ()):
-            leg = sink.leg
-            if leg is None or not leg.connected:
-                continue
-            out = down.forward(
-                packet.seq, packet.timestamp, packet.marker, packet.payload, level, now, wall
-            )
-            if out is not None:
-                leg.send_rtp(out)
-
     def key_frame_for(self, sink: Seat, ssrc: int) -> None:
         """A browser asks for a key frame of what it receives."""
         for track in sink.down.values():
@@ -150,7 +132,7 @@ class Call:
         """The cap for this seat's picture: the worst of those who receive it."""
         caps = [
             decided
-            for sink, down in self._routes.get((seat.name, "video"), ())
+            for sink, down in (seat.leg.up["video"].routes if seat.leg is not None else ())
             if sink.leg is not None
             and (
                 decided := cap.decide(

@@ -12,7 +12,7 @@ import struct
 from collections import OrderedDict
 
 from media.rtcp import ReportBlock
-from media.rtp import FIXED, distance, one_byte_block, send_time, starts_key_frame_vp8
+from media.rtp import FIXED, HALF, distance, one_byte_block, send_time, starts_key_frame_vp8
 from media.sdp import AUDIO_LEVEL, MID, SEND_TIME, Section
 from media.upstream import UpTrack
 
@@ -56,8 +56,9 @@ class DownTrack:
         self._repair_seq = _random.randrange(1 << 15)
         self._section: Section | None = None
         self._head = b""
-        self._time_at = -1
-        self._level_id: int | None = None
+        self._time_at = 0  # places in the head; 0: not there
+        self._level_at = 0
+        self._tails: dict[int | None, bytes] = {}  # by level: what follows the send time
         self._sent_reports: OrderedDict[int, float] = OrderedDict()
         self._resent_at: OrderedDict[int, float] = OrderedDict()
         self._loss_base: tuple[int, int, float] | None = None  # lost, highest, when
@@ -72,14 +73,17 @@ class DownTrack:
         parts: list[tuple[int, bytes]] = []
         if MID in self._section.extensions:
             parts.append((self._section.extensions[MID], self._section.mid.encode()[:16]))
-        self._time_at = -1
+        self._time_at = 0
         if SEND_TIME in self._section.extensions:
             self._time_at = 4 + sum(1 + len(value) for _, value in parts) + 1
             parts.append((self._section.extensions[SEND_TIME], bytes(3)))
-        self._level_id = self._section.extensions.get(AUDIO_LEVEL)
-        if self.kind == "audio" and self._level_id is not None:
-            parts.append((self._level_id, b"\x7f"))  # silence, unless the source says a level
+        level_id = self._section.extensions.get(AUDIO_LEVEL)
+        self._level_at = 0
+        if self.kind == "audio" and level_id is not None:
+            self._level_at = 4 + sum(1 + len(value) for _, value in parts) + 1
+            parts.append((level_id, b"\x7f"))  # silence, unless the source says a level
         self._head = one_byte_block(parts)
+        self._tails.clear()
 
     def restart(self) -> None:
         """A new connection: other keys, so numbers begin low again; nothing known of its path."""
@@ -125,15 +129,16 @@ class DownTrack:
             return None
         if not self._started and not self._start(seq, timestamp, payload, now):
             return None
-        if distance(seq, self._first_seq) < 0:
+        since_first = (seq - self._first_seq) & 0xFFFF
+        if since_first >= HALF:
             return None  # from before the change of source
         out_seq = (seq + self._seq_offset) & 0xFFFF
         out_timestamp = (timestamp + self._timestamp_offset) & 0xFFFFFFFF
-        if distance(out_seq, self._last_seq) > 0:
+        if 0 < (out_seq - self._last_seq) & 0xFFFF < HALF:
             self._last_seq, self._last_timestamp, self._last_at = out_seq, out_timestamp, now
             # the source's numbers wrap: old ones must not look like new ones
             # it stays close behind, so that a jump after a long outage is still ahead of it
-            if distance(seq, self._first_seq) > 0x1000:
+            if since_first > 0x1000:
                 self._first_seq = (seq - 0x0800) & 0xFFFF
         self.packets += 1
         self.octets += len(payload)
@@ -168,28 +173,22 @@ class DownTrack:
         level: int | None,
         wall: float,
     ) -> bytes:
-        head = self._head
-        if not head:
-            return FIXED.pack(0x80, (marker << 7) | payload_type, seq, timestamp, ssrc) + payload
-        block = bytearray(head)
-        if self._time_at > 0:
-            block[self._time_at : self._time_at + 3] = send_time(wall)
-        if level is not None and self.kind == "audio" and self._level_id is not None:
-            place = (self._time_at + 3 if self._time_at > 0 else self._after_mid()) + 1
-            block[place] = level
-        return b"".join(
-            (
-                FIXED.pack(0x90, (marker << 7) | payload_type, seq, timestamp, ssrc),
-                block,
-                payload,
-            )
+        fixed = FIXED.pack(
+            0x90 if self._head else 0x80, (marker << 7) | payload_type, seq, timestamp, ssrc
         )
+        tail = self._tails.get(level)
+        if tail is None:
+            tail = self._tails[level] = self._tail(level)
+        if not self._time_at:
+            return b"".join((fixed, tail, payload))
+        return b"".join((fixed, self._head[: self._time_at], send_time(wall), tail, payload))
 
-    def _after_mid(self) -> int:
-        section = self._section
-        if section is None or MID not in section.extensions:
-            return 4
-        return 4 + 1 + len(section.mid.encode()[:16])
+    def _tail(self, level: int | None) -> bytes:
+        """The head with that level, from behind the send time on; all of it without one."""
+        head = bytearray(self._head)
+        if level is not None and self._level_at:
+            head[self._level_at] = level
+        return bytes(head[self._time_at + 3 if self._time_at else 0 :])
 
     def resend(self, seq: int, now: float, wall: float) -> bytes | None:
         """A packet that the browser misses, from the source's cache; None when it is not there."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from aiortc import RTCCertificate
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
-from pylibsrtp import Policy, Session
+from pylibsrtp import Policy
+
+from media.srtp import Direction
 
 MTU = 1200  # of one DTLS datagram: VPNs and tunnels take their share
 REPLAY_WINDOW = 1024
@@ -63,8 +65,8 @@ class Identity:
 class SrtpPair:
     """The agreed sessions: what the browser sends, and what we send."""
 
-    inbound: Session
-    outbound: Session
+    inbound: Direction
+    outbound: Direction
 
 
 class DtlsServer:
@@ -142,13 +144,13 @@ class DtlsServer:
         material = self._connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * size)
         keys, salts = material[: 2 * profile.key], material[2 * profile.key :]
 
-        def session(side: int, direction: int) -> Session:
+        def session(side: int, direction: int) -> Direction:
             key = keys[side * profile.key : (side + 1) * profile.key]
             salt = salts[side * profile.salt : (side + 1) * profile.salt]
             policy = Policy(key=key + salt, ssrc_type=direction, srtp_profile=profile.libsrtp)
             policy.allow_repeat_tx = True
             policy.window_size = REPLAY_WINDOW
-            return Session(policy)
+            return Direction(policy)
 
         return SrtpPair(
             inbound=session(0, Policy.SSRC_ANY_INBOUND),

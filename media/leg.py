@@ -106,6 +106,9 @@ class Leg:
         self.offered = offered
         for kind, section in offered.sections.items():
             self._announce(kind, section)
+        self._streams = {s: t for s, t in self._streams.items() if t[0].kind in offered.sections}
+        for kind, track in self.up.items():
+            track.reads(offered.sections.get(kind))
         return offered
 
     @property
@@ -136,6 +139,7 @@ class Leg:
     def _begin(self, kind: str, section: sdp.Section, ssrc: int) -> UpTrack:
         repairs = kind == "video" and "nack" in section.feedback
         track = UpTrack(kind, ssrc, section.clock_rate, repairs=repairs)
+        track.reads(section)
         self._streams = {s: t for s, t in self._streams.items() if t[0].kind != kind}
         self._streams[ssrc] = (track, False)
         self.up[kind] = track
@@ -179,15 +183,14 @@ class Leg:
             if current is not None:
                 self._on_event(self, LegEventKind.PATH_CHANGED, None, None)
 
-    def trimmed_paths(self) -> list[tuple[int, tuple[str, int]]]:
-        """Drop the oldest addresses above the bound, never the one in use; their keys."""
+    def trimmed_paths(self) -> list[Path]:
+        """Drop the oldest addresses above the bound, never the one in use; those dropped."""
         removed = []
         for key in list(self.paths):
             if len(self.paths) <= MOST_PATHS:
                 break
             if self.paths[key] != self._path:
-                del self.paths[key]
-                removed.append(key)
+                removed.append(self.paths.pop(key))
         return removed
 
     # --- DTLS -------------------------------------------------------------------------------------
@@ -265,27 +268,38 @@ class Leg:
             self.dropped["unknown-stream"] += 1
             return
         track, repair = known
-        section = self.section(track.kind)
-        if section is None:
+        level = None
+        if packet.extension:
+            number, level = rtp.wanted_elements(packet, track.number_id, track.level_id)
+            packet.extension = b""  # read; what is kept for repairs should be small
+            if number is not None and len(self._arrivals) < MOST_ARRIVALS:
+                self._arrivals.append((number, int(now * 1_000_000)))
+        self.last_media_at = self.last_heard_at = now
+        if self._arrived_by == self._path:
+            self._path_heard_at = now
+        if self.silent:
+            self.silent = False
+            self._on_event(self, LegEventKind.RESUMED, None, None)
+        if repair and not _restored(packet, track):
             return
-        level = self._extensions(packet, section, now)
-        self._heard_media(now)
-        if repair:
-            if len(packet.payload) < 2:
-                return  # padding, to probe the bandwidth
-            packet.seq = (packet.payload[0] << 8) | packet.payload[1]
-            packet.payload = packet.payload[2:]
-            if track.packets == 0:
-                return
         if track.known(packet.seq):
             return
         lost = track.accept(packet, now)
         if lost:
             self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, lost))
-        self.call.forward(self.seat, track, packet, level, now, wall)
-        if track.kind not in self._flowed:  # not for what only probes the path
-            self._flowed.add(track.kind)
-            self._on_event(self, LegEventKind.FLOWING, track.kind, None)
+        for sink, down in track.routes:
+            leg = sink.leg
+            if leg is not None and leg.connected:
+                out = down.forward(
+                    packet.seq, packet.timestamp, packet.marker, packet.payload, level, now, wall
+                )
+                if out is not None:
+                    leg.send_rtp(out)
+        if not track.flowed:  # not for what only probes the path
+            track.flowed = True
+            if track.kind not in self._flowed:
+                self._flowed.add(track.kind)
+                self._on_event(self, LegEventKind.FLOWING, track.kind, None)
 
     def _learn(self, packet: rtp.Packet, now: float) -> tuple[UpTrack, bool] | None:
         """A stream that no description named: its payload type says what it is."""
@@ -311,25 +325,6 @@ class Leg:
         track = self.up.get(kind)
         flows = track is not None and now - track.heard_at < SSRC_SILENCE
         return flows and ssrc not in section.ssrcs[:1]
-
-    def _extensions(self, packet: rtp.Packet, section: sdp.Section, now: float) -> int | None:
-        """Note the transport-wide number; give the audio level."""
-        if not packet.extension:
-            return None
-        found = rtp.elements(packet)
-        number = found.get(section.extensions.get(sdp.TRANSPORT_SEQ, 0))
-        if number is not None and len(number) == 2 and len(self._arrivals) < MOST_ARRIVALS:
-            self._arrivals.append(((number[0] << 8) | number[1], int(now * 1_000_000)))
-        level = found.get(section.extensions.get(sdp.AUDIO_LEVEL, 0))
-        return level[0] if level else None
-
-    def _heard_media(self, now: float) -> None:
-        self.last_media_at = self.last_heard_at = now
-        if self._arrived_by == self._path:
-            self._path_heard_at = now
-        if self.silent:
-            self.silent = False
-            self._on_event(self, LegEventKind.RESUMED, None, None)
 
     def _on_rtcp(self, data: bytes, now: float, wall: float) -> None:
         self.last_heard_at = now
@@ -392,11 +387,11 @@ class Leg:
             self._plan_retransmission(now)
         if not self.connected:
             return
-        rtt = self.rtt
         for track in self.up.values():
-            again = track.due_repairs(now, rtt)
-            if again:
-                self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, again))
+            if track.misses:
+                again = track.due_repairs(now, self.rtt)
+                if again:
+                    self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, again))
             if track.key_frame_due(now):
                 self.send_rtcp(rtcp.pli(self.seat.ssrc, track.ssrc))
         if self._arrivals and now - self._feedback_at >= FEEDBACK_EVERY:
@@ -473,3 +468,13 @@ class Leg:
             key_frames_asked=sum(t.key_frames_asked for t in self.up.values()),
             dropped=dict(self.dropped),
         )
+
+
+def _restored(packet: rtp.Packet, track: UpTrack) -> bool:
+    """Make the packet that was repeated out of its retransmission (RFC 4588); False: only padding,
+    to probe the bandwidth, or of a stream that has not begun."""
+    if len(packet.payload) < 2 or track.packets == 0:
+        return False
+    packet.seq = (packet.payload[0] << 8) | packet.payload[1]
+    packet.payload = packet.payload[2:]
+    return True

@@ -194,6 +194,7 @@ _TICK = 250  # microseconds, of a delta
 _REFERENCE = 64_000  # microseconds, of the reference time
 _MOST_STATUSES = 400  # in one feedback, which then fits a datagram
 _MOST_UNSEEN = 300  # numbers before the first arrival that are told as lost
+_FURTHEST = 8_000_000  # microseconds between two arrivals that one feedback can tell
 _SMALL, _LARGE = 1, 2
 
 
@@ -212,20 +213,19 @@ def transport_feedback(
     if not arrivals:
         return []
     base = arrivals[0][0]
-    ordered: dict[int, int] = {}
-    for seq, at in arrivals:
-        offset = ((seq - base + 0x8000) & 0xFFFF) - 0x8000
-        ordered.setdefault(offset, at)
-    packets: list[bytes] = []
-    run: list[tuple[int, int]] = []
-    start = min(ordered)
+    ordered = _ordered(arrivals, base)
+    start = ordered[0][0]
     if expected is not None:
         unseen = (base + start - expected) & 0xFFFF
         start -= unseen if unseen <= _MOST_UNSEEN else 0
-    for offset in sorted(ordered):
-        at = ordered[offset]
+    times = [at for _, at in ordered]
+    if ordered[-1][0] - start < _MOST_STATUSES and max(times) - min(times) < _FURTHEST:
+        return [_feedback(sender, media, base, ordered, count, start)]
+    packets: list[bytes] = []
+    run: list[tuple[int, int]] = []
+    for offset, at in ordered:
         if run and (
-            offset - start >= _MOST_STATUSES or not -8_000_000 < at - run[-1][1] < 8_000_000
+            offset - start >= _MOST_STATUSES or not -_FURTHEST < at - run[-1][1] < _FURTHEST
         ):
             packets.append(_feedback(sender, media, base, run, count + len(packets), start))
             start = run[-1][0] + 1 if offset - run[-1][0] <= _MOST_UNSEEN else offset
@@ -233,6 +233,18 @@ def transport_feedback(
         run.append((offset, at))
     packets.append(_feedback(sender, media, base, run, count + len(packets), start))
     return packets
+
+
+def _ordered(arrivals: Sequence[tuple[int, int]], base: int) -> list[tuple[int, int]]:
+    """(offset from base, time) by offset; of repeated numbers the first arrival."""
+    found = [(((seq - base + 0x8000) & 0xFFFF) - 0x8000, at) for seq, at in arrivals]
+    offsets = [offset for offset, _ in found]
+    if sorted(set(offsets)) == offsets:  # as nearly always
+        return found
+    first: dict[int, int] = {}
+    for offset, at in found:
+        first.setdefault(offset, at)
+    return sorted(first.items())
 
 
 def number_after(arrivals: Sequence[tuple[int, int]], expected: int | None) -> int:
@@ -274,6 +286,8 @@ def _feedback(
 
 
 def _chunks(statuses: list[int]) -> bytes:
+    if statuses.count(statuses[0]) == len(statuses) <= 0x1FFF:  # as nearly always
+        return struct.pack("!H", (statuses[0] << 13) | len(statuses))
     out = bytearray()
     position = 0
     while position < len(statuses):

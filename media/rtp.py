@@ -101,6 +101,35 @@ def elements(packet: Packet) -> dict[int, bytes]:
     return found
 
 
+def wanted_elements(packet: Packet, number: int, level: int) -> tuple[int | None, int | None]:
+    """The two elements that the bridge reads: a 16-bit number, and one byte. By id; 0 for neither.
+
+    What `elements` finds, without making anything of the others.
+    """
+    if packet.profile != ONE_BYTE:
+        found = elements(packet)
+        wide, loud = found.get(number, b""), found.get(level, b"")
+        return (wide[0] << 8) | wide[1] if len(wide) == 2 else None, loud[0] if loud else None
+    block = packet.extension
+    position, end = 0, len(block)
+    seen = heard = None
+    while position < end:
+        head = block[position]
+        position += 1
+        if head == 0:
+            continue
+        ident = head >> 4
+        after = position + (head & 0x0F) + 1
+        if ident == 15 or after > end:
+            break
+        if ident == number:
+            seen = (block[position] << 8) | block[position + 1] if head & 0x0F == 1 else None
+        elif ident == level:
+            heard = block[position]
+        position = after
+    return seen, heard
+
+
 def one_byte_block(parts: list[tuple[int, bytes]]) -> bytes:
     """An extension block with its header, padded; empty for no parts."""
     body = b"".join(bytes(((number << 4) | (len(value) - 1),)) + value for number, value in parts)

@@ -6,12 +6,19 @@ jitter and loss by RFC 3550 appendix A.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from media.rtcp import Reception, SenderReport
 from media.rtp import Packet, distance
+from media.sdp import AUDIO_LEVEL, TRANSPORT_SEQ, Section
 
-CACHE = {"audio": 256, "video": 1024}  # packets; a power of two
+if TYPE_CHECKING:
+    from media.call import Seat
+    from media.downstream import DownTrack
+
+CACHE = {"audio": 256, "video": 512}  # packets, 2 s of a full picture; a power of two
 LARGEST_GAP = 200  # packets; beyond, a key frame is cheaper than repair
 MOST_MISSING = 1_000  # packets that are waited for; nobody loses so many and is repaired
 OUTAGE = 0.7  # seconds without a packet; after it a key frame is quicker than repair
@@ -21,14 +28,7 @@ FIRST_RETRY = 0.04
 KEY_FRAME_EVERY = 0.5  # seconds between requests; a later one waits
 
 
-@dataclass(slots=True)
-class Cached:
-    """What is needed to send a packet again."""
-
-    seq: int
-    timestamp: int
-    marker: int
-    payload: bytes
+_NOTHING: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -54,8 +54,14 @@ class UpTrack:
         self.report: SenderReport | None = None
         self.report_at = 0.0
         self.loss = 0.0
+        # where its packets go: made by the call when anything changes
+        self.routes: tuple[tuple[Seat, DownTrack], ...] = ()
+        # ids of the header extensions that are read: the transport-wide number, the audio level
+        self.number_id = 0
+        self.level_id = 0
+        self.flowed = False
         self._size = CACHE[kind]
-        self._cache: list[Cached | None] = [None] * self._size
+        self._cache: list[Packet | None] = [None] * self._size
         self._base: int | None = None
         self._highest = 0  # with cycles
         self._missing: dict[int, _Missing] = {}
@@ -66,25 +72,30 @@ class UpTrack:
         self._key_frame_at = -1e9
         self._key_frame_wanted = False
 
-    def accept(self, packet: Packet, now: float) -> list[int]:
-        """Take a packet (repaired ones too); the sequence numbers to ask for at once."""
+    def reads(self, section: Section | None) -> None:
+        """Use this section's extension numbers."""
+        known = section.extensions if section is not None else {}
+        self.number_id, self.level_id = known.get(TRANSPORT_SEQ, 0), known.get(AUDIO_LEVEL, 0)
+
+    def accept(self, packet: Packet, now: float) -> Sequence[int]:
+        """Take a packet (repaired ones too), and keep it; the numbers to ask for at once."""
         self.packets += 1
         self.octets += len(packet.payload)
         paused, self.heard_at = now - self.heard_at, now
-        lost: list[int] = []
+        lost = _NOTHING
+        seq = packet.seq
         if self._base is None:
-            self._base = self._highest = packet.seq
+            self._base = self._highest = seq
         else:
-            ahead = distance(packet.seq, self._highest & 0xFFFF)
+            ahead = ((seq - self._highest + 0x8000) & 0xFFFF) - 0x8000
             if ahead > 0:
-                lost = self._gap(ahead, paused, now)
+                if ahead > 1:
+                    lost = self._gap(ahead, paused, now)
                 self._highest += ahead
                 self._measure_jitter(packet.timestamp, now)
             else:
-                self._missing.pop(packet.seq, None)
-        self._cache[packet.seq & (self._size - 1)] = Cached(
-            packet.seq, packet.timestamp, packet.marker, packet.payload
-        )
+                self._missing.pop(seq, None)
+        self._cache[seq & (self._size - 1)] = packet
         return lost
 
     def known(self, seq: int) -> bool:
@@ -92,13 +103,13 @@ class UpTrack:
         cached = self._cache[seq & (self._size - 1)]
         return cached is not None and cached.seq == seq
 
-    def cached(self, seq: int) -> Cached | None:
+    def cached(self, seq: int) -> Packet | None:
         """The packet of that number, if it is still kept."""
         cached = self._cache[seq & (self._size - 1)]
         return cached if cached is not None and cached.seq == seq else None
 
     def _gap(self, ahead: int, paused: float, now: float) -> list[int]:
-        if ahead == 1 or not self.repairs:
+        if not self.repairs:
             return []
         full = len(self._missing) + ahead > MOST_MISSING
         if ahead > LARGEST_GAP or paused > OUTAGE or full:
@@ -118,6 +129,11 @@ class UpTrack:
             if change < self.clock_rate:  # a wrap or a pause is not jitter
                 self._jitter += (change - self._jitter) / 16
         self._transit = transit
+
+    @property
+    def misses(self) -> bool:
+        """Whether any packet is waited for."""
+        return bool(self._missing)
 
     def due_repairs(self, now: float, rtt: float | None) -> list[int]:
         """What should be asked for again; what is hopeless turns into a key-frame request."""

@@ -24,6 +24,9 @@ from web.services import Services
 log = logging.getLogger(__name__)
 
 STOPPED_BY_FORCE = 130
+# when the collector looks: rarely, because each packet that is kept for repairs is an object, and
+# Python's own 700 would have it look through all of them hundreds of times a second
+COLLECTING = (20_000, 20, 20)
 
 
 class CannotStart(Exception):
@@ -77,6 +80,7 @@ async def run(
             await http.SockSite(runner, door.sock, ssl_context=door.tls).start()
         gc.collect()
         gc.freeze()  # what is loaded now stays; collections in a call get shorter
+        gc.set_threshold(*COLLECTING)
         opened()
         log.info("server.started")
         await stop.asked.wait()

@@ -13,6 +13,7 @@ import uvloop
 from bench.bridge.lines import Asked, serve
 from bench.bridge.peer import HOST
 from media import Bridge, BridgeSettings
+from web.server import COLLECTING
 
 
 async def main() -> None:
@@ -20,6 +21,7 @@ async def main() -> None:
     await bridge.start()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECTING)
     looking = asyncio.create_task(_look(bridge))
 
     async def answer(asked: Asked) -> Asked:

@@ -17,7 +17,7 @@ from media.call import Call
 from media.downstream import DownTrack
 from media.dtls import Identity
 from media.leg import Leg
-from media.upstream import MOST_MISSING, UpTrack
+from media.upstream import CACHE, MOST_MISSING, UpTrack
 
 OFFER = (Path(__file__).parent / "descriptions" / "chromium-156.sdp").read_text()
 VIDEO = sdp.read(OFFER).sections["video"]
@@ -220,13 +220,14 @@ def test_a_stream_nobody_described_takes_over_only_when_the_other_has_stopped() 
 def test_requests_repeated_at_one_moment_are_answered_once() -> None:
     call = Call("call")
     sink, source = Side("clinician", call), Side("tablet", call)
-    for seq in range(1000):
+    kept = CACHE["video"]
+    for seq in range(kept):
         source.rtp(seq)
     down = sink.leg.seat.down["video"]
-    lost = [(down._last_seq - step) & 0xFFFF for step in range(999, -1, -1)]
+    lost = [(down._last_seq - step) & 0xFFFF for step in range(kept - 1, -1, -1)]
     for _ in range(3):
         sink.leg.on_srtp(rtcp.nack(1, down.ssrc, lost), 1.0, 1.0, (sink.port, HOME))
-    assert down.retransmitted == 1000
+    assert down.retransmitted == kept
 
 
 def track(kind: str, **extensions: int) -> DownTrack:
