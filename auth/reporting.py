@@ -2,53 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.access import audited, scope_of
 from auth.actors import Actor
 from auth.policy import Action
-from records import reports
+from records import directory, reports
+from records.catchments import Place
 from records.engine import Database
 from records.identity_rules import SPANS, repeats
-from records.measures import Outcome, Rate
-from records.reports import Marks, Rings, Waits, Wanted
+from records.log import Scope
+from records.measures import Rate
+from records.reports import Wanted
+from records.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a report is asked of; None: all within reach."""
+
+    since: float
+    until: float
+    agencies: frozenset[str] | None = None
+    place: Place | None = None
+    funding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """All counts of one span."""
 
-    outcomes: tuple[Outcome, ...]
-    waits: Waits
-    arrivals: dict[int, int]  # presses by whole hours since the epoch, UTC
-    rings: Rings
-    marks: Marks
+    tally: Tally
+    before: Tally  # of the same length of time before it
     repeats: dict[int, Rate]  # by days: persons seen again within them, of all known persons
-    followups: Rate
-    signed: Rate
+    scope: Scope
 
 
-async def read(
-    db: Database, actor: Actor, since: float, until: float, agency_id: str | None, now: float
-) -> Report:
+async def read(db: Database, actor: Actor, chosen: Chosen, now: float) -> Report:
     """The counts of sessions pressed in [since, until). Raises Forbidden, AuditFailed."""
     scope = await scope_of(db, actor, Action.REPORT_READ, now)
-    wanted = Wanted(scope, since, until, agency_id)
-    async with db.read() as conn:
-        report = Report(
-            outcomes=tuple(await reports.outcomes(conn, wanted)),
-            waits=await reports.waits(conn, wanted),
-            arrivals=await reports.arrivals(conn, wanted),
-            rings=await reports.rings(conn, wanted),
-            marks=await reports.marks(conn, wanted),
-            repeats=await _repeats(conn, wanted),
-            followups=await reports.done_on_time(conn, wanted, now),
-            signed=await reports.signed_in_a_day(conn, wanted, now),
-        )
+    report = await counted(db, scope, chosen, now)
     await audited(db, actor, Action.REPORT_READ, "report", None, now)
     return report
+
+
+async def counted(db: Database, scope: Scope, chosen: Chosen, now: float) -> Report:
+    """The same for whoever has proved the scope: the server's own loop for a manager's plan."""
+    async with db.read() as conn:
+        wanted = Wanted(
+            scope, chosen.since, chosen.until, chosen.agencies, chosen.place,
+            await _at_home(conn, chosen.place), chosen.funding,
+        )  # fmt: skip
+        earlier = replace(wanted, since=2 * wanted.since - wanted.until, until=wanted.since)
+        return Report(
+            tally=await reports.total(conn, wanted, now),
+            before=await reports.total(conn, earlier, now),
+            repeats=await _repeats(conn, wanted),
+            scope=scope,
+        )
+
+
+async def _at_home(conn: AsyncConnection, place: Place | None) -> frozenset[str]:
+    if place is None:
+        return frozenset()
+    who = await directory.read(conn)
+    return frozenset(one.id for one in who.agencies.values() if one.home == place)
 
 
 async def _repeats(conn: AsyncConnection, wanted: Wanted) -> dict[int, Rate]:

@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import library, sessions
+from records import facts, library, sessions
 from records.crypto import Vault
 from records.errors import BadInput, Conflict, RecordError
 from records.ids import new_id
@@ -113,6 +113,7 @@ async def save(
     merged = {**(known.answers if known else {}), **checked}
     answers = {link: value for link, value in merged.items() if value is not None}
     row_id = known.id if known else new_id("asm")
+    result = form.score(answers)
 
     async def seal(column: str, body: Mapping[str, object]) -> bytes:
         plain = json.dumps(body, separators=(",", ":")).encode()
@@ -124,7 +125,7 @@ async def save(
         "updated_at": now,
         "instrument_version": form.version,
         "answers_enc": await seal("answers_enc", answers),
-        "result_enc": await seal("result_enc", form.score(answers)),
+        "result_enc": await seal("result_enc", result),
     }
     if known is None:
         values |= {"id": row_id, "session_id": session_id, "instrument": code, "created_at": now}
@@ -138,6 +139,7 @@ async def save(
         )
         if done.rowcount != 1:
             raise Conflict({})
+    await facts.answered(conn, session_id, form, answers, result)
     saved = await _find(conn, vault, session_id, code)
     if saved is None:
         raise RecordError

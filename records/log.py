@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.errors import BadInput
@@ -62,17 +62,17 @@ class Board:
     wrap_up: int
 
 
-def within(scope: Scope) -> ColumnElement[bool]:
-    """The sessions of a scope. Those in which an officer called for themselves are their
-    provider's alone: a program and an agency are the officer's employer, or work for it."""
+def within(scope: Scope, table: Table = session) -> ColumnElement[bool]:
+    """The sessions of a scope, or what is summed up of them in another table. Those in which an
+    officer called for themselves are their provider's alone: a program and an agency are the
+    officer's employer, or work for it."""
+    columns = table.c
     if scope.everything:
-        return session.c.id.is_not(None)
-    employers = or_(
-        session.c.program_id.in_(scope.programs), session.c.agency_id.in_(scope.agencies)
-    )
+        return columns.program_id.is_not(None)
+    employers = or_(columns.program_id.in_(scope.programs), columns.agency_id.in_(scope.agencies))
     return or_(
-        and_(employers, session.c.wellness.is_(False)),
-        session.c.provider_id.in_(scope.providers),
+        and_(employers, columns.wellness.is_(False)),
+        columns.provider_id.in_(scope.providers),
     )
 
 

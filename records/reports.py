@@ -1,193 +1,289 @@
-"""Counts for reports, by the database: sessions by how they ended, waits, arrivals, follow-ups.
+"""Sums over the sessions of a span: days that are over as they were summed up, the rest by rows.
 
 Everything is limited by a Scope that the caller's rights gave. Nothing sealed is opened, and no
-single session leaves here: only counts. Sessions that are over are counted from an index that holds
-all that is asked (`session_facts`); the few that are open are counted apart and added.
+single session leaves here: only sums. Both ways go through `records.tally`, so they cannot differ.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.flags import codes_of
+from records import tally
+from records.catchments import Place
 from records.log import Scope, within
-from records.measures import SHORT_SECONDS, Outcome, Rate
-from records.schema import OPEN_STATES, followup, note_signature, offer, session
+from records.schema import (
+    OPEN_STATES,
+    followup,
+    followup_attempt,
+    note_signature,
+    offer,
+    session,
+)
 from records.schema_identities import identity
+from records.schema_reports import report_built, report_change, report_day, session_fact
+from records.tally import DAY, Facts, Seen, Tally, Task
 
-UNIT: Final = 0.1  # seconds, of the spreads
-SIGN_SECONDS: Final = 86_400.0
+PIECE_DAYS: Final = 7  # that are counted row by row at once
+_MISSED: Final = ("expired", "undelivered")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which sessions: pressed in [since, until), of one agency or of all in scope."""
+    """Which sessions: pressed in [since, until), of these agencies or of all in scope, at a place.
+
+    `at_home`: the agencies whose own county the place is; their sessions do not name it.
+    """
 
     scope: Scope
     since: float
     until: float
-    agency_id: str | None = None
+    agencies: frozenset[str] | None = None
+    place: Place | None = None
+    at_home: frozenset[str] = frozenset()
+    funding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """How often each number of tenths of a second was seen."""
+class Kind:
+    """What a day's sessions are told apart by; the columns of `report_day`."""
 
-    to_answer: dict[int, int]  # press → sound or picture
-    to_accept: dict[int, int]  # press → accepted: people
-    to_media: dict[int, int]  # accepted → sound or picture: the network
-
-
-@dataclass(frozen=True, slots=True)
-class Rings:
-    """What became of the rings."""
-
-    answered: int
-    declined: int
-    missed: int  # ran out, or did not sound
+    program_id: str
+    provider_id: str
+    agency_id: str
+    place_state: str
+    place_county: str
+    funding: str
+    wellness: bool
 
 
-_OVER, _OPEN = session.c.state == "closed", session.c.state.in_(OPEN_STATES)
-
-
-def _conditions(wanted: Wanted, state: ColumnElement[bool]) -> list[ColumnElement[bool]]:
-    conditions = [
-        state,
-        within(wanted.scope),
-        session.c.test.is_(False),
-        session.c.pressed_at >= wanted.since,
-        session.c.pressed_at < wanted.until,
+async def total(conn: AsyncConnection, wanted: Wanted, now: float) -> Tally:
+    """The sums of all that is wanted, as it stands at `now`."""
+    first, last = -int(-wanted.since // DAY), int(wanted.until // DAY)  # whole days in between
+    fresh = await _fresh(conn, first, last, now) if first < last else frozenset()
+    found = await _summed(conn, wanted, fresh) if fresh else Tally()
+    for since, until in _pieces(wanted.since, wanted.until, fresh):
+        conditions = [*_conditions(wanted), session.c.state == "closed", *_pressed(since, until)]
+        found.merge(await _counted(await seen(conn, conditions), now))
+    still_open = [
+        *_conditions(wanted),
+        session.c.state.in_(OPEN_STATES),
+        *_pressed(wanted.since, wanted.until),
     ]
-    if wanted.agency_id is not None:
-        conditions.append(session.c.agency_id == wanted.agency_id)
-    return conditions
-
-
-_TAKEN_BACK = and_(session.c.close_reason == "cancelled_by_officer", session.c.media_at.is_(None))
-_ENDING = case(
-    (session.c.media_at.is_not(None), "answered"),
-    (
-        and_(_TAKEN_BACK, session.c.ended_at - session.c.pressed_at < SHORT_SECONDS),
-        "short",
-    ),
-    (_TAKEN_BACK, "abandoned"),
-    (session.c.state != "closed", "open"),
-    (session.c.accepted_at.is_not(None), "failed"),
-    else_="other",
-)
-
-
-async def outcomes(conn: AsyncConnection, wanted: Wanted) -> list[Outcome]:
-    """Sessions by how they ended and by both dispositions."""
-    columns = (
-        _ENDING.label("ending"),
-        session.c.recommended_disposition.label("recommended"),
-        session.c.actual_disposition.label("actual"),
-        session.c.otherwise.label("otherwise"),
-    )
-    found: list[Outcome] = []
-    for state in (_OVER, _OPEN):
-        rows = await conn.execute(
-            select(*columns, func.count().label("count"))
-            .where(*_conditions(wanted, state))
-            .group_by(*columns)
-        )
-        found += [Outcome(**row) for row in rows.mappings()]
+    found.merge(await _counted(await seen(conn, still_open), now))
     return found
 
 
-async def waits(conn: AsyncConnection, wanted: Wanted) -> Waits:
-    """The three spreads, from one reading of the sessions."""
-    pressed, accepted, media = (
-        session.c[name] for name in ("pressed_at", "accepted_at", "media_at")
-    )
-    spans = [
-        _whole(conn, (end - start) / UNIT + 0.5).label(name)
-        for name, start, end in (
-            ("to_answer", pressed, media),
-            ("to_accept", pressed, accepted),
-            ("to_media", accepted, media),
+def _pressed(since: float, until: float) -> list[ColumnElement[bool]]:
+    return [session.c.pressed_at >= since, session.c.pressed_at < until]
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    return [session.c.test.is_(False), *_chosen(wanted, session)]
+
+
+def _chosen(wanted: Wanted, table: Table) -> list[ColumnElement[bool]]:
+    """The same choice among sessions, and among what is summed up of them."""
+    columns = table.c
+    conditions = [within(wanted.scope, table)]
+    if wanted.agencies is not None:
+        conditions.append(columns.agency_id.in_(wanted.agencies))
+    if wanted.funding is not None:
+        conditions.append(columns.funding == wanted.funding)
+    if wanted.place is not None:
+        named = and_(
+            columns.place_state == wanted.place.state, columns.place_county == wanted.place.county
         )
+        unnamed = func.coalesce(columns.place_county, "") == ""
+        conditions.append(or_(named, and_(unnamed, columns.agency_id.in_(wanted.at_home))))
+    return conditions
+
+
+async def _fresh(conn: AsyncConnection, first: int, last: int, now: float) -> frozenset[int]:
+    """The days from `first` to before `last` whose sums are right."""
+    changed = select(report_change.c.id).where(report_change.c.day == report_built.c.day)
+    rows = await conn.execute(
+        select(report_built.c.day).where(
+            report_built.c.day >= first,
+            report_built.c.day < last,
+            report_built.c.rules == tally.RULES,
+            or_(report_built.c.turns_at.is_(None), report_built.c.turns_at > now),
+            ~changed.exists(),
+        )
+    )
+    return frozenset(rows.scalars())
+
+
+async def _summed(conn: AsyncConnection, wanted: Wanted, fresh: frozenset[int]) -> Tally:
+    rows = await conn.execute(
+        select(report_day.c.day, report_day.c.body).where(
+            report_day.c.day >= min(fresh),
+            report_day.c.day <= max(fresh),
+            *_chosen(wanted, report_day),
+        )
+    )
+    bodies = [body for day, body in rows if day in fresh]
+    return await asyncio.to_thread(tally.added, bodies)
+
+
+def _pieces(since: float, until: float, fresh: frozenset[int]) -> Iterator[tuple[float, float]]:
+    """What is not summed up, in pieces of a week at most."""
+    start: float | None = None
+    at = since
+    while at < until:
+        day = int(at // DAY)
+        end = min((day + 1) * DAY, until)
+        if day in fresh:
+            if start is not None:
+                yield start, at
+            start = None
+        else:
+            start = at if start is None else start
+            if end - start >= PIECE_DAYS * DAY:
+                yield start, end
+                start = None
+        at = end
+    if start is not None:
+        yield start, until
+
+
+async def _counted(rows: Sequence[tuple[Kind, Seen]], now: float) -> Tally:
+    def count() -> Tally:
+        found = Tally()
+        for _, one in rows:
+            found.add(one, now)
+        return found
+
+    return await asyncio.to_thread(count) if len(rows) > MANY else count()
+
+
+MANY: Final = 200  # sessions; counting more would hold the loop
+
+
+# --- row by row -----------------------------------------------------------------------------------
+
+_SESSION = (
+    "id", "program_id", "provider_id", "agency_id", "place_state", "place_county", "funding",
+    "wellness", "state", "close_reason", "pressed_at", "accepted_at", "media_at", "ended_at",
+    "closed_at", "recommended_disposition", "actual_disposition", "otherwise", "flags", "opioid",
+)  # fmt: skip
+_FACTS = (
+    "loss_seconds", "lost_at_end", "failed_setups", "screens_begun", "screens_done", "plan",
+    "means", "bars_before", "bars_after", "rules",
+)  # fmt: skip
+
+
+async def seen(
+    conn: AsyncConnection, conditions: Sequence[ColumnElement[bool]]
+) -> list[tuple[Kind, Seen]]:
+    """Sessions with all that is counted of them. Tests must be left out by the conditions."""
+    rows = await conn.execute(
+        select(
+            *(session.c[name] for name in _SESSION),
+            *(session_fact.c[name] for name in _FACTS),
+            note_signature.c.signed_at,
+        )
+        .select_from(
+            session.outerjoin(session_fact, session_fact.c.session_id == session.c.id).outerjoin(
+                note_signature, note_signature.c.session_id == session.c.id
+            )
+        )
+        .where(*conditions)
+    )
+    found: Sequence[Any] = rows.all()
+    if not found:
+        return []
+    tasks = await _tasks(conn, conditions)
+    rings = await _rings(conn, conditions)
+    return [
+        (_kind(row), _seen(row, tasks.get(row.id, ()), rings.get(row.id, (0, 0, 0))))
+        for row in found
     ]
-    spreads: list[Counter[int]] = [Counter(), Counter(), Counter()]
-    for state in (_OVER, _OPEN):
-        rows = await conn.execute(
-            select(*spans, func.count()).where(*_conditions(wanted, state)).group_by(*spans)
+
+
+def _kind(row: Any) -> Kind:
+    return Kind(
+        row.program_id, row.provider_id, row.agency_id, row.place_state or "",
+        row.place_county or "", row.funding, row.wellness,
+    )  # fmt: skip
+
+
+def _seen(row: Any, tasks: Sequence[Task], rings: Sequence[int]) -> Seen:
+    facts = None
+    if row.rules is not None:
+        facts = Facts(
+            row.loss_seconds, row.lost_at_end, row.failed_setups, row.screens_begun,
+            row.screens_done, row.plan, row.means, row.bars_before, row.bars_after, row.rules,
+        )  # fmt: skip
+    return Seen(
+        state=row.state,
+        close_reason=row.close_reason,
+        pressed_at=row.pressed_at,
+        accepted_at=row.accepted_at,
+        media_at=row.media_at,
+        ended_at=row.ended_at,
+        closed_at=row.closed_at,
+        recommended=row.recommended_disposition,
+        actual=row.actual_disposition,
+        otherwise=row.otherwise,
+        flags=row.flags,
+        opioid=row.opioid,
+        funding=row.funding,
+        facts=facts,
+        tasks=tasks,
+        signed_at=row.signed_at,
+        rings=rings,
+    )
+
+
+async def _tasks(
+    conn: AsyncConnection, conditions: Sequence[ColumnElement[bool]]
+) -> dict[str, list[Task]]:
+    reached = (
+        select(func.min(followup_attempt.c.at))
+        .where(
+            followup_attempt.c.followup_id == followup.c.id,
+            followup_attempt.c.outcome == "reached",
         )
-        for *values, count in rows:
-            for spread, value in zip(spreads, values, strict=True):
-                if value is not None:
-                    spread[value] += count
-    return Waits(*(dict(spread) for spread in spreads))
-
-
-def _whole(conn: AsyncConnection, value: ColumnElement[Any]) -> ColumnElement[int]:
-    """The whole part of a positive number. SQLite cuts in its cast, PostgreSQL rounds there."""
-    return cast(value if conn.dialect.name == "sqlite" else func.floor(value), Integer)
-
-
-async def arrivals(conn: AsyncConnection, wanted: Wanted) -> dict[int, int]:
-    """Presses by whole hours since the epoch, UTC."""
-    hour = _whole(conn, session.c.pressed_at / 3600.0).label("hour")
-    return await _counted(conn, wanted, hour)
-
-
-async def _counted(
-    conn: AsyncConnection, wanted: Wanted, value: ColumnElement[int]
-) -> dict[int, int]:
-    found: Counter[int] = Counter()
-    for state in (_OVER, _OPEN):
-        rows = await conn.execute(
-            select(value, func.count()).where(*_conditions(wanted, state)).group_by(value)
-        )
-        found.update({row[0]: row[1] for row in rows})
-    return dict(found)
-
-
-async def rings(conn: AsyncConnection, wanted: Wanted) -> Rings:
-    """Rings of these sessions by what became of them."""
+        .scalar_subquery()
+    )
     rows = await conn.execute(
-        select(offer.c.state, func.count())
+        select(
+            followup.c.session_id, followup.c.kind, followup.c.status, followup.c.due_at,
+            followup.c.closed_at, reached.label("reached_at"),
+        )
+        .join(session, session.c.id == followup.c.session_id)
+        .where(*conditions)
+    )  # fmt: skip
+    found: dict[str, list[Task]] = {}
+    for session_id, *values in rows:
+        found.setdefault(session_id, []).append(Task(*values))
+    return found
+
+
+async def _rings(
+    conn: AsyncConnection, conditions: Sequence[ColumnElement[bool]]
+) -> dict[str, tuple[int, int, int]]:
+    def many(state: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.count().filter(state)
+
+    rows = await conn.execute(
+        select(
+            offer.c.session_id,
+            many(offer.c.state == "accepted"),
+            many(offer.c.state == "declined"),
+            many(offer.c.state.in_(_MISSED)),
+        )
         .join(session, session.c.id == offer.c.session_id)
-        .where(*_conditions(wanted, or_(_OVER, _OPEN)))
-        .group_by(offer.c.state)
+        .where(*conditions)
+        .group_by(offer.c.session_id)
     )
-    found: dict[str, int] = {row[0]: row[1] for row in rows}
-    return Rings(
-        answered=found.get("accepted", 0),
-        declined=found.get("declined", 0),
-        missed=found.get("expired", 0) + found.get("undelivered", 0),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """How many answered sessions have each flag, and what was said about opioids."""
-
-    sessions: int
-    flags: dict[str, int]
-    opioid: dict[str, int]
-
-
-async def marks(conn: AsyncConnection, wanted: Wanted) -> Marks:
-    """What else was true of the sessions that were answered and are over."""
-    rows = await conn.execute(
-        select(session.c.flags, session.c.opioid, func.count())
-        .where(*_conditions(wanted, _OVER), session.c.media_at.is_not(None))
-        .group_by(session.c.flags, session.c.opioid)
-    )
-    flags: Counter[str] = Counter()
-    opioid: Counter[str] = Counter()
-    for bits, about, count in rows:
-        opioid[about] += count
-        for code in codes_of(bits):
-            flags[code] += count
-    return Marks(opioid.total(), dict(flags), dict(opioid))
+    return {session_id: (taken, no, missed) for session_id, taken, no, missed in rows}
 
 
 async def visits(conn: AsyncConnection, wanted: Wanted) -> list[tuple[str, float]]:
@@ -196,52 +292,9 @@ async def visits(conn: AsyncConnection, wanted: Wanted) -> list[tuple[str, float
         select(identity.c.subject_id, session.c.pressed_at)
         .join(session, session.c.id == identity.c.session_id)
         .where(
-            *_conditions(wanted, or_(_OVER, _OPEN)),
+            *_conditions(wanted),
+            *_pressed(wanted.since, wanted.until),
             or_(identity.c.tag.is_not(None), identity.c.pinned),
         )
     )
     return [(who, at) for who, at in rows]
-
-
-async def done_on_time(conn: AsyncConnection, wanted: Wanted, now: float) -> Rate:
-    """Follow-ups of these sessions that were due: done by then; `unknown`: open, not yet due."""
-    due = followup.c.due_at <= now
-    on_time = and_(followup.c.status == "done", followup.c.closed_at <= followup.c.due_at)
-    early = and_(followup.c.status != "open", ~due)
-    counted = or_(due, early)
-    row = (
-        await conn.execute(
-            select(
-                func.count().filter(on_time),
-                func.count().filter(counted),
-                func.count().filter(~counted),
-            )
-            .select_from(followup.join(session, session.c.id == followup.c.session_id))
-            .where(*_conditions(wanted, _OVER))
-        )
-    ).one()
-    return Rate(*row)
-
-
-async def signed_in_a_day(conn: AsyncConnection, wanted: Wanted, now: float) -> Rate:
-    """Notes signed within 24 h; `unknown`: sessions that ended less than a day ago, unsigned."""
-    late = session.c.closed_at + SIGN_SECONDS
-    in_time = note_signature.c.signed_at <= late
-    pending = and_(note_signature.c.signed_at.is_(None), late > now)
-    row = (
-        await conn.execute(
-            select(
-                func.count().filter(in_time),
-                func.count().filter(~pending),
-                func.count().filter(pending),
-            )
-            .select_from(
-                session.outerjoin(note_signature, note_signature.c.session_id == session.c.id)
-            )
-            .where(
-                *_conditions(wanted, _OVER),
-                session.c.media_at.is_not(None),
-            )
-        )
-    ).one()
-    return Rate(*row)

@@ -146,6 +146,21 @@ async def entries(conn: AsyncConnection, provider_id: str | None = None) -> list
     return [RosterRow(**row._mapping) for row in await conn.execute(statement)]
 
 
+async def entries_ever(
+    conn: AsyncConnection, provider_id: str, since: float
+) -> list[tuple[RosterRow, float | None]]:
+    """A provider's weekly shifts with those that were taken out after `since`, and when."""
+    rows = await conn.execute(
+        select(*(roster_entry.c[name] for name in RosterRow.__slots__), roster_entry.c.ended_at)
+        .where(
+            roster_entry.c.provider_id == provider_id,
+            or_(roster_entry.c.ended_at.is_(None), roster_entry.c.ended_at > since),
+        )
+        .order_by(roster_entry.c.id)
+    )
+    return [(RosterRow(*row[:-1]), row[-1]) for row in rows]
+
+
 async def add_entry(conn: AsyncConnection, **values: object) -> str:
     """A weekly shift: the fields of RosterRow without its id; the new id."""
     entry_id = new_id("ros")
@@ -200,6 +215,20 @@ async def overrides(
     if provider_id is not None:
         statement = statement.where(roster_override.c.provider_id == provider_id)
     return [OverrideRow(**row._mapping) for row in await conn.execute(statement)]
+
+
+async def overrides_ever(
+    conn: AsyncConnection, provider_id: str, since: float
+) -> list[tuple[OverrideRow, float | None]]:
+    """A provider's exceptions with those that were taken out after `since`, and when."""
+    own = roster_override.c
+    rows = await conn.execute(
+        select(*(own[name] for name in OverrideRow.__slots__), own.ended_at)
+        .where(own.provider_id == provider_id, own.ends_at > since)
+        .where(or_(own.ended_at.is_(None), own.ended_at > since))
+        .order_by(own.made_at, own.id)
+    )
+    return [(OverrideRow(*row[:-1]), row[-1]) for row in rows]
 
 
 async def add_override(conn: AsyncConnection, **values: object) -> str:

@@ -83,6 +83,7 @@ coverage = Table(  # which provider answers which agency, and under which progra
     Column("agency_id", ForeignKey("agency.id"), primary_key=True),
     Column("provider_id", ForeignKey("provider.id"), nullable=False),
     Column("program_id", ForeignKey("program.id"), nullable=False),
+    Column("funding", String(24), nullable=False, server_default="unknown"),  # who pays
 )
 
 catchment = Table(  # which providers may answer an incident at a place, the lowest rank first
@@ -416,6 +417,7 @@ session = Table(
     Column("opioid", String(8), nullable=False, server_default="unknown"),
     # the officer called for themselves: nobody of a program or an agency reads it
     Column("wellness", Boolean, nullable=False, server_default=text("false")),
+    Column("funding", String(24), nullable=False, server_default="unknown"),  # as at the press
     Column("node_id", String(40)),  # the process that carries its media; no key: they come and go
     Column("body_camera", String(8)),  # as the officer said; NULL: not said
     CheckConstraint(
@@ -471,30 +473,6 @@ session = Table(
         "id",
         sqlite_where=text("closed_at IS NOT NULL"),
         postgresql_where=text("closed_at IS NOT NULL"),
-    ),
-    # what a report reads of a session that is over, so that the rows themselves are left alone
-    Index(
-        "session_facts",
-        "program_id",
-        "pressed_at",
-        "test",
-        "provider_id",
-        "agency_id",
-        "state",
-        "close_reason",
-        "accepted_at",
-        "media_at",
-        "ended_at",
-        "closed_at",
-        "recommended_disposition",
-        "actual_disposition",
-        "otherwise",
-        "flags",
-        "opioid",
-        "wellness",
-        "id",
-        sqlite_where=text("state = 'closed'"),
-        postgresql_where=text("state = 'closed'"),
     ),
 )
 
@@ -866,4 +844,5 @@ from records import schema_identities as _identities  # noqa: E402, F401
 from records import schema_interchange as _interchange  # noqa: E402, F401
 from records import schema_misses as _misses  # noqa: E402, F401
 from records import schema_parties as _parties  # noqa: E402, F401
+from records import schema_reports as _reports  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401

@@ -15,11 +15,11 @@ from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import parties
+from records import facts, parties
 from records.errors import BadInput, Busy, OpenSessionExists, StaleSession
 from records.ids import new_id
 from records.refusals import already_there, by_index
-from records.schema import LED_STATES, OPEN_STATES, PRESS_LOCK, session, timeline
+from records.schema import LED_STATES, OPEN_STATES, PRESS_LOCK, coverage, session, timeline
 
 LIVE_STATES = ("waiting", *LED_STATES)
 OWED_SECONDS = 12 * 3600.0  # the officer is reminded for one shift
@@ -93,6 +93,7 @@ class SessionRow:
     flags: int = 0  # bits: records.flags
     opioid: str = "unknown"
     wellness: bool = False  # the officer called for themselves
+    funding: str = "unknown"  # who pays, as the agency's was at the press
     body_camera: str | None = None  # on | off | muted, as the officer said
 
 
@@ -148,6 +149,12 @@ _PRESS = (
     .values(
         state="waiting",
         seq=select(func.coalesce(func.max(session.c.seq), 0)).scalar_subquery() + 1,
+        funding=func.coalesce(
+            select(coverage.c.funding)
+            .where(coverage.c.agency_id == bindparam("agency_id"))
+            .scalar_subquery(),
+            "unknown",
+        ),
         **{name: bindparam(name) for name in PRESSED},
     )
     .returning(session)
@@ -348,6 +355,8 @@ async def apply(
     row = row_of(after)
     if {"lead_id", "state"} & changes.keys():
         await parties.follow(conn, before, row, now)
+    if row.state == "closed" and before.state != "closed":
+        await facts.closed(conn, row.id)
     return row
 
 

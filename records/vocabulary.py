@@ -78,6 +78,18 @@ CLINICIAN_FLAGS: Final = FLAGS[5:]  # said in the wrap-up
 BODY_CAMERA: Final = ("on", "off", "muted")  # the officer's; muted: picture without sound
 OPIOID: Final = ("unknown", "yes", "no")  # grants ask it of every session; 42 CFR Part 2
 
+# who pays for an agency's sessions; grants ask it of every one
+FUNDING: Final = (
+    "unknown",
+    "opioid_settlement",
+    "federal_grant",
+    "state",
+    "county",
+    "medicaid",
+    "private",
+    "other",
+)
+
 CARD_LEVELS: Final = ("routine", "soon", "now")
 
 CARD_ACTIONS: Final = (
@@ -105,6 +117,10 @@ FOLLOWUP_KINDS: Final = (
     "lethal_means_check",
     "lead_referral",
 )
+
+# what counts as contact with the person afterwards, and as a link to somebody who goes on
+CONTACTS: Final = frozenset({"contact_24h", "contact_48h"})
+LINKS: Final = frozenset({"warm_handoff", "mobile_crisis_visit", "lead_referral"})
 
 ATTEMPT_CHANNELS: Final = ("phone", "text", "video", "visit", "other")
 ATTEMPT_OUTCOMES: Final = (  # clinical.md

@@ -30,6 +30,7 @@ from records.sessions import Event, SessionRow
 from signaling import metrics, wire
 from signaling.cluster import Cluster, Shared
 from signaling.company import Company
+from signaling.daywatch import DayWatch
 from signaling.directories import DirectoryReader
 from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
 from signaling.followwatch import FollowWatch
@@ -120,6 +121,7 @@ class Desk:
         self.gaps = GapWatch(self)
         self.follows = FollowWatch(self)
         self.misses = MissWatch(self)
+        self.days = DayWatch(self)
         self._clock = clock
         self._still_welcome = still_welcome
         self._draining = False
@@ -179,6 +181,7 @@ class Desk:
             tasks.create_task(self._supervise("gaps", self.gaps.run), name="gaps")
             tasks.create_task(self._supervise("follows", self.follows.run), name="follows")
             tasks.create_task(self._supervise("misses", self.misses.run), name="misses")
+            tasks.create_task(self._supervise("days", self.days.run), name="days")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
             tasks.create_task(self._supervise("quality", self.quality.run), name="quality")

@@ -444,7 +444,8 @@ def _apply(s: Session, item: Input, now: float) -> tuple[Session, list[TimelineE
             return _lead_changed(s, to, how, now if isinstance(item, LeadTaken) else None)
         case ClinicianLost(since):
             gone = replace(s, deadline_at=since + LOST_SECONDS)
-            return gone, [TimelineEvent("clinician.lost"), TimelineEvent("session.recovering")]
+            lost = TimelineEvent("clinician.lost", {"seconds": round(max(0.0, now - since), 1)})
+            return gone, [lost, TimelineEvent("session.recovering")]
         case ClinicianBack():
             back = replace(s, deadline_at=None)
             return back, [TimelineEvent("clinician.back"), TimelineEvent("session.recovered")]

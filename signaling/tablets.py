@@ -53,7 +53,8 @@ class TabletWatch:
                     await self._is_back(row)
             elif self.away(tablet_id, now) and row.id not in self._lost:
                 self._lost.add(row.id)
-                await desk.note(row.id, "tablet.lost")
+                gone = {"seconds": round(now - self._missing[tablet_id], 1)}
+                await desk.note(row.id, "tablet.lost", dict[str, object](gone))
 
     async def _is_back(self, row: SessionRow) -> None:
         self._lost.discard(row.id)

@@ -85,11 +85,8 @@ def answer(data: Mapping[str, object], status: int = 200) -> web.Response:
 
 def document(body: bytes, name: str, kind: str = "application/pdf") -> web.Response:
     """A file to keep."""
-    return web.Response(
-        body=body,
-        content_type=kind,
-        headers={**NO_STORE, "Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    headers = {"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=body, headers={**NO_STORE, **headers})
 
 
 def wants_json(request: web.Request) -> bool:

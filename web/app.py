@@ -111,6 +111,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         Route("GET", "/manifest.webmanifest", alerts.manifest, Who.ANYBODY, machine=True),
         Route("GET", "/manager/reports", reports.show, Who.PERSON, _REPORTS, "feed"),
         Route("GET", "/manager/reports.csv", reports.table, Who.PERSON, _REPORTS, "feed"),
+        Route("GET", "/manager/reports.pdf", reports.pdf, Who.PERSON, _REPORTS, "feed"),
         Route("GET", "/manager/planner", planner.show, Who.PERSON, (Action.PLAN_READ,)),
         Route("GET", "/manager/reach", alerts.reach, Who.PERSON, (Action.REACH_READ,)),
         Route(

@@ -2,138 +2,312 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
-from records import flags, measures, reports, schema
-from records.engine import Database
+from records import daybook, flags, measures, reports, schema, tally
+from records.catchments import Place
+from records.engine import Database, upgrade
 from records.log import Scope
 from records.measures import SMALL, Outcome, Rate
-from records.reports import UNIT, Wanted
-from records.vocabulary import DISPOSITIONS, FLAGS
-from tests.records.cast import NOW
-from web.dev import sample
-from web.dev.sample import DAY, Unit, World
+from records.reports import Wanted
+from records.schema_reports import report_built, session_fact
+from records.tally import UNIT, Tally
+from records.vocabulary import FLAGS
+from tests.records import cast, log_of_all_kinds, servers
+from tests.records.cast import NOW, changed, pressed
+from tests.records.log_of_all_kinds import Log, Row, slow
+from web.dev.sample import DAY
 
+EVERYTHING = Scope(everything=True)
 SCOPE = Scope(programs=frozenset({"prg_1"}))
-WORLD = World(
-    "prv_1", "prg_1", (Unit("tab_1", "agy_1", ("per_sam",)), Unit("tab_2", "agy_1", ("per_sam",))),
-    ("per_dana", "per_miguel"), -6 * 3600.0,
-)  # fmt: skip
+CLINIC = Scope(providers=frozenset({"prv_1"}))
+ALL = Wanted(EVERYTHING, NOW - 60 * DAY, NOW + 1)
+PRAIRIE, FAR = Place("Prairie", "SD"), Place("Far", "SD")
+SOME = replace(ALL, since=NOW - 30.3 * DAY, until=NOW - 4.2 * DAY)
+CHOICES = {
+    "everything": ALL,
+    "some days": SOME,
+    "whole days": replace(ALL, since=(NOW // DAY - 20) * DAY, until=(NOW // DAY - 10) * DAY),
+    "an hour": replace(ALL, since=NOW - 10 * DAY, until=NOW - 10 * DAY + 3600),
+    "a program": replace(ALL, scope=SCOPE),
+    "a provider": replace(ALL, scope=CLINIC),
+    "an agency": replace(SOME, scope=SCOPE, agencies=frozenset({"agy_far"})),
+    "a county": replace(ALL, place=PRAIRIE, at_home=frozenset({"agy_1"})),
+    "another county": replace(SOME, scope=SCOPE, place=FAR, at_home=frozenset({"agy_far"})),
+    "who pays": replace(ALL, scope=SCOPE, funding="opioid_settlement"),
+    "nothing": replace(ALL, scope=Scope()),
+}
 
 
-async def filled(db: Database, count: int = 400) -> list[dict[str, Any]]:
-    """A sample of 30 days; every row of it."""
-    made = list(sample.sessions(WORLD, count, NOW - 30 * DAY, NOW, seq=100))
-    tasks = [task for _, own in made for task in own]
+def wanted_rows(log: Log, wanted: Wanted) -> list[Row]:
+    """The rows of a choice, one condition after another."""
+    scope, rows = wanted.scope, [r for r in log.sessions if not r["test"]]
+    rows = [r for r in rows if wanted.since <= r["pressed_at"] < wanted.until]
+    if not scope.everything:
+        rows = [
+            r for r in rows
+            if r["provider_id"] in scope.providers
+            or (r["program_id"] in scope.programs and not r["wellness"])
+        ]  # fmt: skip
+    if wanted.agencies is not None:
+        rows = [r for r in rows if r["agency_id"] in wanted.agencies]
+    if wanted.funding is not None:
+        rows = [r for r in rows if r["funding"] == wanted.funding]
+    if wanted.place is not None:
+        home = {"agy_1": PRAIRIE, "agy_far": FAR}
 
-    async def write(conn: Any) -> None:
-        await conn.execute(insert(schema.session), [row for row, _ in made])
-        await conn.execute(insert(schema.followup), tasks)
+        def where(row: Row) -> Place:
+            named = Place(row["place_county"] or "", row["place_state"] or "")
+            return named if row["place_county"] else home[row["agency_id"]]
 
-    await db.write(write)
+        rows = [r for r in rows if where(r) == wanted.place]
+    return rows
+
+
+def as_slow(tally: Tally) -> dict[str, Any]:
+    """A tally in the words of the slow reading."""
+    sums, found = tally.sums, tally.outcomes()
+    endings, pairs = Counter[str](), Counter[tuple[str | None, ...]]()
+    for one in found:
+        endings[one.ending] += one.count
+        if one.ending == "answered":
+            pairs[one.recommended, one.actual, one.otherwise] += one.count
+
+    def starting(prefix: str) -> Counter[str]:
+        return Counter({k[len(prefix) :]: n for k, n in sums.items() if k.startswith(prefix) and n})
+
+    rates = (
+        "drop", "restored", "screen", "plan", "means", "bars", "bars_calm", "followups", "signed",
+        "contact_24h", "contact_48h", "contact_72h", "linked_7d", "linked_30d",
+    )  # fmt: skip
+    return {
+        "endings": endings, "pairs": pairs, "hours": Counter(tally.hours),
+        "funding": starting("funding_"), "opioid": starting("opioid_"), "flags": starting("flag_"),
+        "over": sums["over"], "busy": sums["busy"], "setup": sums["setup"],
+        "kits": sums["made_naloxone_delivery"],
+        "rings": tuple(sums[f"ring_{name}"] for name in ("accepted", "declined", "missed")),
+        "bars_sums": (sums["bars_before"], sums["bars_after"]),
+        **{name: sorted(tally.waits[name]) for name in ("to_answer", "to_accept", "to_media")},
+        **{
+            name: (tally.rate(name).part, tally.rate(name).whole, tally.rate(name).unknown)
+            for name in rates
+        },
+    }  # fmt: skip
+
+
+async def compared(db: Database, log: Log, now: float) -> None:
+    for name, wanted in CHOICES.items():
+        async with db.read() as conn:
+            found = as_slow(await reports.total(conn, wanted, now))
+        expected = slow(log, wanted_rows(log, wanted), now)
+        for figure, value in expected.items():
+            assert found[figure] == value, (name, figure)
+        assert found.keys() == expected.keys()
+
+
+async def built(db: Database, now: float) -> int:
     async with db.read() as conn:
-        return [dict(row) for row in (await conn.execute(select(schema.session))).mappings()]
+        days = await daybook.due(conn, now)
+    for day in days:
+        assert await daybook.build(db, day, now)
+    return len(days)
 
 
-def slow_ending(row: dict[str, Any]) -> str:
-    if row["media_at"] is not None:
-        return "answered"
-    if row["close_reason"] == "cancelled_by_officer":
-        return "short" if row["ended_at"] - row["pressed_at"] < 10 else "abandoned"
-    if row["state"] != "closed":
-        return "open"
-    return "failed" if row["accepted_at"] is not None else "other"
-
-
-async def test_every_figure_is_what_a_slow_reading_of_the_rows_says(db: Database) -> None:
-    rows = await filled(db)
-    since, until = NOW - 20 * DAY, NOW - 5 * DAY
-    real = [r for r in rows if not r["test"] and since <= r["pressed_at"] < until]
-    wanted = Wanted(SCOPE, since, until)
+async def fresh(db: Database, now: float) -> frozenset[int]:
     async with db.read() as conn:
-        outcomes = await reports.outcomes(conn, wanted)
-        marks = await reports.marks(conn, wanted)
-        waits = await reports.waits(conn, wanted)
-        arrivals = await reports.arrivals(conn, wanted)
-        followups = await reports.done_on_time(conn, wanted, NOW)
-        signed = await reports.signed_in_a_day(conn, wanted, NOW)
-        tasks = [dict(r) for r in (await conn.execute(select(schema.followup))).mappings()]
+        return await reports._fresh(conn, int(NOW // DAY) - 60, int(NOW // DAY) + 1, now)
 
-    endings = Counter(map(slow_ending, real))
-    numbers = measures.numbers(outcomes)
-    assert {name: getattr(numbers, name) for name in endings} == dict(endings)
-    assert numbers.offered == len(real)
-    assert numbers.counted == len(real) - endings["short"]
 
-    answered = [r for r in real if r["media_at"] is not None]
-    known = [r for r in answered if r["actual_disposition"]]
-    stayed = [r for r in known if r["actual_disposition"] == "remain_in_place"]
-    assert measures.in_place(outcomes) == Rate(len(stayed), len(known), len(answered) - len(known))
-    same = [r for r in known if r["actual_disposition"] == r["recommended_disposition"]]
-    assert measures.agreement(outcomes).part == len(same)
-    cells = measures.matrix(outcomes, DISPOSITIONS)
-    assert sum(map(sum, cells)) == len(answered)
-    assert sum(cells[i][i] for i in range(len(DISPOSITIONS))) == len(same)
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_every_figure_is_what_a_slow_reading_of_the_rows_says(
+    db: Database, seed: int
+) -> None:
+    log = await log_of_all_kinds.fill(db, seed)
+    assert len(wanted_rows(log, CHOICES["an agency"])) > 10
+    await compared(db, log, NOW)
+    assert await built(db, NOW) > 40
+    assert len(await fresh(db, NOW)) > 30
+    await compared(db, log, NOW)
+    later = NOW + 3 * DAY  # follow-ups have become due, notes late
+    await compared(db, log, later)
+    await built(db, later)
+    await compared(db, log, later)
+    await compared(db, log, later + 40 * DAY)
 
-    for source in measures.DIVERTED_FROM:
-        said = [r for r in answered if r["otherwise"] == source]
-        told = [r for r in said if r["actual_disposition"]]
-        other = [r for r in told if r["actual_disposition"] != source]
-        assert measures.diverted(outcomes, source) == Rate(
-            len(other), len(told), len(said) - len(told)
+
+async def test_what_changes_a_day_that_is_over_is_in_the_next_report(db: Database) -> None:
+    await log_of_all_kinds.fill(db, 3, count=120, days=30)
+    await built(db, NOW)
+    log = await log_of_all_kinds.read(db)
+    over = [r for r in log.sessions if r["state"] == "closed" and r["media_at"] is not None]
+    unsigned = next(r for r in over if r["id"] not in log.signed)
+    task = next(t for t in log.tasks if t["status"] == "open")
+    one = {"session_id": unsigned["id"]}
+    signature = {**one, "signer_id": "per_dana", "signed_at": NOW, "signer": "{}"}
+    changes: dict[str, Any] = {
+        "actual": update(schema.session)
+        .where(schema.session.c.id == over[0]["id"])
+        .values(actual_disposition="other", flags=255),
+        "signed": insert(schema.note_signature).values(**signature, digest_enc=b""),
+        "done": update(schema.followup)
+        .where(schema.followup.c.id == task["id"])
+        .values(status="done", closed_at=NOW, closed_reason="done"),
+        "reached": insert(schema.followup_attempt).values(
+            followup_id=task["id"], no=40, at=NOW, by_id="per_dana", channel="phone",
+            outcome="reached",
+        ),
+        "facts": update(session_fact)
+        .where(session_fact.c.session_id == over[1]["id"])
+        .values(plan="made", rules=1),
+        "no attempt": delete(schema.followup_attempt).where(
+            schema.followup_attempt.c.followup_id == task["id"]
+        ),
+        "no fact": delete(session_fact).where(session_fact.c.session_id == over[2]["id"]),
+    }  # fmt: skip
+    for name, change in changes.items():
+        before = await fresh(db, NOW)
+        await db.write(lambda conn, change=change: conn.execute(change))  # type: ignore[misc]
+        after = await fresh(db, NOW)
+        assert len(after) <= len(before), name
+        await compared(db, await log_of_all_kinds.read(db), NOW)
+        again = NOW + daybook.AGAIN_SECONDS
+        await built(db, again)
+        assert after <= await fresh(db, again), name
+
+
+async def test_a_session_that_is_open_is_counted_once_before_and_after_it_closes(
+    db: Database,
+) -> None:
+    row = await pressed(db, now=NOW - 2 * DAY)
+    await built(db, NOW)
+
+    async def offered() -> int:
+        async with db.read() as conn:
+            return measures.numbers((await reports.total(conn, ALL, NOW)).outcomes()).offered
+
+    assert await offered() == 1
+    await changed(db, row, state="closed", close_reason="duplicate", closed_at=NOW, ended_at=NOW)
+    assert await offered() == 1
+    assert await built(db, NOW + daybook.AGAIN_SECONDS) == 1
+    assert await offered() == 1
+
+
+async def test_of_two_that_sum_up_one_day_the_slower_changes_nothing(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log_of_all_kinds.fill(db, 4, count=40, days=10)
+    day = int(NOW // DAY) - 3
+    stored = tally.stored
+    told: list[bool] = []
+
+    def meanwhile(own: Tally) -> bytes:
+        if not told:
+            told.append(True)
+            asyncio.run_coroutine_threadsafe(daybook.build(db, day, NOW), loop).result(20)
+        return stored(own)
+
+    loop = asyncio.get_running_loop()
+    for expected in (False, False):
+        told.clear()
+        monkeypatch.setattr(tally, "stored", meanwhile)
+        assert await daybook.build(db, day, NOW) is expected
+        monkeypatch.setattr(tally, "stored", stored)
+    async with db.read() as conn:
+        builds = await conn.scalar(select(report_built.c.builds).where(report_built.c.day == day))
+    assert builds == 2
+    await compared(db, await log_of_all_kinds.read(db), NOW)
+
+
+async def test_what_changes_while_a_day_is_summed_up_stays_marked(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = await log_of_all_kinds.fill(db, 5, count=60, days=10)
+    row = next(r for r in log.sessions if r["media_at"] and r["state"] == "closed")
+    day = int(row["pressed_at"] // DAY)
+    stored, loop = tally.stored, asyncio.get_running_loop()
+
+    async def change() -> None:
+        statement = (
+            update(schema.session)
+            .where(schema.session.c.id == row["id"])
+            .values(actual_disposition="other", flags=255, opioid="yes")
         )
-        assert other
-    over = [r for r in answered if r["state"] == "closed"]
-    assert marks.sessions == len(over)
-    for flag in FLAGS:
-        assert marks.flags.get(flag, 0) == sum(flag in flags.codes_of(r["flags"]) for r in over)
-    assert marks.opioid == dict(Counter(r["opioid"] for r in over))
+        await db.write(lambda conn: conn.execute(statement))
 
-    exact = sorted(r["media_at"] - r["pressed_at"] for r in answered)
-    times = measures.times(waits.to_answer, UNIT)
-    assert times.count == len(exact)
-    assert times.mean == pytest.approx(statistics.fmean(exact), abs=UNIT)
-    assert times.median == pytest.approx(statistics.median_low(exact), abs=UNIT)
-    assert times.longest == pytest.approx(exact[-1], abs=UNIT)
-    for seconds in measures.LEVELS:
-        level = measures.within(waits.to_answer, UNIT, seconds, numbers.counted)
-        assert abs(level.part - sum(wait <= seconds for wait in exact)) <= sum(
-            abs(wait - seconds) <= UNIT for wait in exact
-        )
-    assert arrivals == dict(Counter(int(r["pressed_at"] // 3600) for r in real))
+    def meanwhile(own: Tally) -> bytes:
+        monkeypatch.setattr(tally, "stored", stored)
+        asyncio.run_coroutine_threadsafe(change(), loop).result(20)
+        return stored(own)
 
-    ids = {r["id"] for r in real}
-    own = [t for t in tasks if t["session_id"] in ids]
-    counted = [t for t in own if t["due_at"] <= NOW or t["status"] != "open"]
-    on_time = [t for t in counted if t["status"] == "done" and t["closed_at"] <= t["due_at"]]
-    assert followups == Rate(len(on_time), len(counted), len(own) - len(counted))
-    over = [r for r in answered if r["state"] == "closed"]
-    pending = [r for r in over if r["closed_at"] + DAY > NOW]
-    assert signed == Rate(0, len(over) - len(pending), len(pending))
+    monkeypatch.setattr(tally, "stored", meanwhile)
+    assert await daybook.build(db, day, NOW)
+    assert day not in await fresh(db, NOW)
+    await compared(db, await log_of_all_kinds.read(db), NOW)
 
 
-async def test_a_report_keeps_to_its_scope_its_agency_and_its_days(db: Database) -> None:
-    await filled(db, 60)
-    everything = Wanted(SCOPE, 0, NOW + 1)
-    async with db.read() as conn:
-        assert measures.numbers(await reports.outcomes(conn, everything)).offered > 0
-        for nothing in (
-            Wanted(Scope(programs=frozenset({"prg_2"})), 0, NOW + 1),
-            Wanted(Scope(), 0, NOW + 1),
-            Wanted(SCOPE, 0, NOW + 1, "agy_2"),
-            Wanted(SCOPE, NOW + 1, NOW + 2),
-        ):
-            assert await reports.outcomes(conn, nothing) == []
-            assert await reports.arrivals(conn, nothing) == {}
-            assert (await reports.waits(conn, nothing)).to_answer == {}
-            assert (await reports.done_on_time(conn, nothing, NOW)) == Rate(0, 0, 0)
+async def test_both_databases_give_the_same_report(
+    tmp_path: Path, postgres: servers.Server
+) -> None:
+    """Percentiles too: each figure to its last digit."""
+    found: list[list[Any]] = []
+    for url in (f"sqlite:///{tmp_path / 'one.db'}", postgres.make()):
+        await asyncio.to_thread(upgrade, url)
+        db = Database(url)
+        await db.start()
+        await db.write(cast.fill)
+        await log_of_all_kinds.fill(db, 6, count=300)
+        own: list[Any] = []
+        for _ in range(2):
+            for wanted in CHOICES.values():
+                async with db.read() as conn:
+                    total = await reports.total(conn, wanted, NOW)
+                own.append(as_slow(total))
+                own += [measures.times(total.spread(name), UNIT) for name in tally.WAITS]
+            await built(db, NOW)
+        await db.close()
+        found.append(own)
+    assert found[0] == found[1]
+    assert any(isinstance(one, measures.Times) and one.p90 for one in found[0])
+
+
+def test_percentiles_are_those_of_the_waits() -> None:
+    waits = [10, 20, 20, 30, 1000]
+    total = Tally()
+    total.waits["to_answer"].extend(waits)
+    times = measures.times(total.spread("to_answer"), UNIT)
+    assert (times.median, times.p90, times.longest) == (2.0, 100.0, 100.0)
+
+
+@given(
+    parts=st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from(["a", "o|x|||", "b.part"]), st.integers(0, 10**9)),
+            st.dictionaries(st.integers(0, 10**6), st.integers(1, 10**6)),
+            st.lists(st.integers(0, 2**32 - 1), max_size=20),
+        ),
+        max_size=5,
+    )
+)
+def test_stored_sums_add_up_to_what_they_were(parts: list[Any]) -> None:
+    whole, bodies = Tally(), []
+    for sums, hours, waits in parts:
+        one = Tally(Counter(sums), Counter(hours))
+        one.waits["to_media"].extend(waits)
+        bodies.append(tally.stored(one))
+        whole.merge(one)
+    found = tally.added(bodies)
+    assert (+found.sums, +found.hours) == (+whole.sums, +whole.hours)
+    assert sorted(found.waits["to_media"]) == sorted(whole.waits["to_media"])
 
 
 def test_without_a_word_before_the_call_no_diversion_is_claimed() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import schema
 from records.engine import Database
+from records.schema_reports import session_fact
 from web.dev import cast, sample
 from web.dev.sample import DAY, Unit, World
 
@@ -72,6 +73,7 @@ async def fill(
             conn: AsyncConnection, rows: list[Any] = rows, tasks: list[Any] = tasks
         ) -> None:
             await conn.execute(insert(schema.session), rows)
+            await conn.execute(insert(session_fact), [sample.fact(row) for row in rows])
             for part in _parts(tasks, BATCH):
                 await conn.execute(insert(schema.followup), part)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from records.fact_rules import RULES
 from records.flags import BIT
 
 DAY: Final = 86_400.0
@@ -56,6 +57,7 @@ FLAGGED: Final = {
     "protective_custody": 0.03, "children_present": 0.1, "calmer_at_end": 0.6,
 }  # fmt: skip
 OPIOID: Final = (("unknown", 3), ("no", 6), ("yes", 1))
+DROPPED, RATED, SCREENED = 0.08, 0.6, 0.9  # of calls: a side was gone, BARS twice, screens whole
 REASONS: Final = (
     ("person_declined", 4), ("medical_need", 2), ("no_transport_or_bed", 2), ("scene_changed", 2),
 )  # fmt: skip
@@ -243,6 +245,39 @@ def _followups(dice: random.Random, row: dict[str, Any], last: float) -> Iterato
             "closed_by": None if is_open else row["lead_id"],
             "attempts": dice.choice((1, 1, 2, 3)) if done else 3,
         }
+
+
+def fact(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for `session_fact`: how the call held, and what was asked and rated."""
+    dice = random.Random(f"fact {row['id']}")  # noqa: S311 - a sample, and the same each time
+    if row["media_at"] is None:
+        return {**_NO_FACT, "session_id": row["id"]}
+    lost = dice.random() < DROPPED
+    rated = dice.random() < RATED
+    before = dice.choice((3, 4, 4, 5, 5, 5, 6))
+    return {
+        "session_id": row["id"],
+        "loss_seconds": dice.lognormvariate(2.8, 0.8) if lost else None,  # median 16 s
+        "lost_at_end": lost and dice.random() < 0.05,
+        "failed_setups": int(dice.random() < NEVER_CONNECTED),
+        "screens_begun": 1,
+        "screens_done": int(dice.random() < SCREENED),
+        "plan": dice.choice(("made", "made", "made", "declined", "incomplete")),
+        "means": "asked" if dice.random() < SCREENED else None,
+        "bars_before": before if rated else None,
+        "bars_after": max(1, before - dice.choice((0, 0, 1, 1, 2))) if rated else None,
+        "rules": RULES,
+    }
+
+
+_NO_FACT: Final[dict[str, Any]] = {
+    **dict.fromkeys(("loss_seconds", "plan", "means", "bars_before", "bars_after")),
+    "lost_at_end": False,
+    "failed_setups": 0,
+    "screens_begun": 0,
+    "screens_done": 0,
+    "rules": RULES,
+}
 
 
 def tiles() -> str:

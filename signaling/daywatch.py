@@ -1,0 +1,59 @@
+"""Sums up the days that are over, and reads what older answers say, behind everything else.
+
+Reports are right without it and slow. What is to be done stands in the record (`records.daybook`,
+`records.fact_reading`), so several processes may do it, and a restart goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from records import daybook, fact_reading
+
+if TYPE_CHECKING:
+    from signaling.desk import Desk
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60.0
+AT_A_TIME = 50  # sessions whose answers are read, of one look
+REST = 4.0  # times what a piece of work took, so that a call never waits for it
+
+
+class DayWatch:
+    """One process's part of the work."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def run(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def look(self) -> int:
+        """Do what is due; how many days were summed up now."""
+        desk = self._desk
+        await self._read_answers()
+        async with desk.db.read() as conn:
+            days = await daybook.due(conn, desk.now())
+        done = 0
+        for day in days:
+            started = time.monotonic()
+            done += await daybook.build(desk.db, day, desk.now())
+            await asyncio.sleep(REST * (time.monotonic() - started))
+        if done:
+            log.info("reports.summed_up days=%d", done)
+        return done
+
+    async def _read_answers(self) -> None:
+        desk = self._desk
+        async with desk.db.read() as conn:
+            waiting = await fact_reading.waiting(conn, AT_A_TIME)
+        for session_id in waiting:
+            await desk.db.write(
+                lambda conn, one=session_id: fact_reading.read(conn, desk.vault, one)  # type: ignore[misc]
+            )
