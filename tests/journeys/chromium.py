@@ -11,9 +11,10 @@ from typing import Any
 from playwright.async_api import BrowserContext, Page, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+ALLOWS = "--use-fake-ui-for-media-stream"
 FLAGS = (
     "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
+    ALLOWS,
     "--autoplay-policy=no-user-gesture-required",
     "--no-sandbox",
     "--no-first-run",
@@ -53,15 +54,20 @@ class People:
         *,
         size: tuple[int, int] = (1366, 768),
         flags: Sequence[str] = (),
+        allows: bool = True,
         **options: Any,
     ) -> Page:
-        """A page in the browser of `name`; the browser is started when it is not there."""
+        """A page in the browser of `name`; the browser is started when it is not there.
+
+        Without `allows`, camera and microphone are what the context's permissions say.
+        """
+        given = [one for one in FLAGS if allows or one != ALLOWS]
         if name not in self._open:
             context = await self._playwright.chromium.launch_persistent_context(
                 self._folder / name,
                 executable_path=program(),
                 headless=True,
-                args=[*FLAGS, *flags],
+                args=[*given, *flags],
                 viewport={"width": size[0], "height": size[1]},
                 **options,
             )

@@ -3,6 +3,7 @@
  * <html data-screen>; the record's two forms draw themselves (assessment.js, card.js, wrapup.js).
  */
 
+import { offerHelp } from "../lib/allow_help.js";
 import { el, fill, find, findAll, setText } from "../lib/dom.js";
 import { has, locale, plural, t } from "../lib/i18n.js";
 import { duration, timeOfDay } from "../lib/clock.js";
@@ -92,6 +93,7 @@ function banners(model) {
   const device = liveSession(model.view) ? deviceWords(media) : null;
   show("device", device !== null);
   if (device) write("device-text", t(device));
+  offerHelp([media.microphoneProblem, media.cameraProblem]);
   const filmed = model.view?.session?.body_camera ?? null;
   show("body-camera", filmed === "on" || filmed === "muted");
   if (filmed === "on" || filmed === "muted") write("body-camera-text", t(`console.body_camera.${filmed}`));

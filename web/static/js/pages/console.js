@@ -1,5 +1,6 @@
 /** The clinician's console: wires the presses to console/console.js. */
 
+import { AllowHelp } from "../lib/allow_help.js";
 import { boot, find } from "../lib/dom.js";
 import { warm } from "../lib/icons.js";
 import * as sounds from "../lib/sounds.js";
@@ -40,6 +41,7 @@ on("#try-now", () => {
 });
 on("#sound-unlock", () => page.unlock());
 on("#device-retry", () => { void media.again(); });
+new AllowHelp(() => { void media.again(); });
 on("#take-here", () => media.takeHere());
 on("#problem-close", () => { page.set({ problem: null }); focus("#main"); });
 on("#theme", toggleTheme);

@@ -1,5 +1,6 @@
 /** A guest in one call: interpreter or supervisor, let in by a link. Takes the snapshots, and draws. */
 
+import { AllowHelp, offerHelp } from "../lib/allow_help.js";
 import { boot, find, setText } from "../lib/dom.js";
 import { has, t } from "../lib/i18n.js";
 import { CallMedia } from "../lib/call_media.js";
@@ -96,6 +97,7 @@ function draw() {
   setText(byId("problem-text"), problem);
   show("sound-blocked", stage === "call" && media.soundBlocked);
   show("device", stage === "call" && view?.role === "interpreter" && media.microphoneProblem !== null);
+  offerHelp([media.microphoneProblem]);
   show("door", stage !== "call" && stage !== "connecting");
   show("enter", stage === "door");
   setText(byId("door-title"), t(`guest.stage.${stage}`, values));
@@ -154,6 +156,7 @@ on("enter", () => {
 on("try-now", () => line.tryNow());
 on("sound-unlock", () => { void media.playSound(); });
 on("device-retry", () => { void media.again(); });
+new AllowHelp(() => { void media.again(); });
 on("mute", () => media.setMuted(!media.muted));
 on("camera", () => { void media.setCamera(!(media.cameraOn && media.hasCamera)); });
 on("whisper", () => {

@@ -1,5 +1,6 @@
 /** The officer's tablet: wires the presses to tablet/tablet.js. */
 
+import { AllowHelp } from "../lib/allow_help.js";
 import { readiness } from "../lib/devices.js";
 import { boot, find, findAll } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
@@ -61,6 +62,7 @@ on("#shift-confirm", () => {
 on("#try-now", () => { if (model.dismissed === null) tablet.line.tryNow(); else location.reload(); });
 on("#sound-tap", () => { tablet.unlock(); void media.playSound(); });
 on("#device-retry", () => { void media.again(); });
+new AllowHelp(() => { void media.again(); });
 on("#problem-close", () => tablet.set({ problem: null }));
 
 // Connecting

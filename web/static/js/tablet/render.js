@@ -3,6 +3,7 @@
  * textContent only. The screen's name is on <html data-screen>, and the style sheet does the rest.
  */
 
+import { offerHelp } from "../lib/allow_help.js";
 import { el, fill, find, findAll, icon, setText } from "../lib/dom.js";
 import { has, list, locale, plural, t } from "../lib/i18n.js";
 import { duration, timeOfDay } from "../lib/clock.js";
@@ -134,6 +135,7 @@ function renderBanners({ view, given, line, dismissed, media, problem }, screen)
   const device = deviceProblem(media);
   at.device.hidden = person || device === null || (screen !== "connecting" && screen !== "call");
   if (device !== null) setText(at.deviceText, device);
+  offerHelp([media.microphoneProblem, media.cameraProblem]);
   at.problem.hidden = person || problem === null;
   if (problem !== null) setText(at.problemText, problem);
 }
