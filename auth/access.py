@@ -8,7 +8,6 @@ too. A session that is unknown and one that is out of scope are refused in the s
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -68,7 +67,6 @@ __all__ = [
     "RecommendationRecord",
     "SessionRecord",
     "TimelineEntry",
-    "export_log",
     "own_notes",
     "read_board",
     "read_log",
@@ -153,39 +151,6 @@ async def read_board(db: Database, actor: Actor, now: float) -> log.Board:
     scope = await _scope(db, actor, Action.BOARD_READ, now)
     async with db.read() as conn:
         return await log.board(conn, scope)
-
-
-async def export_log(
-    db: Database,
-    actor: Actor,
-    chosen: log.LogFilter,
-    now: float,
-    *,
-    label: log.Label,
-    names: bool = False,
-) -> AsyncIterator[str]:
-    """The log as CSV, in pieces; with `names` of officers and clinicians only by right.
-
-    `label` gives the words for a column's code. Permission is asked and the export is on record
-    before the first piece. Await this, then iterate over what it gives. Raises Forbidden,
-    AuditFailed.
-    """
-    action = Action.LOG_EXPORT_NAMES if names else Action.LOG_EXPORT
-    scope = await _scope(db, actor, action, now)
-    await _allowed(db, actor, action, "log", None, now)
-
-    async def pieces() -> AsyncIterator[str]:
-        async with db.read() as conn:
-            who = await directory.read(conn)
-            known = log.Names(
-                agencies={one.id: one.name for one in who.agencies.values()},
-                providers={one.id: one.name for one in who.providers.values()},
-                people={one.id: one.name for one in who.people.values()} if names else {},
-            )
-            async for piece in log.export_csv(conn, scope, chosen, known, label):
-                yield piece
-
-    return pieces()
 
 
 async def audited(

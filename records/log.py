@@ -1,16 +1,12 @@
-"""The manager's session log: pages by key, the four numbers, and the CSV export.
+"""The manager's session log: pages by key, and the four numbers.
 
 Everything is limited by a Scope that the caller's rights gave; nothing here decides about rights.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Table, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -155,118 +151,3 @@ async def board(conn: AsyncConnection, scope: Scope) -> Board:
         in_call=count("answering", "connected", "recovering"),
         wrap_up=count("wrap_up"),
     )
-
-
-# --- export ---------------------------------------------------------------------------------------
-
-_TIMES = (
-    "pressed_at",
-    "alerted_at",
-    "accepted_at",
-    "media_at",
-    "handed_over_at",
-    "handed_back_at",
-    "recommended_at",
-    "acknowledged_at",
-    "ended_at",
-    "closed_at",
-    "disposition_at",
-)
-_SECONDS = ("brief_seconds", "handed_over_seconds", "debrief_seconds")
-_CODES = (
-    "state",
-    "close_reason",
-    "recommended_disposition",
-    "actual_disposition",
-    "difference_reason",
-)
-
-Label = Callable[[str, str], str]  # (column, code) -> words
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Names by id. People's are empty in a de-identified export."""
-
-    agencies: dict[str, str]
-    providers: dict[str, str]
-    people: dict[str, str]
-
-
-def csv_header(names: Names) -> list[str]:
-    """The columns, in order."""
-    people = ["officer", "clinician"] if names.people else []
-    coded = [column for code in _CODES for column in (code, f"{code}_label")]
-    return [
-        "session",
-        "code",
-        "agency",
-        "provider",
-        *people,
-        *_TIMES,
-        "answer_seconds",
-        *_SECONDS,
-        *coded,
-        "intake",
-        "voice_only",
-        "requeued",
-    ]
-
-
-def csv_row(row: SessionRow, names: Names, label: Label) -> list[str]:
-    """One session's cells; unknown is said, never blank."""
-    people = []
-    if names.people:
-        people = [names.people.get(row.officer_id or ""), names.people.get(row.lead_id or "")]
-    answer = None if row.media_at is None else f"{row.media_at - row.pressed_at:.3f}"
-    coded: list[str | None] = []
-    for column in _CODES:
-        code = getattr(row, column)
-        coded += [code, label(column, code) if code is not None else None]
-    cells: list[str | None] = [
-        row.id,
-        row.code,
-        names.agencies.get(row.agency_id),
-        names.providers.get(row.provider_id),
-        *people,
-        *(_iso(getattr(row, column)) for column in _TIMES),
-        answer,
-        *(f"{getattr(row, column):.3f}" for column in _SECONDS),
-        *coded,
-        " ".join(row.intake) or "none",
-        "yes" if row.voice_only else "no",
-        "yes" if row.requeued_at is not None else "no",
-    ]
-    return ["unknown" if cell in (None, "") else _harmless(str(cell)) for cell in cells]
-
-
-def _iso(at: float | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _harmless(cell: str) -> str:
-    """A spreadsheet must not take a cell for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else cell
-
-
-def _lines(rows: Iterable[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue()
-
-
-async def export_csv(
-    conn: AsyncConnection, scope: Scope, wanted: LogFilter, names: Names, label: Label
-) -> AsyncIterator[str]:
-    """The log as CSV, a piece at a time: memory stays flat however long it is."""
-    yield "\ufeff" + _lines([csv_header(names)])
-    after: str | None = None
-    while True:
-        found = await page(conn, scope, wanted, after, MOST_ROWS)
-        if found.rows:
-            yield _lines(csv_row(row, names, label) for row in found.rows)
-        after = found.after
-        if after is None:
-            return

@@ -18,9 +18,12 @@ import oncall.errors
 import records.errors
 import signaling.errors
 from auth.policy import matrix_markdown
+from records.export_columns import dictionary
 from signaling import wire
 from signaling.diagram import diagram
 from signaling.settings import describe
+from web import i18n
+from web.exports import described
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 END = "<!-- end -->"
@@ -79,6 +82,23 @@ def architecture(text: str) -> str:
     return _between(text, "states", f"```mermaid\n{diagram()}\n```")
 
 
+def columns_table(table: str) -> str:
+    """The columns of one table that leaves as CSV."""
+    english = i18n.load()["en"]
+    lines = ["| column | with names only | type | meaning | codes |", "|---|---|---|---|---|"]
+    for one in dictionary():
+        if one.table == table and one.of is None:
+            _, name, named, kind, meaning, codes = described(one, english)
+            lines.append(f"| `{name}` | {named} | {kind} | {meaning} | {codes} |")
+    return "\n".join(lines)
+
+
+def interchange(text: str) -> str:
+    """The page about other systems with the columns as they are."""
+    text = _between(text, "sessions", columns_table("sessions"))
+    return _between(text, "followups", columns_table("followups"))
+
+
 def permissions() -> str:
     """The whole page about permissions."""
     return PERMISSIONS + matrix_markdown()
@@ -113,6 +133,7 @@ def main() -> None:
         ("operators.md", operators),
         ("protocol.md", protocol),
         ("architecture.md", architecture),
+        ("interchange.md", interchange),
     ):
         page = DOCS / name
         page.write_text(fresh(page.read_text(encoding="utf-8")), encoding="utf-8")

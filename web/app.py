@@ -13,6 +13,7 @@ from web import (
     api,
     care_gaps,
     consents,
+    exports,
     followups,
     guests,
     headers,
@@ -129,7 +130,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         *consents.routes(),
         *interchange.routes(),
         Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
-        Route("GET", "/manager/sessions.csv", manager.export, Who.PERSON, (Action.LOG_EXPORT,)),
+        *exports.routes(),
         Route(
             "GET", "/manager/sessions/{id}", manager.session_page, Who.PERSON, (Action.RECORD_READ,)
         ),

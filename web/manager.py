@@ -131,32 +131,6 @@ async def session_answer(
     )
 
 
-async def export(request: web.Request) -> web.StreamResponse:
-    """GET /manager/sessions.csv: the log as it is filtered, a piece at a time."""
-    services, texts = services_of(request), request[ASKED].texts
-    wanted = chosen(request.query, await agencies_of(request))
-    pieces = await access.export_log(
-        services.db,
-        actor_of(request),
-        wanted,
-        now_of(request),
-        label=lambda column, code: present.column_label(texts, column, code),
-        names=request.query.get("names") == "1",
-    )
-    response = web.StreamResponse(
-        headers={
-            **answers.NO_STORE,
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": 'attachment; filename="sessions.csv"',
-        }
-    )
-    await response.prepare(request)
-    async for piece in pieces:
-        await response.write(piece.encode())
-    await response.write_eof()
-    return response
-
-
 def nav(request: web.Request, here: str) -> list[Nav]:
     """The pages that this person may open."""
     actor = actor_of(request)

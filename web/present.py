@@ -70,6 +70,15 @@ _COLUMNS = {
     "recommended_disposition": "common.disposition",
     "actual_disposition": "common.disposition",
     "difference_reason": "common.difference",
+    "otherwise": "common.otherwise",
+    "intake": "common.tile",
+    "language": "common.language",
+    "body_camera": "common.body_camera",
+    "kind": "common.followup",
+    "status": "manager.session.status",
+    "closed_reason": "common.followup_closed",
+    "last_channel": "common.channel",
+    "last_outcome": "common.attempt",
 }
 _MISSING = "–"
 

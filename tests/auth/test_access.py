@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth import audit
 from auth.access import (
     SessionRecord,
-    export_log,
     read_board,
     read_log,
     read_session,
 )
 from auth.actors import Actor
 from auth.errors import AuditFailed, AuthError, Forbidden, NoSuchRecord
+from auth.exports import export_log
 from records import assessments, chat, followups, recommendations, schema
 from records.crypto import Vault
 from records.engine import Database

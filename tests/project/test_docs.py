@@ -27,6 +27,12 @@ def test_every_setting_is_documented_as_it_is() -> None:
     assert write_docs.operators(page) == page, "run scripts/write_docs.py"
 
 
+def test_every_column_that_leaves_is_documented_as_it_is() -> None:
+    page = text("docs/interchange.md")
+    assert "| `pressed_at` | no |" in page
+    assert write_docs.interchange(page) == page, "run scripts/write_docs.py"
+
+
 def test_no_setting_is_documented_that_does_not_exist() -> None:
     known = {one.env for one in describe()} | {"CRISISBRIDGE_CONFIG"}
     for page in [*PAGES, ROOT / "compose.yaml", ROOT / "Dockerfile"]:
