@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from records import part2
 from records.flags import BIT
@@ -121,17 +121,33 @@ def header(table: Table[T], *, named: bool) -> list[str]:
     return found
 
 
-def cells(table: Table[T], facts: T, label: Label, *, named: bool) -> list[str]:
-    """One line; unknown is said, never blank, and nothing is a formula."""
-    found: list[str] = []
-    for one in table.shown(named=named):
-        value = one.value(facts)
-        found.append(harmless(_cell(one.kind, value)))
-        if _worded(one):
+def writer(table: Table[T], label: Label, *, named: bool) -> Callable[[T], list[str]]:
+    """Makes one line; unknown is said, never blank, and nothing is a formula.
+
+    What does not change from line to line is settled here, once: there may be a million of them.
+    """
+    columns = [(one, _cell(one.kind), _worded(one)) for one in table.shown(named=named)]
+    known: dict[tuple[str, object], str] = {}
+
+    def words(column: str, value: object) -> str:
+        said = known.get((column, value))
+        if said is None:
             codes = value if isinstance(value, tuple) else () if value is None else (value,)
-            said = ", ".join(label(one.name, str(code)) for code in codes)
-            found.append(harmless(said or ("none" if value == () else UNKNOWN)))
-    return found
+            said = ", ".join(label(column, str(code)) for code in codes)
+            said = harmless(said or ("none" if value == () else UNKNOWN))
+            known[column, value] = said
+        return said
+
+    def cells(facts: T) -> list[str]:
+        found: list[str] = []
+        for one, written, worded in columns:
+            value = one.value(facts)
+            found.append(UNKNOWN if value is None or value == "" else written(value))
+            if worded:
+                found.append(words(one.name, value))
+        return found
+
+    return cells
 
 
 def harmless(cell: str) -> str:
@@ -143,20 +159,25 @@ def _worded(one: Column[T]) -> bool:
     return one.kind in ("code", "codes")
 
 
-def _cell(kind: Kind, value: object) -> str:
-    if value is None or value == "":
-        return UNKNOWN
-    match kind, value:
-        case "time", float() | int():
-            said = datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
-            return said.replace("+00:00", "Z")
-        case "seconds", float() | int():
-            return f"{value:.3f}"
-        case "yes_no", bool():
-            return YES_NO[0] if value else YES_NO[1]
-        case "codes", tuple():
-            return " ".join(value) or "none"
-    return str(value)
+def _cell(kind: Kind) -> Callable[[Any], str]:
+    """How a known value of this kind is written."""
+    return _WRITTEN.get(kind, _text)
+
+
+def _text(value: object) -> str:
+    return harmless(str(value))
+
+
+def _time(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+_WRITTEN: Final[Mapping[Kind, Callable[[Any], str]]] = {
+    "time": _time,
+    "seconds": lambda value: f"{value:.3f}",
+    "yes_no": lambda value: YES_NO[0] if value else YES_NO[1],
+    "codes": lambda value: " ".join(value) or "none",
+}
 
 
 # --- a row a session ------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ from records.export_columns import (
     Names,
     SessionFacts,
     Tried,
-    cells,
     header,
+    writer,
 )
 from records.log import LogFilter, Scope
 from records.schema import followup, followup_attempt, note_signature
@@ -35,22 +35,24 @@ async def sessions_csv(
     conn: AsyncConnection, scope: Scope, wanted: LogFilter, names: Names, label: Label
 ) -> AsyncIterator[str]:
     """A row a session, the newest first."""
-    named, said = bool(names.people), _remembered(label)
+    named = bool(names.people)
+    cells = writer(SESSIONS, label, named=named)
     yield BOM + lines([header(SESSIONS, named=named)])
     async for page in _pages(conn, scope, wanted, names):
-        yield lines(cells(SESSIONS, one, said, named=named) for one in page)
+        yield lines(map(cells, page))
 
 
 async def followups_csv(
     conn: AsyncConnection, scope: Scope, wanted: LogFilter, names: Names, label: Label, now: float
 ) -> AsyncIterator[str]:
     """A row a follow-up, of the sessions in the log's order."""
-    named, said = bool(names.people), _remembered(label)
+    named = bool(names.people)
+    cells = writer(FOLLOWUPS, label, named=named)
     yield BOM + lines([header(FOLLOWUPS, named=named)])
     async for page in _pages(conn, scope, wanted, names):
         found = await _followups(conn, page, now)
         if found:
-            yield lines(cells(FOLLOWUPS, one, said, named=named) for one in found)
+            yield lines(map(cells, found))
 
 
 def lines(rows: Iterable[Sequence[str]]) -> str:
@@ -143,15 +145,3 @@ async def _attempts(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Trie
                 outcome=row.outcome,
             )
     return found
-
-
-def _remembered(label: Label) -> Label:
-    """The same words for the same code: there are few of them, and a million rows."""
-    known: dict[tuple[str, str], str] = {}
-
-    def said(column: str, code: str) -> str:
-        if (column, code) not in known:
-            known[column, code] = label(column, code)
-        return known[column, code]
-
-    return said
