@@ -109,6 +109,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
             relay_of(settings),
         )
         desk.pager.post = post_of(settings)
+        desk.idle_seconds = settings.idle_seconds
         stack.push_async_callback(desk.close)
         yield Services(
             settings=settings, db=db, vault=vault, tokens=tokens, desk=desk, clock=time.time

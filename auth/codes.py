@@ -16,10 +16,10 @@ def spell(raw: bytes) -> str:
     return f"{text[:4]}-{text[4:]}"
 
 
-def normal(typed: str) -> str | None:
+def normal(typed: str, length: int = LENGTH) -> str | None:
     """What was typed, in its one form; None when it cannot be a code."""
     text = typed[:32].upper().translate(_HEARD_AS)
-    return text if len(text) == LENGTH and all(letter in ALPHABET for letter in text) else None
+    return text if len(text) == length and all(letter in ALPHABET for letter in text) else None
 
 
 def digest(code: str) -> str:

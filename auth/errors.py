@@ -62,6 +62,82 @@ class Revoked(AuthError):
     sentence = "This sign-in was ended. Sign in again."
 
 
+class SecondFactorNeeded(AuthError):
+    """The password is right; a code or a passkey is still needed. `token` is for a cookie."""
+
+    code = "second-factor-needed"
+    status = 401
+    sentence = "Enter a code of your app, or use a passkey."
+
+    def __init__(self, token: str = "") -> None:
+        super().__init__()
+        self.token = token
+
+
+class FactorMissing(AuthError):
+    """Signed in by password alone where that is not enough; set up a passkey or an app first."""
+
+    code = "factor-missing"
+    status = 403
+    sentence = "Set up a passkey or an app first."
+
+
+class Covered(AuthError):
+    """Nobody was seen for a while, so the pages are covered; prove who you are to go on."""
+
+    code = "pages-covered"
+    status = 423
+    sentence = "Your pages are covered, because nobody was seen for a while. Uncover them first."
+
+
+class ProofNeeded(AuthError):
+    """What is about to change decides who can sign in; prove who you are first."""
+
+    code = "proof-needed"
+    status = 403
+    sentence = "Prove first that it is you."
+
+
+class BadSecondFactor(AuthError):
+    """A wrong, used or old code, or a passkey that was not accepted; nothing says which."""
+
+    code = "bad-second-factor"
+    status = 401
+    sentence = "That was not accepted. Wait for the next code, or use another way."
+
+
+class BadPasskey(AuthError):
+    """Not a passkey of ours, or its answer does not fit; try again or use the password."""
+
+    code = "bad-passkey"
+    status = 401
+    sentence = "This passkey was not accepted. Try again, or use your password."
+
+
+class NoPasskeysHere(AuthError):
+    """Passkeys belong to a name, and this page was opened by a number; open it by its name."""
+
+    code = "no-passkeys-here"
+    status = 409
+    sentence = "Passkeys do not work at this address. Open the page by its name."
+
+
+class LastFactor(AuthError):
+    """The last second factor cannot be taken away; add another one first."""
+
+    code = "last-factor"
+    status = 409
+    sentence = "This is your last way to prove who you are. Add another one first."
+
+
+class TooManyFactors(AuthError):
+    """More passkeys or apps than one person can have; remove one first."""
+
+    code = "too-many-factors"
+    status = 409
+    sentence = "You have as many of these as one person can have. Remove one first."
+
+
 class WeakPassword(AuthError):
     """Choose a longer or less common password."""
 

@@ -4,7 +4,8 @@ The count starts anew only after 15 minutes without a try, not at the end of a f
 hour: so no 5 failures within any 15 minutes go by, at the price of being stricter than the rule.
 A try is counted before it is checked, so that many tries at once cannot slip past the count; a
 success takes the count back. A lock stops new sign-ins and PIN checks only: it never ends a running
-sign-in, shift or call. Password and PIN of a person share one count.
+sign-in, shift or call. Password, one-time codes, passkeys, recovery codes and PIN of a person share
+one count.
 """
 
 from __future__ import annotations
@@ -107,6 +108,19 @@ async def clear(conn: AsyncConnection, person_id: str) -> bool:
         .values(failed_count=0, failed_since=None)
     )
     return done.rowcount == 1
+
+
+async def take_back(conn: AsyncConnection, person_id: str) -> bool:
+    """Uncount one try that was right but is not yet a success; False when locked meanwhile.
+
+    A right password before a second factor is such a try: were it a success, whoever knows the
+    password could guess four codes, sign in anew, and guess again for ever.
+    """
+    tries = await _load(conn, person_id)
+    if tries.locked_at is not None:
+        return False
+    await _store(conn, person_id, replace(tries, count=max(0, tries.count - 1)))
+    return True
 
 
 async def release(conn: AsyncConnection, person_id: str) -> bool:

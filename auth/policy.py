@@ -80,6 +80,7 @@ class Action(StrEnum):
     TABLET_READ = "tablet.read"
     TABLET_MANAGE = "tablet.manage"
     PERSON_MANAGE = "person.manage"
+    SIGN_IN_OWN = "sign_in.own"
 
 
 MEANING: Mapping[Action, str] = MappingProxyType(
@@ -132,7 +133,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.ROSTER_SWAP: "offer an own shift, and take over an offered one",
         Action.TABLET_READ: "list tablets",
         Action.TABLET_MANAGE: "make set-up codes and revoke tablets",
-        Action.PERSON_MANAGE: "manage people and release locks",
+        Action.PERSON_MANAGE: "add people, end their access, release locks, reset second factors",
+        Action.SIGN_IN_OWN: "keep the ways in which they themselves sign in",
     }
 )
 
@@ -147,6 +149,8 @@ class Scope(StrEnum):
     OWN_PROVIDER = "their provider"
     OWN_PROGRAM = "their program"
     OWN_ORGANISATION = "their agency, provider or program"
+    OWN_PEOPLE = "people who belong nowhere but to their agency, provider or program"
+    SELF = "themselves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ class Target:
     lead_id: str | None = None
     tablet_id: str | None = None
     session_id: str | None = None
+    person_id: str | None = None  # somebody who signs in
     owner_ids: frozenset[str] = frozenset()  # of the session's follow-ups
     wellness: bool = False  # an officer called for themselves: no employer reads it
 
@@ -286,7 +291,13 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "manager": Scope.OWN_PROGRAM,
             "admin": Scope.OWN_ORGANISATION,
         },
-        Action.PERSON_MANAGE: {"admin": Scope.OWN_ORGANISATION},
+        Action.PERSON_MANAGE: {"admin": Scope.OWN_PEOPLE},
+        Action.SIGN_IN_OWN: {
+            "clinician": Scope.SELF,
+            "supervisor": Scope.SELF,
+            "manager": Scope.SELF,
+            "admin": Scope.SELF,
+        },
     }
 )
 
@@ -356,6 +367,17 @@ def _within(actor: Actor, scope: Scope, target: Target) -> bool:
             return _same(actor.provider_id, target.provider_id)
         case Scope.OWN_PROGRAM:
             return _same(actor.program_id, target.program_id) and not target.wellness
+        case Scope.SELF:
+            return _same(actor.id, target.person_id)
+        case Scope.OWN_PEOPLE:  # whoever may do this can act in their name: never for a wider reach
+            places = (
+                (actor.agency_id, target.agency_id),
+                (actor.provider_id, target.provider_id),
+                (actor.program_id, target.program_id),
+            )
+            return any(its is not None for _, its in places) and all(
+                its is None or mine == its for mine, its in places
+            )
         case Scope.OWN_ORGANISATION:
             employer = _same(actor.agency_id, target.agency_id) or _same(
                 actor.program_id, target.program_id

@@ -1,4 +1,4 @@
-"""People's sign-in with e-mail and password, and what a sign-in is worth on each use.
+"""People's sign-in with e-mail and password, and the step after it for a second factor.
 
 No user enumeration: an unknown e-mail, an account without a password and a closed account cost the
 same time, give the same answer and lock after the same number of tries as a wrong password.
@@ -6,36 +6,45 @@ same time, give the same answer and lock after the same number of tries as a wro
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, locks, passwords
-from auth.actors import Actor
-from auth.errors import BadCredentials, Locked, LoginExpired, NotSignedIn, Revoked
+from auth import audit, factors, locks, passwords
+from auth.errors import BadCredentials, Locked, NotSignedIn, SecondFactorNeeded
 from auth.locks import Strangers
+from auth.logins import (
+    LOGIN_HOURS,
+    SignedIn,
+    actor_for_login,
+    end_logins,
+    open_login,
+    sign_out,
+)
 from auth.tokens import Tokens
 from records import schema
+from records.crypto import Vault
 from records.engine import Database
-from records.ids import new_id
 
-LOGIN_HOURS = 12.0  # CJIS 5.9.5: re-authentication every 12 hours
+__all__ = [
+    "LOGIN_HOURS",
+    "SignedIn",
+    "actor_for_login",
+    "end_logins",
+    "name_of",
+    "second_step",
+    "sign_in",
+    "sign_out",
+    "stepping",
+]
+
+STEP_SECONDS = 600.0  # between the password and the second factor
 
 _strangers = Strangers()
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A fresh sign-in; `token` goes into the cookie and nowhere else."""
-
-    token: str
-    actor: Actor
-    expires_at: float
-
-    def __repr__(self) -> str:
-        return f"SignedIn(actor={self.actor.id!r}, expires_at={self.expires_at!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,14 @@ class _Account:
     person_id: str
     password_hash: str
     locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stepping:
+    """Whose password was right a moment ago, and which second factors they have."""
+
+    person_id: str
+    has: factors.Has
 
 
 async def sign_in(
@@ -54,14 +71,17 @@ async def sign_in(
     *,
     hours: float = LOGIN_HOURS,
     strangers: Strangers | None = None,
+    needed_by: Collection[str] = (),
 ) -> SignedIn:
     """Check e-mail and password and open a sign-in of `hours`.
 
-    Raises BadCredentials, Locked, TooBusy. The caller limits the rate by address. Cancelling is
-    safe: at worst one try is counted.
+    Who has a second factor is asked for it: SecondFactorNeeded, which holds the token of that step.
+    Who has none, but a role of `needed_by`, gets a partial sign-in, for setting one up. Raises
+    BadCredentials, Locked, TooBusy too. The caller limits the rate by address. Cancelling is safe:
+    at worst one try is counted.
     """
     known_strangers = strangers or _strangers
-    name = email.strip().casefold()[:254]  # RFC 5321: the longest address that can be delivered to
+    name = name_of(email)
     account = await db.write(lambda conn: _admit(conn, name, now))
     if account is None:
         return await _refuse_stranger(db, known_strangers, name, password, now)
@@ -70,59 +90,57 @@ async def sign_in(
     if not await passwords.verify(account.password_hash, password):
         locked = await db.write(lambda conn: _failed(conn, account, now))
         raise Locked if locked else BadCredentials
-    return await db.write(lambda conn: _open(conn, tokens, account.person_id, now, hours))
+    opened = await db.write(lambda conn: _open(conn, tokens, account, now, hours, needed_by))
+    if opened is None:
+        step = f"{_mark(account.password_hash)}"
+        token = tokens.issue("step", account.person_id, step, now, now + STEP_SECONDS)
+        raise SecondFactorNeeded(token)
+    return opened
 
 
-async def actor_for_login(conn: AsyncConnection, tokens: Tokens, token: str, now: float) -> Actor:
-    """Who holds this token now. Raises NotSignedIn, LoginExpired, Revoked."""
-    claims = tokens.read("login", token)
-    if claims is None:
+async def stepping(db: Database, tokens: Tokens, token: str | None, now: float) -> Stepping:
+    """Who stands between password and second factor. Raises NotSignedIn."""
+    claims = tokens.read("step", token or "")
+    if claims is None or now >= claims.expires_at:
         raise NotSignedIn
-    login, person = schema.login, schema.person
-    found = await conn.execute(
-        select(
-            person,
-            login.c.id.label("login_id"),
-            login.c.expires_at.label("login_expires_at"),
-            login.c.revoked_at,
+    async with db.read() as conn:
+        found = await conn.execute(
+            select(schema.person).where(schema.person.c.id == claims.subject)
         )
-        .join(login, login.c.person_id == person.c.id)
-        .where(login.c.id == claims.token_id, login.c.person_id == claims.subject)
-    )
-    row = found.first()
-    if row is None:
+        row = found.first()
+        has = await factors.has(conn, claims.subject)
+    if row is None or not row.active or row.password_hash is None:
         raise NotSignedIn
-    if row.revoked_at is not None or not row.active:
-        raise Revoked
-    if now >= min(row.login_expires_at, claims.expires_at):
-        raise LoginExpired
-    return await _actor(conn, row, row.login_id, row.login_expires_at)
+    if claims.token_id != _mark(row.password_hash):
+        raise NotSignedIn  # the password was changed meanwhile
+    return Stepping(row.id, has)
 
 
-async def sign_out(db: Database, actor: Actor, now: float) -> None:
-    """End the sign-in of this actor; its token is refused from now on. Twice is harmless."""
+async def second_step(
+    db: Database,
+    vault: Vault,
+    tokens: Tokens,
+    token: str | None,
+    typed: str,
+    now: float,
+    *,
+    hours: float = LOGIN_HOURS,
+) -> SignedIn:
+    """A code of the app, or a recovery code, after the password.
 
-    async def work(conn: AsyncConnection) -> None:
-        login = schema.login
-        await conn.execute(
-            update(login)
-            .where(login.c.id == actor.login_id, login.c.revoked_at.is_(None))
-            .values(revoked_at=now)
-        )
-        await audit.try_record(conn, actor, "login.end", "login", actor.login_id, "allowed", now)
+    Raises NotSignedIn for a step that is over, BadSecondFactor, Locked, TooBusy.
+    """
+    step = await stepping(db, tokens, token, now)
 
-    await db.write(work)
+    async def opened(conn: AsyncConnection) -> SignedIn:
+        return await open_login(conn, tokens, step.person_id, now, hours)
+
+    return await factors.check_code(db, vault, step.person_id, typed, now, opened)
 
 
-async def end_logins(conn: AsyncConnection, person_id: str, now: float) -> int:
-    """End every sign-in of a person; gives how many. Permission is the caller's matter."""
-    login = schema.login
-    done = await conn.execute(
-        update(login)
-        .where(login.c.person_id == person_id, login.c.revoked_at.is_(None))
-        .values(revoked_at=now)
-    )
-    return done.rowcount
+def name_of(email: str) -> str:
+    """An e-mail address as it is looked up."""
+    return email.strip().casefold()[:254]  # RFC 5321: the longest address that can be delivered to
 
 
 async def _admit(conn: AsyncConnection, name: str, now: float) -> _Account | None:
@@ -160,37 +178,28 @@ async def _failed(conn: AsyncConnection, account: _Account, now: float) -> bool:
 
 
 async def _open(
-    conn: AsyncConnection, tokens: Tokens, person_id: str, now: float, hours: float
-) -> SignedIn:
+    conn: AsyncConnection,
+    tokens: Tokens,
+    account: _Account,
+    now: float,
+    hours: float,
+    needed_by: Collection[str],
+) -> SignedIn | None:
+    """The sign-in; None when a second factor is to come. Raises Locked: by other tries, while this
+    one was being checked."""
+    person_id = account.person_id
+    if (await factors.has(conn, person_id)).any:
+        if not await locks.take_back(conn, person_id):
+            raise Locked
+        return None
     if not await locks.clear(conn, person_id):
-        raise Locked  # locked by other tries while this one was being checked
-    row = (await conn.execute(select(schema.person).where(schema.person.c.id == person_id))).one()
-    login_id, expires_at = new_id("lgn"), now + hours * 3600
-    await conn.execute(
-        insert(schema.login).values(
-            id=login_id, person_id=person_id, created_at=now, expires_at=expires_at
-        )
-    )
-    actor = await _actor(conn, row, login_id, expires_at)
-    await audit.try_record(conn, actor, "login.start", "login", login_id, "allowed", now)
-    token = tokens.issue("login", person_id, login_id, now, expires_at)
-    return SignedIn(token, actor, expires_at)
-
-
-async def _actor(conn: AsyncConnection, row: Row[Any], login_id: str, expires_at: float) -> Actor:
+        raise Locked
     grant = schema.role_grant
-    roles = await conn.execute(select(grant.c.role).where(grant.c.person_id == row.id))
-    return Actor(
-        kind="person",
-        id=row.id,
-        name=row.name,
-        short_name=row.short_name,
-        roles=frozenset(roles.scalars()),
-        agency_id=row.agency_id,
-        provider_id=row.provider_id,
-        program_id=row.program_id,
-        login_id=login_id,
-        expires_at=expires_at,
-        locale=row.locale,
-        demo=row.demo,
-    )
+    roles = await conn.execute(select(grant.c.role).where(grant.c.person_id == person_id))
+    partial = bool(set(needed_by) & set(roles.scalars()))
+    return await open_login(conn, tokens, person_id, now, hours, partial=partial)
+
+
+def _mark(password_hash: str) -> str:
+    """What a step's token remembers of the password, so that a changed one ends the step."""
+    return hashlib.sha256(f"crisisbridge step {password_hash}".encode()).hexdigest()[:32]

@@ -1,7 +1,8 @@
 """Signed tokens in cookies: small, typed, checked strictly, and worth nothing without their row.
 
-A token only names a row (`login`, `tablet` or `guest_link`); the row decides on each use, so that a
-revoked sign-in ends at once. Each kind has a key of its own, from the server's secret: a token of
+A token only names a row (`login`, `tablet`, `guest_link`, or the `person` whose password was right
+and whose second factor is still to come); the row decides on each use, so that a revoked sign-in
+ends at once. Each kind has a key of its own, from the server's secret: a token of
 one kind cannot even be verified as another.
 """
 
@@ -15,7 +16,7 @@ from typing import Literal
 
 import jwt
 
-Kind = Literal["login", "tablet", "guest"]
+Kind = Literal["login", "tablet", "guest", "step"]
 ISSUER = "crisisbridge"
 ALGORITHM = "HS256"
 SHORTEST_SECRET = 32
@@ -41,8 +42,12 @@ class Tokens:
             raise ValueError("The signing secret must have at least 32 characters.")
         self._keys: dict[str, bytes] = {
             kind: hmac.digest(material, f"crisisbridge token {kind}".encode(), hashlib.sha256)
-            for kind in ("login", "tablet", "guest")
+            for kind in ("login", "tablet", "guest", "step", "mac")
         }
+
+    def mac(self, message: bytes) -> bytes:
+        """32 bytes that only this server's secret can make of a message."""
+        return hmac.digest(self._keys["mac"], message, hashlib.sha256)
 
     def issue(self, kind: Kind, subject: str, token_id: str, now: float, expires_at: float) -> str:
         """A token for `subject` whose row is `token_id`."""

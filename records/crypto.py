@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import sessions
 from records.errors import KeyMissing, KeyWrong, NotFound
 from records.schema import contact_point, session_key
+from records.schema_signin import totp
 
 VERSION = b"\x01"
 NONCE = 12
@@ -98,6 +99,7 @@ class Vault:
         """
         ids = set((await conn.execute(select(session_key.c.kek_id).distinct())).scalars())
         ids |= set((await conn.execute(select(contact_point.c.kek_id).distinct())).scalars())
+        ids |= set((await conn.execute(select(totp.c.kek_id).distinct())).scalars())
         if not ids or self.kek_id in ids:
             return
         if self._new_file is None:

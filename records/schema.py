@@ -191,6 +191,12 @@ login = Table(
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("revoked_at", Double),
+    Column(
+        "partial", Boolean, nullable=False, server_default=text("false")
+    ),  # no second factor yet
+    Column("proven_at", Double),  # the last proof after the sign-in itself; NULL: none
+    Column("active_at", Double),  # when somebody was last seen at a page; NULL: at the sign-in
+    Column("covered_at", Double),  # the pages are covered until somebody proves who they are
 )
 
 tablet = Table(
@@ -846,3 +852,4 @@ from records import schema_misses as _misses  # noqa: E402, F401
 from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_reports as _reports  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401
+from records import schema_signin as _signin  # noqa: E402, F401

@@ -18,7 +18,15 @@ from playwright.async_api import FilePayload, Page, async_playwright, expect
 from tests.journeys import seeds
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, picture_moves, sign_in, until
+from tests.journeys.second_factor import at, by_password, code_of, strict_demo
+from tests.journeys.steps import (
+    Clinician,
+    Officer,
+    fingerprint_reader,
+    picture_moves,
+    sign_in,
+    until,
+)
 from web.dev import cast
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -95,6 +103,12 @@ SCREENS = {
     "guest-call": "Guest: an interpreter in the call",
     "landing": "The first page",
     "sign-in": "Sign-in",
+    "sign-in-second": "Sign-in: the step after the password",
+    "account": "My sign-in: passkeys, an app, recovery codes",
+    "account-app": "My sign-in: setting up an app with codes",
+    "account-codes": "My sign-in: recovery codes, shown once",
+    "covered": "A page that nobody was at for a while",
+    "prove": "Proving that it is still you",
     "error": "An address that does not exist",
     "patterns": "The design system's parts",
 }
@@ -215,7 +229,6 @@ async def first_pages(demo: Demo, office: Page, tablet: Page, camera: Camera) ->
     """What anybody sees who is not signed in."""
     for path, name in (
         ("/", "landing"),
-        ("/sign-in", "sign-in"),
         ("/alert", "alert"),
         ("/nowhere", "error"),
     ):
@@ -513,6 +526,46 @@ async def the_roster(
     await camera.take(officer.page, "tablet-closed")
 
 
+async def signing_in(folder: Path, people: People, camera: Camera) -> None:
+    """The sign-in of a real server: everybody needs more than a password, and pages are covered."""
+    demo = strict_demo(folder)
+    try:
+        page = await people.page("strict")
+        await fingerprint_reader(page)
+        await page.clock.install()
+        await by_password(page, demo, "supervisor", "/manager")
+        await page.click("#app-begin")
+        await page.locator("img.qr").wait_for()
+        await camera.take(page, "account-app")
+        await page.click("main details summary")
+        await page.fill("#code", code_of(await page.locator("#app-secret").inner_text()))
+        await page.click('form[action="/account/app/confirm"] button')
+        await page.wait_for_url("**/account?done=app")
+        await page.fill("#passkey-name", "Laptop")
+        await page.click("#passkey-submit")
+        await page.wait_for_url("**/account?done=added")
+        await page.goto(at(demo, "/account"))
+        await camera.take(page, "account")
+        await page.click("#recovery-make")
+        await page.locator("#recovery-codes").wait_for()
+        await camera.take(page, "account-codes")
+        await page.goto(at(demo, "/manager"))
+        await page.clock.fast_forward(61_000)
+        await page.locator("#cover").wait_for()
+        await camera.take(page, "covered")
+        await page.goto(at(demo, "/manager"))
+        await page.wait_for_url("**/prove?next=/manager")
+        await camera.take(page, "prove")
+        await page.click('form[action="/sign-out"] button')
+        await page.locator("#passkey-use").wait_for()
+        await camera.take(page, "sign-in")
+        await by_password(page, demo, "supervisor", "/manager")
+        await page.wait_for_url("**/sign-in/second?next=/manager")
+        await camera.take(page, "sign-in-second")
+    finally:
+        demo.stop()
+
+
 async def pictures(demo: Demo, people: People, camera: Camera) -> None:
     """One session, screen by screen."""
     card = demo.card
@@ -559,6 +612,7 @@ async def main() -> None:
                 people = People(playwright, Path(folder) / "profiles")
                 camera = Camera(out)
                 await pictures(demo, people, camera)
+                await signing_in(Path(folder) / "strict", people, camera)
                 await people.close_all()
         finally:
             demo.stop()

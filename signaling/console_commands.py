@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.audit import record
+from auth.logins import require_uncovered
 from oncall.fit import Misfit
 from oncall.policy import Activity
 from records import (
@@ -125,6 +126,7 @@ async def offer_delivered(
 async def accept(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferAccept) -> dict[str, object]:
     """Answer. Of many accepts exactly one wins; the others read who took it."""
     async with desk.db.read() as conn:
+        await require_uncovered(conn, actor, desk.now(), desk.idle_seconds)
         offer = await _own_offer(conn, actor, m.offer)
     if not hmac.compare_digest(offer.token, m.token):
         raise StaleToken
@@ -186,6 +188,7 @@ async def decline(desk: Desk, actor: Actor, _s: Stream, m: wire.OfferDecline) ->
     if m.reason not in DECLINE_REASONS:
         raise UnknownCode
     async with desk.db.read() as conn:
+        await require_uncovered(conn, actor, desk.now(), desk.idle_seconds)
         offer = await _own_offer(conn, actor, m.offer)
     if not hmac.compare_digest(offer.token, m.token):
         raise StaleToken

@@ -98,6 +98,7 @@ class Desk:
         self.live: LiveStore = shared.live if shared is not None else EmbeddedLiveStore()
         self.rules = rules or Rules()
         self.relay = relay or Relay()
+        self.idle_seconds = 0.0  # until the pages of somebody who is not seen are covered; 0: never
         self.bridge = bridge_of(self._on_leg)
         self.typed_errors: tuple[type[Exception], ...] = (
             SessionError,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.audit import record
+from auth.logins import require_uncovered
 from auth.policy import Action, allows
 from oncall.fit import Licence
 from oncall.presence import PresenceState
@@ -328,6 +329,7 @@ async def take_over(
     """A supervisor leads from now on; who led reads who took it."""
 
     async def check(conn: AsyncConnection, row: SessionRow) -> None:
+        await require_uncovered(conn, actor, desk.now(), desk.idle_seconds)
         _supervises(actor, row, Action.SESSION_TAKE_OVER)
         if row.epoch != m.epoch:
             raise StaleEpoch
@@ -344,6 +346,7 @@ async def listen(
     """A supervisor sits in: everybody in the call reads that they listen."""
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        await require_uncovered(conn, actor, now, desk.idle_seconds)
         _supervises(actor, row, Action.SESSION_LISTEN)
         if row.epoch != m.epoch:
             raise StaleEpoch

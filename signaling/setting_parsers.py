@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from auth.actors import ROLES
 from media import TurnUrl
 from signaling.sensitive import Sensitive
 
 SHORTEST_SECRET = 32
+SIGN_IN_ROLES = tuple(role for role in ROLES if role != "officer")  # an officer has a PIN
+_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})*")
 
 
 def text(raw: str) -> str:
@@ -53,6 +57,22 @@ def path(raw: str) -> Path:
 
 def items(raw: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in raw.split(",") if item.strip())
+
+
+def roles(raw: str) -> frozenset[str]:
+    named = items(raw)
+    if named == ("none",):
+        return frozenset()
+    if not named or not set(named) <= set(SIGN_IN_ROLES):
+        raise ValueError(f"must be none, or some of {', '.join(SIGN_IN_ROLES)}")
+    return frozenset(named)
+
+
+def host(raw: str) -> str:
+    name = raw.strip().lower()
+    if not _HOST.fullmatch(name) or name.replace(".", "").isdigit():
+        raise ValueError("must be the name of a host, without scheme and port")
+    return name
 
 
 def origin(item: str) -> str:

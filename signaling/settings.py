@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 PREFIX = "CRISISBRIDGE_"
+IDLE_SECONDS = 15 * 60.0
 CONFIG = PREFIX + "CONFIG"  # names the TOML file; not a setting itself
 
 
@@ -145,7 +146,29 @@ class Settings:
         shown="true when every public origin is https",
     )
     login_hours: float = _setting(
-        parse.number(0.25, 24), "Hours that a sign-in lasts.", default=12.0
+        parse.number(0.25, 12),
+        "Hours after which somebody proves again who they are. A running call is never ended.",
+        default=12.0,
+    )
+    second_factor: frozenset[str] | None = _setting(
+        parse.roles,
+        "Roles that sign in with a passkey, or with a password and a code, separated by commas; "
+        "none: a password is enough for all who have set up nothing else.",
+        default=None,
+        shown="clinician, supervisor, manager, admin; in the demo none",
+    )
+    passkey_domain: str | None = _setting(
+        parse.host,
+        "Name that passkeys are bound to: the host that people open, or a domain above it. "
+        "With another one all passkeys must be set up anew.",
+        default=None,
+        shown="the host that a page was opened at",
+    )
+    idle_minutes: float | None = _setting(
+        parse.number(1, 30),
+        "Minutes without anybody at a page until it is covered. A call is never covered.",
+        default=None,
+        shown="15; in the demo never",
     )
     tls_cert: Path | None = _setting(
         parse.path, "Certificate file (PEM), when no proxy ends TLS.", default=None
@@ -233,6 +256,20 @@ class Settings:
         return self.public_origins or (
             parse.origin(f"{self.scheme}://{parse.in_url(self.host)}:{self.port}"),
         )
+
+    @property
+    def second_factor_roles(self) -> frozenset[str]:
+        """Who needs more than a password. The demo's password is known to all who see it anyway."""
+        if self.second_factor is not None:
+            return self.second_factor
+        return frozenset() if self.demo else frozenset(parse.SIGN_IN_ROLES)
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds until the pages of somebody who is not seen are covered; 0: never."""
+        if self.idle_minutes is not None:
+            return self.idle_minutes * 60
+        return 0.0 if self.demo else IDLE_SECONDS
 
     @property
     def scheme(self) -> str:

@@ -14,7 +14,7 @@ from auth import csrf
 from web.errors import TooOften
 from web.i18n import LANGUAGES
 from web.identity import set_cookie
-from web.keys import ASKED, RENDERER, settings_of
+from web.keys import ASKED, RENDERER, now_of, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 THEMES = frozenset({"dark", "light", "auto"})
 _FORM_COOKIE_SECONDS = 86400
 _SIGN_IN_CODES = frozenset({"not-signed-in", "login-expired", "login-revoked"})
+_ACCOUNT_CODES = {"factor-missing": "/account", "pages-covered": "/prove"}
 _ENROL_CODES = frozenset({"not-enrolled", "tablet-revoked"})
 
 
@@ -48,7 +49,7 @@ def page(
     """The page `name`. `strings`: the prefixes of the texts that its scripts need."""
     asked = request[ASKED]
     token = csrf.issue(settings_of(request).secret.reveal(), asked.holder) if asked.holder else ""
-    island = {
+    island: dict[str, Any] = {
         "page": name,
         "locale": asked.texts.locale,
         "csrf": token,
@@ -56,6 +57,10 @@ def page(
         "strings": asked.texts.some(*strings) if strings else {},
         **(boot or {}),
     }
+    covered = _cover(request)
+    if covered:
+        island["cover"] = covered
+        island["strings"] |= asked.texts.some("common.cover.")
     theme = request.cookies.get("cb_theme", "")
     html = request.app[RENDERER].page(
         template or f"pages/{name}.html",
@@ -66,6 +71,7 @@ def page(
             "csrf": token,
             "theme": theme if theme in THEMES else ("dark" if dark else "auto"),
             "actor": asked.actor,
+            "covers": bool(covered),
             "switches": _switches(request),
             **context,
         },
@@ -114,6 +120,11 @@ def refusal(request: web.Request, error: Exception, code: str, status: int) -> w
         )
     if request.method in {"GET", "HEAD"} and code in _SIGN_IN_CODES:
         return moved("/sign-in" + next_of(request, code))
+    if code == "proof-needed":
+        return moved("/prove?why=change&next=/account")
+    if request.method in {"GET", "HEAD"} and code in _ACCOUNT_CODES:
+        door = _ACCOUNT_CODES[code]
+        return moved(f"{door}?next={request.path}" if is_local(request.path) else door)
     if request.method in {"GET", "HEAD"} and code in _ENROL_CODES:
         return moved("/enrol" if code == "not-enrolled" else "/enrol?why=ended")
     response = _error_page(request, message, _advice(code, status), status)
@@ -155,6 +166,15 @@ def is_local(path: str) -> bool:
         and len(path) <= 200
         and all(letter.isascii() and (letter.isalnum() or letter in "/-_.") for letter in path)
     )
+
+
+def _cover(request: web.Request) -> dict[str, float]:
+    """When the page of somebody who is signed in is covered: after how long, and at what time."""
+    actor = request[ASKED].actor
+    if actor is None or actor.kind != "person" or actor.expires_at is None:
+        return {}
+    left = max(0.0, actor.expires_at - now_of(request))
+    return {"idle": settings_of(request).idle_seconds, "left": left}
 
 
 def _switches(request: web.Request) -> list[tuple[str, str, str]]:

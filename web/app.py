@@ -9,6 +9,7 @@ from auth.scene import Glances
 from signaling.polling import Polling
 from signaling.socket import socket_handler
 from web import (
+    account,
     alerts,
     api,
     care_gaps,
@@ -25,6 +26,7 @@ from web import (
     matching,
     misses,
     notes,
+    passkeys,
     patterns,
     persons,
     planner,
@@ -60,7 +62,9 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         Route("GET", "/", sign_in.landing, Who.ANYBODY),
         Route("GET", "/sign-in", sign_in.form, Who.ANYBODY),
         Route("POST", "/sign-in", sign_in.submit, Who.ANYBODY, limit="sign-in"),
-        Route("POST", "/sign-out", sign_in.leave, Who.PERSON),
+        Route("POST", "/sign-out", sign_in.leave, Who.ABSENT),
+        *account.routes(),
+        *passkeys.routes(),
         Route("GET", "/enrol", sign_in.enrol_form, Who.ANYBODY),
         Route("POST", "/enrol", sign_in.enrol_submit, Who.ANYBODY, limit="enrol"),
         Route("POST", "/api/v1/enrol", api.enrol, Who.ANYBODY, limit="enrol"),

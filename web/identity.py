@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from typing import Literal
 
 from aiohttp import web
@@ -10,16 +11,18 @@ from aiohttp import web
 from auth.actors import Actor
 from auth.errors import BadLink, NotEnrolled, NotSignedIn
 from auth.guests import actor_for_guest
+from auth.logins import Allowed
 from auth.signin import actor_for_login
 from auth.tablets import actor_for_tablet
 from signaling.settings import Settings
 from signaling.wire import Audience
 from web.keys import now_of, services_of, settings_of
 
-Cookie = Literal["cb_login", "cb_tablet", "cb_guest", "cb_form", "cb_lang", "cb_theme"]
+Cookie = Literal["cb_login", "cb_step", "cb_tablet", "cb_guest", "cb_form", "cb_lang", "cb_theme"]
 YEAR = 365 * 86400
 _SAME_SITE = {
     "cb_login": "Lax",
+    "cb_step": "Strict",
     "cb_tablet": "Strict",
     "cb_guest": "Strict",
     "cb_form": "Strict",
@@ -64,14 +67,44 @@ def form_holder(request: web.Request) -> tuple[str, bool]:
     return secrets.token_urlsafe(24), True
 
 
-async def person_of(request: web.Request) -> Actor:
-    """The person who is signed in. Raises NotSignedIn, LoginExpired, Revoked."""
+_NEWCOMER: tuple[Allowed, ...] = ("partial",)
+_ABSENT: tuple[Allowed, ...] = ("partial", "covered", "expired")
+_AT_CONSOLE: tuple[Allowed, ...] = ("covered",)
+
+
+async def person_of(request: web.Request, allow: Collection[Allowed] = ()) -> Actor:
+    """The person who is signed in. `allow`: what is let pass all the same.
+
+    Raises NotSignedIn, LoginExpired, Revoked, FactorMissing, Covered.
+    """
     token = read_cookie(request, "cb_login")
     if token is None:
         raise NotSignedIn
     services = services_of(request)
     async with services.db.read() as conn:
-        return await actor_for_login(conn, services.tokens, token, now_of(request))
+        return await actor_for_login(
+            conn,
+            services.tokens,
+            token,
+            now_of(request),
+            idle=services.settings.idle_seconds,
+            allow=allow,
+        )
+
+
+async def newcomer_of(request: web.Request) -> Actor:
+    """The same, or somebody who has yet to set up a second factor."""
+    return await person_of(request, _NEWCOMER)
+
+
+async def absent_of(request: web.Request) -> Actor:
+    """The same, or somebody whose pages are covered or whose sign-in has run out."""
+    return await person_of(request, _ABSENT)
+
+
+async def at_console(request: web.Request) -> Actor:
+    """The person at a console: it rings on while its page is covered."""
+    return await person_of(request, _AT_CONSOLE)
 
 
 async def tablet_of(request: web.Request) -> Actor:
@@ -96,7 +129,7 @@ async def guest_of(request: web.Request) -> Actor:
 
 async def for_socket(request: web.Request, audience: Audience) -> Actor:
     """Who opens a WebSocket for this page: by enrolment, by sign-in, or by a spent link."""
-    finders = {"tablet": tablet_of, "console": person_of, "guest": guest_of}
+    finders = {"tablet": tablet_of, "console": at_console, "guest": guest_of}
     return await finders[audience](request)
 
 

@@ -12,14 +12,23 @@ from enum import Enum
 
 from aiohttp import web
 
-from auth import csrf
+from auth import csrf, logins
 from auth.actors import Actor
 from auth.errors import CrossSite, Forbidden
 from auth.policy import RULES, Action, roles_of
 from web import i18n
 from web.errors import BadRequest
-from web.identity import form_holder, guest_of, person_of, place_of, read_cookie, tablet_of
-from web.keys import ASKED, LIMITS, TEXTS, now_of, settings_of
+from web.identity import (
+    absent_of,
+    form_holder,
+    guest_of,
+    newcomer_of,
+    person_of,
+    place_of,
+    read_cookie,
+    tablet_of,
+)
+from web.keys import ASKED, LIMITS, TEXTS, now_of, services_of, settings_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,11 +39,19 @@ class Who(Enum):
 
     ANYBODY = "anybody"
     PERSON = "person"
+    NEWCOMER = "newcomer"  # a person, perhaps without the second factor that they need
+    ABSENT = "absent"  # a person, perhaps with covered pages or a sign-in that has run out
     TABLET = "tablet"
     GUEST = "guest"
 
 
-_FINDERS = {Who.PERSON: person_of, Who.TABLET: tablet_of, Who.GUEST: guest_of}
+_FINDERS: dict[Who, Callable[[web.Request], Awaitable[Actor]]] = {
+    Who.PERSON: person_of,
+    Who.NEWCOMER: newcomer_of,
+    Who.ABSENT: absent_of,
+    Who.TABLET: tablet_of,
+    Who.GUEST: guest_of,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +95,8 @@ def guarded(route: Route) -> Handler:
         actor = request[ASKED].actor
         if route.needs and (actor is None or not may_anywhere(actor, *route.needs)):
             raise Forbidden
+        if actor is not None and route.who is Who.PERSON:
+            await _seen(request, actor)
         return await route.handler(request)
 
     return route.handler if route.machine else handle
@@ -105,6 +124,14 @@ async def _identify(request: web.Request, who: Who) -> None:
         request.headers.get("Accept-Language"),
     )
     asked.texts = request.app[TEXTS][locale]
+
+
+async def _seen(request: web.Request, actor: Actor) -> None:
+    """Somebody is there. What a page asks by itself, every few seconds, is nobody."""
+    by_itself = request.method in SAFE and request.path.startswith("/api/")
+    if settings_of(request).idle_seconds > 0 and not by_itself:
+        now = now_of(request)
+        await services_of(request).db.write(lambda conn: logins.seen(conn, actor, now))
 
 
 async def _check_form(request: web.Request, *, with_file: bool) -> None:

@@ -6,7 +6,8 @@ from aiohttp import web
 
 from auth import signin, tablets
 from auth.actors import Actor
-from auth.errors import AuthError
+from auth.errors import AuthError, SecondFactorNeeded
+from auth.logins import SignedIn
 from auth.policy import Action
 from auth.tablets import TABLET_DAYS
 from web import answers
@@ -16,6 +17,7 @@ from web.keys import ASKED, actor_of, now_of, services_of, settings_of
 from web.routes import fields, may_anywhere
 
 LONGEST_PASSWORD = 256
+KEPT_SECONDS = 86400
 
 
 async def landing(request: web.Request) -> web.Response:
@@ -42,14 +44,47 @@ async def submit(request: web.Request) -> web.StreamResponse:
             password,
             now_of(request),
             hours=settings.login_hours,
+            needed_by=settings.second_factor_roles,
         )
+    except SecondFactorNeeded as more:
+        response = answers.moved(with_next("/sign-in/second", back))
+        set_cookie(request, response, "cb_step", more.token, int(signin.STEP_SECONDS))
+        return response
     except AuthError as error:
         problem = answers.words(request, error, error.code)
         return _form(request, back, problem=problem, status=error.status)
-    await _end_the_one_before(request)
-    response = answers.moved(back if answers.is_local(back) else home(signed.actor))
-    set_cookie(request, response, "cb_login", signed.token, int(settings.login_hours * 3600))
+    response = answers.moved(after(signed, back))
+    await let_in(request, response, signed)
     return response
+
+
+async def let_in(request: web.Request, response: web.StreamResponse, signed: SignedIn) -> None:
+    """Give the browser its fresh sign-in; the one that it had before must not live on unseen."""
+    await _end_the_one_before(request)
+    keep(request, response, signed)
+    clear_cookie(request, response, "cb_step")
+
+
+def keep(request: web.Request, response: web.StreamResponse, signed: SignedIn) -> None:
+    """Put a sign-in's token into the browser.
+
+    The cookie outlives the sign-in by a day: a page that is open when it runs out is covered, and
+    goes on where it was once its owner has proven who they are.
+    """
+    seconds = int(settings_of(request).login_hours * 3600) + KEPT_SECONDS
+    set_cookie(request, response, "cb_login", signed.token, seconds)
+
+
+def after(signed: SignedIn, back: str) -> str:
+    """Where a sign-in leads: to the page that was asked for, the role's own, or the set-up."""
+    if signed.partial:
+        return with_next("/account", back)
+    return back if answers.is_local(back) else home(signed.actor)
+
+
+def with_next(path: str, back: str) -> str:
+    """This path, which leads on to `back` when that is one of ours."""
+    return f"{path}?next={back}" if answers.is_local(back) else path
 
 
 async def leave(request: web.Request) -> web.StreamResponse:
@@ -113,6 +148,7 @@ def _form(
         problem=problem,
         notice=notice,
         next=back if answers.is_local(back) else "",
+        demo=settings_of(request).demo and not settings_of(request).second_factor_roles,
     )
 
 
@@ -148,7 +184,9 @@ async def _end_the_one_before(request: web.Request) -> None:
     services, now = services_of(request), now_of(request)
     async with services.db.read() as conn:
         try:
-            before = await signin.actor_for_login(conn, services.tokens, token, now)
+            before = await signin.actor_for_login(
+                conn, services.tokens, token, now, allow=("partial", "covered", "expired")
+            )
         except AuthError:
             return
     await signin.sign_out(services.db, before, now)

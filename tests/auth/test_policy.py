@@ -14,8 +14,8 @@ from auth.errors import Forbidden
 from auth.policy import Action, Scope, Target
 
 # action: (tablet, officer, clinician, supervisor, manager, admin, guest); t own tablet, l sessions
-# they lead, v their provider, g their program, o their organisation, c the call of their link,
-# - never. Changing a cell changes
+# they lead, v their provider, g their program, o their organisation, p people of nothing but their
+# organisation, s themselves, c the call of their link, - never. Changing a cell changes
 # what real people can see: do it on purpose, here and in auth/policy.py.
 EXPECTED = {
     "session.open": "t------",
@@ -66,7 +66,8 @@ EXPECTED = {
     "roster.swap": "--v----",
     "tablet.read": "---vgo-",
     "tablet.manage": "----go-",
-    "person.manage": "-----o-",
+    "person.manage": "-----p-",
+    "sign_in.own": "--ssss-",
 }
 SUBJECTS = (TABLET, *ROLES, GUEST)
 FIELDS = ("agency_id", "provider_id", "program_id", "lead_id", "tablet_id", "session_id")
@@ -108,7 +109,7 @@ def _targets() -> list[Target]:
         dict(zip(FIELDS, ids, strict=True)) for ids in itertools.product(*choices)
     ]
     return [
-        Target(**ids, owner_ids=frozenset(owners))
+        Target(**ids, owner_ids=frozenset(owners), person_id=owners[0])
         for ids in mixtures
         for owners in (("other",), ("me", "other"))
     ]
@@ -123,6 +124,12 @@ def _expected(letter: str, target: Target) -> bool:
         "v": own["provider_id"],
         "g": own["program_id"],
         "o": own["agency_id"] or own["provider_id"] or own["program_id"],
+        "p": all(
+            getattr(target, place) in (OWN[place], None)
+            for place in ("agency_id", "provider_id", "program_id")
+        )
+        and (own["agency_id"] or own["provider_id"] or own["program_id"]),
+        "s": target.person_id == "me",
         "c": own["session_id"] and own["provider_id"],
         "-": False,
     }[letter]
@@ -206,6 +213,8 @@ def test_the_documented_table_has_a_row_for_every_action_and_a_word_for_every_ce
         "g": Scope.OWN_PROGRAM,
         "o": Scope.OWN_ORGANISATION,
         "c": Scope.OWN_CALL,
+        "p": Scope.OWN_PEOPLE,
+        "s": Scope.SELF,
     }
     assert set(cells) == set(EXPECTED)
     for action, row in cells.items():

@@ -164,6 +164,21 @@ async def sign_in(page: Page, card: dict[str, Any]) -> None:
     await page.wait_for_url(card["url"])
 
 
+async def fingerprint_reader(page: Page, *, verifies: bool = True) -> None:
+    """A device that can hold passkeys: Chromium's virtual authenticator."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": verifies,
+        "automaticPresenceSimulation": True,
+    }
+    await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
 async def until(page: Page, function: str, argument: object = None, seconds: float = 15.0) -> Any:
     """Call a function in the page until its value is truthy; gives that value.
 

@@ -10,6 +10,9 @@ FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 TEMPLATES = Path(__file__).parents[2] / "web" / "templates" / "pages"
 # every page of the product, by the picture that shows it
 PICTURES = {
+    "account": "account",
+    "account_app": "account-app",
+    "account_codes": "account-codes",
     "alert": "alert",
     "alerts": "alerts",
     "console": "console-idle",
@@ -45,7 +48,9 @@ PICTURES = {
     "roster_feed": "roster-feed",
     "shifts": "shifts",
     "shifts_offer": "shifts-offer",
+    "prove": "prove",
     "sign_in": "sign-in",
+    "sign_in_second": "sign-in-second",
     "tablet": "tablet-ready",
 }
 

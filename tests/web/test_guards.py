@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.policy import RULES, Action
 from records import schema
-from tests.web.cast import AWAY, AWAY_MANAGER, AWAY_SUPERVISOR, NOW, ORIGIN, PASSWORD, Site
+from records.engine import Database
+from tests.web.cast import (
+    AWAY,
+    AWAY_MANAGER,
+    AWAY_SUPERVISOR,
+    NOW,
+    ORIGIN,
+    PASSWORD,
+    Site,
+    open_site,
+)
 from web.app import polling_of, routes
 from web.assets import Assets
 from web.dev import cast as demo
 from web.routes import Route, Who
 
+PEOPLE = {Who.PERSON, Who.NEWCOMER, Who.ABSENT}
 STAFF = (demo.DANA, demo.ADA, demo.LENA, demo.TOM)
 
 
@@ -65,6 +78,9 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
     assert {one.path for one in everything if one.who is Who.ANYBODY} == {
         "/",
         "/sign-in",
+        "/sign-in/second",  # nothing without the cookie of the step before
+        "/api/v1/passkeys/sign-in",  # the passkey is the right
+        "/api/v1/passkeys/sign-in/ask",
         "/enrol",
         "/api/v1/enrol",
         "/alert",
@@ -94,7 +110,7 @@ async def test_a_role_opens_exactly_the_pages_that_the_policy_names(
     await site.sign_in(member)
     token = await site.csrf("/manager/tablets" if member is demo.TOM else _own_page(member))
     for route in table(site):
-        if route.who is not Who.PERSON or route.path == "/sign-out":
+        if route.who not in PEOPLE or route.path in {"/sign-out", "/api/v1/cover"}:
             continue
         allowed = any(member.role in RULES[action] for action in route.needs)
         if allowed and route.path == "/console":
@@ -105,6 +121,47 @@ async def test_a_role_opens_exactly_the_pages_that_the_policy_names(
 
 def _own_page(member: demo.Member) -> str:
     return {"clinician": "/console", "supervisor": "/manager", "manager": "/manager"}[member.role]
+
+
+async def test_without_the_second_factor_that_is_needed_nothing_opens_but_its_set_up(
+    db: Database, tmp_path: Path
+) -> None:
+    site = await open_site(tmp_path, db, second_factor=frozenset({"admin", "manager"}))
+    try:
+        await site.sign_in(demo.LENA)
+        token = await site.csrf("/account")
+        for route in table(site):
+            if route.who is not Who.PERSON:
+                continue
+            status, location = await ask(site, route, token)
+            if route.method == "GET" and not route.path.startswith("/api/"):
+                assert (status, location.partition("?")[0]) == (303, "/account"), route.path
+            else:
+                assert status == 403, route.path
+        hello = await site.client.get("/ws", headers={"Origin": ORIGIN})
+        assert hello.status != 101
+    finally:
+        await site.client.close()
+
+
+async def test_covered_pages_open_nothing_but_the_proof_of_who_one_is(
+    db: Database, tmp_path: Path
+) -> None:
+    site = await open_site(tmp_path, db, idle_minutes=10.0)
+    try:
+        await site.sign_in(demo.LENA)
+        token = await site.csrf("/manager")
+        site.clock[0] += 601
+        for route in table(site):
+            if route.who not in {Who.PERSON, Who.NEWCOMER}:
+                continue
+            status, location = await ask(site, route, token)
+            if route.method == "GET" and not route.path.startswith("/api/"):
+                assert (status, location.partition("?")[0]) == (303, "/prove"), route.path
+            else:
+                assert status == 423, route.path
+    finally:
+        await site.client.close()
 
 
 async def test_a_tablet_is_no_person_and_a_person_no_tablet(site: Site) -> None:

@@ -3,6 +3,7 @@
  * draws. What is shown is decided in the pure modules beside it; how it is written, in render.js and the views.
  */
 
+import * as absence from "../lib/absence.js";
 import { assertive, polite } from "../lib/announce.js";
 import { find, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
@@ -81,6 +82,7 @@ export class Console {
     render(model, offer, after);
     this.ringing.follow(offer?.offer ?? null);
     const session = model.view?.session ?? null;
+    absence.tell({ busy: session !== null && session.state !== "wrap_up", rings: offer !== null });
     if (session) {
       this.forms.draw(session.id);
       this.takeaway.draw(session, this.forms.open, this.records.form(this.forms.open)?.result ?? {});
