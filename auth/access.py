@@ -194,7 +194,12 @@ async def _assemble(
         clinician=lead.name if lead else None,
         licence=lead.licence if lead else None,
         durations=shapes.durations(row),
-        timeline=shapes.timeline(await sessions.timeline_of(conn, row.id), row.pressed_at, who),
+        timeline=shapes.timeline(
+            await sessions.timeline_of(conn, row.id),
+            row.pressed_at,
+            who,
+            None if clinical else await library.open_codes(conn),
+        ),
         assessments=await _assessments(conn, vault, actor, row, target, who),
         recommendation=await _recommendation(conn, vault, actor, row, target, who),
         followups=tuple(

@@ -6,11 +6,11 @@ for whoever treats the person; a manager sees whose a follow-up is and when it i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auth.access import audited, record_refusal, scope_of, target_of
 from auth.actors import Actor
-from auth.policy import Action, allows
+from auth.policy import Action, allows, reach
 from records import care_gaps, directory, followup_board, followups, sessions
 from records.care_gaps import GapRow
 from records.crypto import Vault
@@ -18,6 +18,7 @@ from records.directory import Directory
 from records.engine import Database
 from records.followup_board import BoardFilter, BoardPage, Counts
 from records.followups import Attempt, FollowupRow
+from records.part2 import followup_kind
 from records.sessions import SessionRow
 
 
@@ -57,7 +58,8 @@ async def read_board(
         gaps, more = await care_gaps.still_open(conn, scope, wanted.owner_id)
         who = await directory.read(conn)
     await audited(db, actor, Action.FOLLOWUP_READ, "followup", None, now)
-    return Board(page, counts, tuple(gaps), more, who)
+    rows = tuple(replace(row, kind=_kind(actor, row.kind, row.provider_id)) for row in page.rows)
+    return Board(replace(page, rows=rows), counts, tuple(gaps), more, who)
 
 
 async def read_one(
@@ -73,7 +75,7 @@ async def read_one(
             if allows(actor, Action.FOLLOWUP_READ, target):
                 works = allows(actor, Action.FOLLOWUP_WORK, target)
                 found = OneFollowup(
-                    row=task,
+                    row=replace(task, kind=_kind(actor, task.kind, row.provider_id)),
                     session=row,
                     who=await directory.read(conn),
                     note=task.note if works else None,
@@ -122,3 +124,9 @@ async def read_gaps(db: Database, actor: Actor, session_id: str, now: float) -> 
         raise await record_refusal(db, actor, Action.FOLLOWUP_READ, "session", session_id, now)
     await audited(db, actor, Action.FOLLOWUP_READ, "session", session_id, now)
     return found
+
+
+def _kind(actor: Actor, kind: str, provider_id: str) -> str:
+    """What a follow-up is; outside its provider some kinds would tell too much (42 CFR Part 2)."""
+    _, providers = reach(actor, Action.FOLLOWUP_READ)
+    return kind if provider_id in providers else followup_kind(kind)

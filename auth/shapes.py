@@ -5,8 +5,8 @@ A field that the reader has no right to is None, never an empty value that looks
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from records.assessments import AssessmentRow
@@ -17,6 +17,7 @@ from records.followups import FollowupRow
 from records.identity_rules import Identity
 from records.instruments.questionnaire import Instrument
 from records.notes import Signature
+from records.part2 import followup_kind, timeline_data
 from records.quality import QualityRow
 from records.recommendations import RecommendationRow
 from records.scoring import INCOMPLETE
@@ -265,9 +266,19 @@ def _called(who: Directory, id_: str) -> str | None:
 
 
 def timeline(
-    rows: Sequence[TimelineRow], pressed_at: float, who: Directory
+    rows: Sequence[TimelineRow],
+    pressed_at: float,
+    who: Directory,
+    open_forms: Collection[str] | None = None,
 ) -> tuple[TimelineEntry, ...]:
-    """The events in order, with names."""
+    """The events in order, with names.
+
+    `open_forms`: for a reader outside the provider, the questionnaires that tell nothing protected
+    (`records.part2`); None: the reader sees everything.
+    """
+    if open_forms is not None:
+        kept = [(row, timeline_data(row.kind, row.data, open_forms)) for row in rows]
+        rows = [replace(row, data=data) for row, data in kept if data is not None]
     return tuple(
         TimelineEntry(
             no=row.no,
@@ -335,7 +346,7 @@ def followup(row: FollowupRow, who: Directory, now: float, *, clinical: bool) ->
     """A follow-up as far as the reader may see it."""
     return FollowupRecord(
         id=row.id,
-        kind=row.kind,
+        kind=row.kind if clinical else followup_kind(row.kind),
         owner=name(who, row.owner_id) or row.owner_id,
         due_at=row.due_at,
         status=row.status,

@@ -47,6 +47,15 @@ async def find(conn: AsyncConnection, code: str, version: str | None = None) -> 
     return found
 
 
+async def open_codes(conn: AsyncConnection) -> frozenset[str]:
+    """The codes of questionnaires that never were about substances, in no version that is here."""
+    rows = await conn.execute(select(table.c.code, table.c.version, table.c.digest))
+    imported = [await _read(conn, *row) for row in rows.all()]
+    known = [*instruments.shipped().values(), *imported]
+    about = {one.code for one in known if one.about_substances}
+    return frozenset(one.code for one in known) - about
+
+
 async def _read(conn: AsyncConnection, code: str, version: str, digest: str) -> Instrument:
     key = (code, version, digest)
     if key not in _known:

@@ -2,12 +2,13 @@
 
 Each export that leaves the treating provider asks here. Unknown counts as protected: a form's free
 text is protected where the form asks about substances anywhere, and a question that any version of
-a form marks is protected in every version.
+a form marks is protected in every version. Pages of readers outside the provider ask here too: for
+them leaving words out is not enough, what remains must look the same with and without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from records.instruments.questionnaire import Instrument
@@ -20,6 +21,11 @@ FOLLOWUPS: Final = frozenset({"naloxone_delivery", "lead_referral"})
 RESOURCES: Final = frozenset(RESOURCE_PROTECTED)
 WITHHELD: Final = "withheld"  # in place of a code that would tell
 
+# On pages of readers outside the provider: kinds of follow-ups that say nothing; the others are shown as one kind, beside harmless ones that
+# are hidden with them, so that the common name gives nothing away
+FOLLOWUPS_OPEN: Final = ("contact_24h", "contact_48h", "mobile_crisis_visit", "confirm_arrival")
+FOLLOWUP_VEILED: Final = "referral"
+
 _WORDS: Final = frozenset({"text", "string"})
 
 
@@ -30,3 +36,22 @@ def hidden(form: Instrument, versions: Iterable[Instrument]) -> frozenset[str]:
         return frozenset()
     words = {link for link, item in form.items.items() if item["type"] in _WORDS}
     return (marked | words) & form.items.keys()
+
+
+def followup_kind(kind: str) -> str:
+    """A follow-up's kind as a manager reads it."""
+    return kind if kind in FOLLOWUPS_OPEN else FOLLOWUP_VEILED
+
+
+def timeline_data(
+    kind: str, data: Mapping[str, object], open_forms: Collection[str]
+) -> Mapping[str, object] | None:
+    """An event's data for a reader outside the provider; None: the event itself tells too much.
+
+    `open_forms`: the codes of questionnaires that are not about substances, in any version.
+    """
+    if kind == "assessment.saved" and data.get("instrument") not in open_forms:
+        return None
+    if "followup" in data:
+        return {**data, "followup": followup_kind(str(data["followup"]))}
+    return data
