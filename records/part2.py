@@ -21,8 +21,8 @@ FOLLOWUPS: Final = frozenset({"naloxone_delivery", "lead_referral"})
 RESOURCES: Final = frozenset(RESOURCE_PROTECTED)
 WITHHELD: Final = "withheld"  # in place of a code that would tell
 
-# On pages of readers outside the provider: kinds of follow-ups that say nothing; the others are shown as one kind, beside harmless ones that
-# are hidden with them, so that the common name gives nothing away
+# on pages of readers outside the provider: kinds of follow-ups that say nothing; all others share
+# one name with harmless ones, so that the common name gives nothing away
 FOLLOWUPS_OPEN: Final = ("contact_24h", "contact_48h", "mobile_crisis_visit", "confirm_arrival")
 FOLLOWUP_VEILED: Final = "referral"
 
