@@ -24,7 +24,6 @@ from records.vocabulary import (
     DIFFERENCE_REASONS,
     DISPOSITIONS,
     FOLLOWUP_DONE,
-    FOLLOWUP_KINDS,
     FOLLOWUP_REASONS,
     LANGUAGES,
     OFFICER_FLAGS,
@@ -291,10 +290,10 @@ def _reached(facts: FollowupFacts) -> float | None:
 
 
 def _kind(facts: FollowupFacts) -> str:
-    return part2.WITHHELD if facts.kind in part2.FOLLOWUPS else facts.kind
+    return part2.followup_kind(facts.kind)
 
 
-KINDS: Final = (*(one for one in FOLLOWUP_KINDS if one not in part2.FOLLOWUPS), part2.WITHHELD)
+KINDS: Final = (*part2.FOLLOWUPS_OPEN, part2.FOLLOWUP_VEILED)
 
 FOLLOWUPS: Final[Table[FollowupFacts]] = Table(
     "followups",

@@ -19,7 +19,6 @@ FLAGS: Final = frozenset({"naloxone_given"})
 ACTIONS: Final = frozenset({"leave_naloxone"})
 FOLLOWUPS: Final = frozenset({"naloxone_delivery", "lead_referral"})
 RESOURCES: Final = frozenset(RESOURCE_PROTECTED)
-WITHHELD: Final = "withheld"  # in place of a code that would tell
 
 # on pages of readers outside the provider: kinds of follow-ups that say nothing; all others share
 # one name with harmless ones, so that the common name gives nothing away

@@ -196,7 +196,7 @@ async def test_each_follow_up_is_a_row_with_its_attempts_and_no_note(
     rows = await _followups(db)
     assert [row["session"] for row in rows] == [other.id, one.id, one.id, one.id]
     assert [row["kind"] for row in rows] == [
-        "warm_handoff", "contact_24h", "withheld", "contact_48h",
+        "referral", "contact_24h", "referral", "contact_48h",
     ]  # fmt: skip
     assert [row["on_time"] for row in rows] == ["no", "yes", "no", "unknown"]
     done = rows[1]

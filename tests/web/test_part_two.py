@@ -48,8 +48,8 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "/manager": ("", "?code=482913", f"?q={MARK}", f"?code={MARK[:8]}", "?tests=1"),
     "/manager/sessions.csv": ("", "?names=1"),
 }
-# counts over many sessions, which a program may read to judge its work (42 CFR 2.53); that they give
-# no name is looked at here, that small ones are hidden in what is shared in the tests of reports
+# counts over many sessions, which a program may read to judge its work (42 CFR 2.53): looked
+# through for names here; that small ones are hidden in what is shared is tested with the reports
 COUNTS = ("/manager/reports",)
 # what differs from one reading to the next by itself
 _OWN = re.compile(
