@@ -29,7 +29,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import reporting
 from auth.reporting import Chosen
-from records import arrivals, assessments, daybook, followup_board, log, notes, sessions
+from records import (
+    arrivals,
+    assessments,
+    care_gaps,
+    daybook,
+    followup_board,
+    log,
+    look_outs,
+    near_misses,
+    notes,
+    scene,
+    sessions,
+)
+from records.care_gaps import NewGap
 from records.catchments import Place
 from records.crypto import Vault
 from records.engine import Database, upgrade
@@ -47,8 +60,11 @@ from records.export_columns import Names
 from records.exports import sessions_csv
 from records.followup_board import BoardFilter
 from records.log import LogFilter, Scope
+from records.log_filters import FLAGS_TO_FIND, County, Found
+from records.near_misses import MissFilter, NewMiss
 from records.schema_identities import identity
-from records.vocabulary import DISPOSITIONS
+from records.schema_misses import near_miss
+from records.vocabulary import DISPOSITIONS, NEAR_MISSES
 from tests.records import servers
 from web import i18n
 from web import reports as web_reports
@@ -81,8 +97,37 @@ async def timed(db: Database, reads: Sequence[Read]) -> list[float]:
     return times
 
 
-def filters(dice: random.Random, agencies: Sequence[str], now: float) -> dict[str, list[LogFilter]]:
+@dataclass(frozen=True, slots=True)
+class World:
+    """What there is to choose from: agencies with their counties, clinicians, units, officers."""
+
+    agencies: Sequence[str]
+    counties: Sequence[County]
+    leads: Sequence[str]
+    tablets: Sequence[str]
+    officers: Sequence[str]
+
+
+async def read_world(db: Database) -> World:
+    async with db.read() as conn:
+
+        async def all_of(sql: str) -> list[Any]:
+            return list(await conn.execute(text(sql)))
+
+        places = await all_of("SELECT id, county, state FROM agency")
+        return World(
+            agencies=[row.id for row in places],
+            counties=[County(row.county, row.state, (row.id,)) for row in places],
+            leads=[row[0] for row in await all_of("SELECT DISTINCT lead_id FROM session")],
+            tablets=[row[0] for row in await all_of("SELECT id FROM tablet")],
+            officers=[row[0] for row in await all_of("SELECT DISTINCT officer_id FROM session")],
+        )
+
+
+def filters(dice: random.Random, world: World, now: float) -> dict[str, list[LogFilter]]:
     """What a manager chooses, each so often with another value."""
+    agencies = world.agencies
+    leads = [one for one in world.leads if one is not None]
 
     def some(make: Callable[[], LogFilter]) -> list[LogFilter]:
         return [make() for _ in range(PAGES)]
@@ -106,6 +151,70 @@ def filters(dice: random.Random, agencies: Sequence[str], now: float) -> dict[st
         "state": some(lambda: LogFilter(state=dice.choice(["closed", "waiting", "wrap_up"]))),
         "code": some(lambda: LogFilter(code=f"{dice.randrange(10**6):06d}")),
         "tests too": some(lambda: LogFilter(tests=True)),
+        "county": some(lambda: LogFilter(county=dice.choice(world.counties))),
+        "clinician": some(lambda: LogFilter(lead_id=dice.choice(leads))),
+        "flag": some(lambda: LogFilter(flag=dice.choice(FLAGS_TO_FIND))),
+        "any near miss": some(lambda: LogFilter(miss="any", pressed_until=day())),
+        "open near miss": some(lambda: LogFilter(miss="open")),
+        "kind of near miss": some(lambda: LogFilter(miss=dice.choice(NEAR_MISSES))),
+        "unit found": some(lambda: LogFilter(found=Found((dice.choice(world.tablets),)))),
+        "officers found": some(
+            lambda: LogFilter(found=Found((), tuple(dice.sample(world.officers, 5))))
+        ),
+        "county, flag and days": some(
+            lambda: LogFilter(
+                county=dice.choice(world.counties), flag="weapon_present", pressed_until=day()
+            )
+        ),
+        "clinician and outcome": some(
+            lambda: LogFilter(lead_id=dice.choice(leads), actual=dice.choice(DISPOSITIONS))
+        ),
+    }
+
+
+async def look_over(db: Database, now: float) -> Figures:
+    """What the look-out does with a log that it has never seen: sessions a second, and near misses
+    found. Those of the first half are closed, as managers would have done."""
+    key, looked, found = (0.0, ""), 0, 0
+    started = time.perf_counter()
+    while True:
+        async with db.read() as conn:
+            rows = await look_outs.closed(conn, key, now, 1000)
+            if not rows:
+                break
+            new = await near_misses.of_sessions(conn, rows, lambda _: 6)
+            gaps = await care_gaps.of_sessions(conn, rows, now)
+        looked, found, key = looked + len(rows), found + len(new), (rows[-1].closed_at, rows[-1].id)  # type: ignore[assignment]
+
+        async def write(
+            conn: AsyncConnection, new: list[NewMiss] = new, gaps: list[NewGap] = gaps
+        ) -> None:
+            await near_misses.open_all(conn, new, now)
+            await care_gaps.open_all(conn, gaps, now)
+
+        await db.write(write)
+    seconds = time.perf_counter() - started
+    half = now - DAYS / 2 * DAY
+    done = near_miss.update().where(near_miss.c.at < half)
+    done = done.values(closed_at=now, closed_by=cast.LENA.id)
+    await db.write(lambda conn: conn.execute(done))
+    return {"sessions_per_second": round(looked / seconds), "near_misses": found}
+
+
+def misses_of(dice: random.Random, now: float) -> dict[str, list[MissFilter]]:
+    """What is chosen on the list of near misses."""
+
+    def span() -> MissFilter:
+        first = now - dice.uniform(1, DAYS) * DAY
+        return MissFilter(closed=None, since=first, until=first + 7 * DAY)
+
+    return {
+        "near misses open": [MissFilter()] * PAGES,
+        "near misses closed": [MissFilter(closed=True)] * PAGES,
+        "near misses by kind": [
+            MissFilter(closed=None, kind=dice.choice(NEAR_MISSES)) for _ in range(PAGES)
+        ],
+        "near misses of a week": [span() for _ in range(PAGES)],
     }
 
 
@@ -119,29 +228,36 @@ async def measure(db: Database, vault: Vault, now: float) -> Figures:
     async with db.read() as conn:
         rows = await conn.execute(text("SELECT id FROM session ORDER BY press_key"))
         ids = list(rows.scalars())
-        agencies = list((await conn.execute(text("SELECT id FROM agency"))).scalars())
-        leads = list((await conn.execute(text("SELECT DISTINCT lead_id FROM session"))).scalars())
+    world = await read_world(db)
     lookup = await timed(db, [_lookup(dice.choice(ids)) for _ in range(LOOKUPS)])
     floor = p95(lookup)
     pages = {
         name: p95(await timed(db, [page_of(one) for one in wanted]))
-        for name, wanted in filters(dice, agencies, now).items()
+        for name, wanted in filters(dice, world, now).items()
     }
     deep = [f"{now - dice.uniform(1, DAYS) * DAY!r}~ses_x" for _ in range(PAGES)]
     pages["deep"] = p95(await timed(db, [page_of(LogFilter(), one) for one in deep]))
     pages["board"] = p95(await timed(db, [lambda c: log.board(c, SCOPE)] * PAGES))
-    pages["notes"] = p95(await timed(db, [_own(dice.choice(leads)) for _ in range(PAGES)]))
+    pages["notes"] = p95(await timed(db, [_own(dice.choice(world.leads)) for _ in range(PAGES)]))
     for name, wanted in (("open", BoardFilter()), ("closed", BoardFilter(closed=True))):
         reads = [_board(wanted) for _ in range(PAGES)]
         pages[f"follow-ups {name}"] = p95(await timed(db, reads))
     counts = [lambda c: followup_board.counts(c, SCOPE, now)] * PAGES
     pages["follow-ups counted"] = p95(await timed(db, counts))
+    for name, chosen in misses_of(dice, now).items():
+        pages[name] = p95(await timed(db, [_misses(one) for one in chosen]))
+    reads = [lambda c: near_misses.count_open(c, SCOPE)] * PAGES
+    pages["near misses counted"] = p95(await timed(db, reads))
+    pages["nobody follows up"] = p95(
+        await timed(db, [lambda c: care_gaps.still_open(c, SCOPE)] * PAGES)
+    )
+    pages["at the scene"] = p95(await timed(db, [lambda c: scene.now(c, SCOPE)] * PAGES))
     since = now - 13 * 7 * DAY
     planner: Read = lambda c: arrivals.arrivals(c, cast.PROVIDER_ID, since, now)  # noqa: E731
     questions: dict[str, Read] = {"planner, 13 weeks": planner}
     seconds = {name: max(await timed(db, [one] * 3)) for name, one in questions.items()}
     built = await _built(db, now)
-    seconds |= {name: await one for name, one in _reports(db, agencies, now).items()}
+    seconds |= {name: await one for name, one in _reports(db, world.agencies, now).items()}
     return {
         "sessions": len(ids),
         **built,
@@ -207,6 +323,10 @@ async def _known_people(db: Database, dice: random.Random, ids: Sequence[str]) -
     for start in range(0, len(rows), 10_000):
         part = rows[start : start + 10_000]
         await db.write(lambda conn, part=part: conn.execute(insert(identity), part))  # type: ignore[misc]
+
+
+def _misses(wanted: MissFilter) -> Read:
+    return lambda conn: near_misses.page(conn, SCOPE, wanted, None)
 
 
 def _lookup(session_id: str) -> Read:
@@ -290,11 +410,13 @@ async def run(args: argparse.Namespace, folder: Path, held: ExitStack) -> Figure
             async with db.read() as conn:
                 ids = list((await conn.execute(text("SELECT id FROM session"))).scalars())
             await _known_people(db, random.Random(11), ids)
+            looked = await look_over(db, now)
             await asyncio.to_thread(kept_up, url)
             async with db.read() as conn:
                 vault = Vault.from_key_file(folder / f"{stack}.key")
                 await vault.check(conn)
-            figures[stack] = {"filled_seconds": round(filled, 1)} | await measure(db, vault, now)
+            figures[stack] = {"filled_seconds": round(filled, 1), "look_out": looked}
+            figures[stack] |= await measure(db, vault, now)
             print(stack, json.dumps(figures[stack]), flush=True)
     return figures
 

@@ -62,3 +62,17 @@ async def save(
             insert(table).values(session_id=session_id, number=number, told_by=by, told_at=now)
         )
     return True
+
+
+async def sessions_of(conn: AsyncConnection, typed: str, limit: int = 20) -> list[str]:
+    """Sessions of this number, as it was typed or in capitals; none for what can be no number."""
+    try:
+        number = checked(typed)
+    except BadInput:
+        return []
+    rows = await conn.execute(
+        select(table.c.session_id)
+        .where(table.c.number.in_(sorted({number, number.upper(), number.lower()})))
+        .limit(limit)
+    )
+    return list(rows.scalars())

@@ -8,12 +8,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records import log_filters
 from records.errors import BadInput
+from records.log_filters import Key, LogFilter
 from records.schema import OPEN_STATES, session
 from records.sessions import SessionRow, row_of
+
+__all__ = ["LogFilter", "LogPage", "Scope", "board", "page", "within"]
 
 MOST_ROWS = 200
 
@@ -26,20 +30,6 @@ class Scope:
     agencies: frozenset[str] = frozenset()
     providers: frozenset[str] = frozenset()
     everything: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LogFilter:
-    """What to show; None means all."""
-
-    pressed_from: float | None = None
-    pressed_until: float | None = None
-    agency_id: str | None = None
-    state: str | None = None
-    recommended: str | None = None
-    actual: str | None = None
-    code: str | None = None
-    tests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +62,11 @@ def within(scope: Scope, table: Table = session) -> ColumnElement[bool]:
     )
 
 
-def _conditions(scope: Scope, wanted: LogFilter) -> list[ColumnElement[bool]]:
-    conditions = [within(scope)]
-    if not wanted.tests:
-        conditions.append(session.c.test.is_(False))
-    if wanted.pressed_from is not None:
-        conditions.append(session.c.pressed_at >= wanted.pressed_from)
-    if wanted.pressed_until is not None:
-        conditions.append(session.c.pressed_at < wanted.pressed_until)
-    for column, value in (
-        (session.c.agency_id, wanted.agency_id),
-        (session.c.state, wanted.state),
-        (session.c.recommended_disposition, wanted.recommended),
-        (session.c.actual_disposition, wanted.actual),
-        (session.c.code, wanted.code),
-    ):
-        if value is not None:
-            conditions.append(column == value)
-    return conditions
-
-
 def _key(row: SessionRow) -> str:
     return f"{row.pressed_at!r}~{row.id}"
 
 
-def _after(key: str) -> ColumnElement[bool]:
+def _after(key: str) -> Key:
     pressed, separator, session_id = key.partition("~")
     try:
         at = float(pressed)
@@ -104,7 +74,21 @@ def _after(key: str) -> ColumnElement[bool]:
         at = math.nan
     if not separator or not math.isfinite(at):
         raise BadInput("This page link is not valid. Start from the first page.")
-    return tuple_(session.c.pressed_at, session.c.id) < tuple_(at, session_id)
+    return at, session_id
+
+
+def statement(
+    scope: Scope, wanted: LogFilter, after: Key | None, limit: int
+) -> Select[tuple[object, ...]]:
+    """The newest sessions of a scope and filter, older than `after`."""
+    found = log_filters.keys(wanted, within(scope), after, limit)
+    query = select(session).order_by(session.c.pressed_at.desc(), session.c.id.desc()).limit(limit)
+    if found is None:
+        return query.where(
+            within(scope), *log_filters.conditions(wanted), *log_filters.beyond(after)
+        )
+    those = found.subquery("those")
+    return query.join(those, those.c.id == session.c.id)
 
 
 async def page(
@@ -112,15 +96,8 @@ async def page(
 ) -> LogPage:
     """One page of the log, newest first. Raises BadInput for a page key that we did not make."""
     limit = max(1, min(limit, MOST_ROWS))
-    conditions = _conditions(scope, wanted)
-    if after is not None:
-        conditions.append(_after(after))
-    found = await conn.execute(
-        select(session)
-        .where(*conditions)
-        .order_by(session.c.pressed_at.desc(), session.c.id.desc())
-        .limit(limit + 1)
-    )
+    key = None if after is None else _after(after)
+    found = await conn.execute(statement(scope, wanted, key, limit + 1))
     rows = [row_of(row) for row in found]
     more = len(rows) > limit
     rows = rows[:limit]

@@ -472,6 +472,28 @@ session = Table(
         sqlite_where=text("actual_disposition IS NOT NULL"),
         postgresql_where=text("actual_disposition IS NOT NULL"),
     ),
+    Index("session_led", "lead_id", "pressed_at", "id"),
+    Index("session_of_officer", "officer_id", "pressed_at", "id"),
+    Index("session_of_tablet", "tablet_id", "pressed_at", "id"),
+    Index(
+        "session_of_county",
+        "place_county",
+        "place_state",
+        "pressed_at",
+        "id",
+        sqlite_where=text("place_county IS NOT NULL"),
+        postgresql_where=text("place_county IS NOT NULL"),
+    ),
+    *(  # by one flag each; "naloxone given" is none that the log is searched by
+        Index(
+            f"session_flag_{bit}",
+            "pressed_at",
+            "id",
+            sqlite_where=text(f"(flags & {1 << bit}) <> 0"),
+            postgresql_where=text(f"(flags & {1 << bit}) <> 0"),
+        )
+        for bit in (0, 1, 2, 4, 5, 6, 7)
+    ),
     Index("session_of_lead", "lead_id", "closed_at"),
     Index(  # what the look-outs read: sessions in the order in which they were closed
         "session_closed",
@@ -853,3 +875,4 @@ from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_reports as _reports  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401
 from records import schema_signin as _signin  # noqa: E402, F401
+from records import schema_views as _views  # noqa: E402, F401

@@ -5,7 +5,7 @@ A part of `records.schema`, whose rules hold here too.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Double, ForeignKey, String, Table
+from sqlalchemy import CheckConstraint, Column, Double, ForeignKey, Index, String, Table
 
 from records.schema import metadata
 
@@ -17,4 +17,5 @@ case_number = Table(  # as the officer or the clinician typed it; one a session
     Column("told_by", String(40)),  # a person; NULL: a tablet without an officer
     Column("told_at", Double, nullable=False),
     CheckConstraint("number <> ''", name="something"),
+    Index("case_number_found", "number"),
 )

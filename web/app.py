@@ -22,6 +22,7 @@ from web import (
     i18n,
     interchange,
     live,
+    log,
     manager,
     matching,
     misses,
@@ -133,8 +134,8 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         *persons.routes(),
         *consents.routes(),
         *interchange.routes(),
-        Route("GET", "/manager", manager.log_page, Who.PERSON, (Action.LOG_READ,)),
         *exports.routes(),
+        *log.routes(),
         Route(
             "GET", "/manager/sessions/{id}", manager.session_page, Who.PERSON, (Action.RECORD_READ,)
         ),

@@ -11,7 +11,7 @@ from records.exports import BOM, lines
 from web import answers, present
 from web.i18n import Texts
 from web.keys import ASKED, actor_of, now_of, services_of
-from web.manager import agencies_of, chosen
+from web.log_form import choices_of, parse
 from web.routes import Route, Who
 
 HEADINGS = ("table", "column", "with_names_only", "type", "meaning", "codes")
@@ -78,7 +78,7 @@ def meaning(one: Meaning, texts: Texts) -> str:
 
 async def _table(request: web.Request, table: str) -> web.StreamResponse:
     services, texts = services_of(request), request[ASKED].texts
-    wanted = chosen(request.query, await agencies_of(request))
+    wanted = parse(request.query, await choices_of(request))
     pieces = await export_log(
         services.db,
         actor_of(request),

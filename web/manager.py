@@ -1,44 +1,31 @@
-"""The manager's pages: the four numbers, the session log, one session, the export."""
+"""The manager's pages: their navigation, and one session; the log is `web.log`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from auth import access, misses
+from auth import access
 from auth.actors import Actor
 from auth.policy import Action, Target, allows
 from records import directory
 from records.directory import Agency
 from records.errors import RecordError
-from records.log import LogFilter
-from records.near_misses import MOST_COUNTED
-from records.schema import OPEN_STATES
-from records.vocabulary import DISPOSITIONS
 from signaling.errors import SessionError
 from web import answers, present
-from web.board import numbers
 from web.errors import BadRequest
 from web.keys import ASKED, actor_of, now_of, services_of
 from web.routes import may_anywhere
-from web.scene import table
 from web.strip import strip
 
 log = logging.getLogger(__name__)
 
-PAGE_ROWS = 50
-STATES = (*OPEN_STATES, "closed")
 MOST_IN_A_ROW = 7
 SET_UP = frozenset({"tablets", "resources", "planner", "reach", "matching", "alerts"})
-FIELDS = ("from", "until", "agency", "state", "disposition", "code", "tests")
-SCENE_TEXTS = ("scene.", "common.state.", "common.step.")
-_LONGEST_CODE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,45 +36,6 @@ class Nav:
     address: str
     here: bool
     more: bool = False  # folded away: one of the pages for setting things up
-
-
-async def log_page(request: web.Request) -> web.Response:
-    """GET /manager: the four numbers, and the log newest first."""
-    services, actor, now = services_of(request), actor_of(request), now_of(request)
-    agencies = await agencies_of(request)
-    wanted, first = chosen(request.query, agencies), "after" not in request.query
-    listed = await access.read_log(
-        services.db,
-        actor,
-        wanted,
-        now,
-        after=request.query.get("after") or None,
-        limit=PAGE_ROWS,
-    )
-    counted = await access.read_board(services.db, actor, now)
-    picture = await services.desk.screens.picture()
-    kept = {name: request.query[name] for name in FIELDS if request.query.get(name)}
-    return answers.page(
-        request,
-        "manager_log",
-        strings=("manager.board", "manager.log.open", "manager.log.no_clinician", *SCENE_TEXTS),
-        nav=nav(request, "log"),
-        board=numbers(counted, picture, actor, now),
-        scene=await table(request) if first else None,
-        misses=await misses.count_open(services.db, actor, now),
-        many_misses=MOST_COUNTED,
-        agencies=agencies,
-        states=STATES,
-        dispositions=DISPOSITIONS,
-        kept=kept,
-        entries=listed.entries,
-        first=first,
-        older=urlencode({**kept, "after": listed.after}) if listed.after else None,
-        query=urlencode(kept),
-        may_names=may_anywhere(actor, Action.LOG_EXPORT_NAMES),
-        present=present,
-        texts=request[ASKED].texts,
-    )
 
 
 async def session_page(request: web.Request) -> web.Response:
@@ -155,34 +103,6 @@ def nav(request: web.Request, here: str) -> list[Nav]:
     return [
         Nav(key, address, key == here, crowded and key in SET_UP) for key, address, _ in open_to
     ]
-
-
-def chosen(query: Mapping[str, str], agencies: list[Agency]) -> LogFilter:
-    """The filter as it was asked for. Raises BadRequest for a value that no form of ours sends."""
-    agency = query.get("agency") or None
-    if agency is not None and agency not in {one.id for one in agencies}:
-        raise BadRequest
-    code = "".join(letter for letter in query.get("code", "") if letter.isalnum())
-    if len(code) > _LONGEST_CODE:
-        raise BadRequest
-    zone = next((one.timezone for one in agencies if agency in (None, one.id)), "UTC")
-    return LogFilter(
-        pressed_from=midnight(query.get("from"), zone, 0),
-        pressed_until=midnight(query.get("until"), zone, 1),
-        agency_id=agency,
-        state=_known(query.get("state"), STATES),
-        actual=_known(query.get("disposition"), DISPOSITIONS),
-        code=code or None,
-        tests=query.get("tests") == "1",
-    )
-
-
-def _known(value: str | None, known: tuple[str, ...]) -> str | None:
-    if not value:
-        return None
-    if value not in known:
-        raise BadRequest
-    return value
 
 
 def midnight(day: str | None, zone: str, days: int) -> float | None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import assessments, followups, recommendations, schema
 from records.sessions import SessionRow
 from tests.web.cast import NOW, ORIGIN, Site
-from web import manager
+from web import log
 from web.dev import cast as demo
 
 CARD: dict[str, Any] = {
@@ -88,7 +88,7 @@ async def test_the_board_says_who_waits_and_for_how_long(site: Site) -> None:
 async def test_the_log_goes_on_page_by_page_without_gaps_or_repeats(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager, "PAGE_ROWS", 2)
+    monkeypatch.setattr(log, "PAGE_ROWS", 2)
     rows = [
         await site.session(press_key=f"press-{number}", pressed_at=NOW + number // 2)
         for number in range(5)
