@@ -84,6 +84,7 @@ SCREENS = {
     "manager-session": "Manager: one session",
     "manager-tablets": "Manager: tablets",
     "manager-code": "Manager: a tablet's set-up code",
+    "manager-views": "Manager: saved views of the log",
     "manager-misses": "Manager: near misses, by day",
     "manager-miss": "Manager: one near miss",
     "manager-reports": "Manager: reports",
@@ -413,6 +414,7 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await themed(camera, office, "dark", "manager-log-dark")
     await office.click("#log [data-session] a")
     await camera.take(office, "manager-session")
+    await saved_views(demo, office, camera)
     await near_misses(demo, office, camera)
     await office.goto(f"{demo.base_url}/manager/reports")
     await camera.take(office, "manager-reports")
@@ -437,6 +439,18 @@ async def without_followup(demo: Demo, console: Page, camera: Camera) -> None:
         await seeds.gap(db, row, "no_followup")
     await console.goto(f"{demo.base_url}/followups/without/{row.id}")
     await camera.take(console, "followup-gap")
+
+
+async def saved_views(demo: Demo, office: Page, camera: Camera) -> None:
+    """Two filters kept under a name."""
+    for name, query in (("This week", "span=7"), ("Open near misses", "miss=open")):
+        await office.goto(f"{demo.base_url}/manager?{query}")
+        await office.click(".views__save summary")
+        await office.fill("#view-name", name)
+        await office.click(".views__save button")
+        await office.locator(".views [aria-current=true]", has_text=name).wait_for()
+    await office.goto(f"{demo.base_url}/manager/views")
+    await camera.take(office, "manager-views")
 
 
 async def near_misses(demo: Demo, office: Page, camera: Camera) -> None:

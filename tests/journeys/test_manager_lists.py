@@ -1,4 +1,4 @@
-"""The manager's lists by keyboard alone: the live table, near misses, the board of follow-ups."""
+"""The manager's lists by keyboard alone: live table, log and views, near misses, follow-ups."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
+from records.flags import BIT
 from tests.journeys import axe, seeds
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
@@ -160,3 +161,74 @@ async def test_who_has_nobody_is_followed_up_by_keyboard_alone(demo: Demo, peopl
     await expect(desk.locator("[role=status]")).to_contain_text("The reason is saved.")
     await expect(desk.locator("#gaps")).to_have_count(0)
     assert people.errors["dana"] == []
+
+
+async def test_the_log_is_searched_filtered_and_kept_as_a_view_by_keyboard_alone(
+    demo: Demo, people: People
+) -> None:
+    async with seeds.record_of(demo) as db:
+        armed = await seeds.session(db, "log-1", 7000, code="700001", flags=BIT["weapon_present"])
+        plain = await seeds.session(db, "log-2", 7100, cast.UNIT_14, code="700002")
+    office = await people.page("lena")
+    keys, row = office.keyboard, '#log tr[data-session="{}"]'
+    await sign_in(office, demo.card["manager"])
+
+    # a name is searched, and does not stand in the address
+    await tab_to(office, "#q")
+    await keys.type("rivera")
+    await keys.press("Enter")
+    await expect(office.locator("#found")).to_contain_text("Sam Rivera")
+    assert "ivera" not in office.url
+    await expect(office.locator(row.format(armed.id))).to_be_visible()
+    await accessible(office, "log-found")
+    await tab_to(office, "#q")
+    await keys.type("nobody at all")
+    await keys.press("Enter")
+    await expect(office.locator("#q-nothing")).to_have_text("Nothing is called that.")
+
+    # further filters, folded away until somebody asks for them
+    await office.goto(f"{demo.base_url}/manager?all=1")
+    await tab_to(office, ".filter__more summary")
+    await keys.press("Enter")
+    await tab_to(office, "#f-flag")
+    await keys.type("Weapon")
+    await tab_to(office, "#log-filter button")
+    await keys.press("Enter")
+    await expect(office.locator(row.format(armed.id))).to_be_visible()
+    await expect(office.locator(row.format(plain.id))).to_have_count(0)
+    await expect(office.locator("#f-flag")).to_be_visible()
+
+    # kept under a name, and what the log begins with
+    await tab_to(office, ".views__save summary")
+    await keys.press("Enter")
+    await tab_to(office, "#view-name")
+    await keys.type("With weapons")
+    await keys.press("Tab")
+    await keys.press("Space")
+    await keys.press("Tab")
+    await keys.press("Space")
+    await accessible(office, "log-filter")
+    await tab_to(office, ".views__save button")
+    await keys.press("Enter")
+    view = office.locator(".views [aria-current=true]")
+    await expect(view).to_have_text("With weapons")
+    await office.goto(f"{demo.base_url}/manager")
+    await expect(view).to_have_text("With weapons")
+    await expect(office.locator(row.format(plain.id))).to_have_count(0)
+
+    # renamed and removed
+    await tab_to(office, ".views a[href='/manager/views']")
+    await keys.press("Enter")
+    await expect(office.locator("h1")).to_have_text("Saved views")
+    await accessible(office, "views")
+    await tab_to(office, "[data-view] input[name=name]")
+    await keys.type("Armed")
+    await keys.press("Enter")
+    await expect(office.locator("[role=status]")).to_contain_text("The view is changed.")
+    await expect(office.locator("[data-view] h3")).to_contain_text("Armed")
+    await tab_to(office, "form[action$='/remove'] button")
+    await keys.press("Enter")
+    await expect(office.locator("[role=status]")).to_contain_text("The view is removed.")
+    await office.goto(f"{demo.base_url}/manager")
+    await expect(office.locator(row.format(plain.id))).to_be_visible()
+    assert people.errors["lena"] == []

@@ -39,6 +39,7 @@ PICTURES = {
     "manager_roster_shifts": "manager-roster-shifts",
     "manager_session": "manager-session",
     "manager_tablets": "manager-tablets",
+    "manager_views": "manager-views",
     "followup": "followup",
     "followup_gap": "followup-gap",
     "followups": "followups",
