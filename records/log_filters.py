@@ -75,7 +75,7 @@ class LogFilter:
 
 
 def conditions(wanted: LogFilter) -> Conditions:
-    """What a session must be, but for what `arms` and near misses say."""
+    """What a session must be, but for near misses, and for `arms` where there are several."""
     these: Conditions = []
     if not wanted.tests:
         these.append(session.c.test.is_(False))
@@ -97,6 +97,11 @@ def conditions(wanted: LogFilter) -> Conditions:
         if wanted.flag not in FLAGS_TO_FIND:
             raise ValueError(wanted.flag)
         these.append(flagged(wanted.flag))
+    either = arms(wanted)
+    if len(either) == 1:
+        these += either[0]
+    if wanted.found is not None and wanted.county is not None:
+        these.append(_any_of(_county_arms(wanted.county)))
     return these
 
 
@@ -142,15 +147,12 @@ def keys(
     these = [scope, *conditions(wanted)]
     either = arms(wanted)
     if wanted.miss is not None:
-        if either:
-            these.append(or_(*(and_(*arm) for arm in either)))
-        return _by_near_miss(wanted.miss, these, after, limit)
-    if not either:
+        if len(either) > 1:
+            these.append(_any_of(either))
+        return _by_near_miss(wanted, these, after, limit)
+    if len(either) < 2:
         return None
-    if wanted.found is not None and wanted.county is not None:
-        these.append(or_(*(and_(*arm) for arm in _county_arms(wanted.county))))
-    each = [_newest([*these, *arm, *beyond(after)], limit) for arm in either]
-    return union(*each) if len(each) > 1 else each[0]
+    return union(*(_newest([*these, *arm, *beyond(after)], limit) for arm in either))
 
 
 def _newest(these: Sequence[ColumnElement[bool]], limit: int) -> Select[tuple[str, float]]:
@@ -164,15 +166,23 @@ def _newest(these: Sequence[ColumnElement[bool]], limit: int) -> Select[tuple[st
     return select(inner.c.id, inner.c.pressed_at)
 
 
+def _any_of(those: Sequence[Conditions]) -> ColumnElement[bool]:
+    return or_(*(and_(*arm) for arm in those))
+
+
 def _by_near_miss(
-    kind: str, these: Conditions, after: Key | None, limit: int
+    wanted: LogFilter, these: Conditions, after: Key | None, limit: int
 ) -> Select[tuple[str, float]]:
     """From the near misses' side: there are few of them, and many sessions without any."""
     its: Conditions = []
-    if kind == OPEN_MISS:
+    if wanted.miss == OPEN_MISS:
         its.append(near_miss.c.closed_at.is_(None))
-    elif kind != ANY_MISS:
-        its.append(near_miss.c.kind == kind)
+    elif wanted.miss != ANY_MISS:
+        its.append(near_miss.c.kind == wanted.miss)
+    if wanted.pressed_from is not None:  # said of both tables, so that the index begins there
+        its.append(near_miss.c.pressed_at >= wanted.pressed_from)
+    if wanted.pressed_until is not None:
+        its.append(near_miss.c.pressed_at < wanted.pressed_until)
     if after is not None:
         its.append(tuple_(near_miss.c.pressed_at, near_miss.c.session_id) < tuple_(*after))
     at, one = near_miss.c.pressed_at, near_miss.c.session_id

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.log import Scope, within
@@ -43,20 +43,23 @@ class Scene:
 
 async def now(conn: AsyncConnection, scope: Scope) -> Scene:
     """Everybody at a scene but test calls."""
-    conditions = (
-        within(scope), session.c.state.in_(LIVE_STATES), session.c.test.is_(False),
-    )  # fmt: skip
+    these = (within(scope), session.c.test.is_(False))
+    # state by state, as their index has it: all states at once would be read by the press, which
+    # is the whole log when few are open
+    each = [_oldest(state, these) for state in LIVE_STATES]
+    keys = union_all(*each).subquery("those")
     found = (
         await conn.execute(
             select(session)
-            .where(*conditions)
+            .join(keys, keys.c.id == session.c.id)
             .order_by(session.c.pressed_at, session.c.id)
             .limit(MOST)
         )
     ).all()
     total = len(found)
     if total == MOST:
-        total = await conn.scalar(select(func.count()).where(*conditions)) or 0
+        live = session.c.state.in_(LIVE_STATES)
+        total = await conn.scalar(select(func.count()).where(live, *these)) or 0
     steps = await _steps(conn, [row.id for row in found if row.level])
     rows = tuple(
         AtScene(
@@ -74,6 +77,17 @@ async def now(conn: AsyncConnection, scope: Scope) -> Scene:
         for row in found
     )
     return Scene(rows, total - len(rows))
+
+
+def _oldest(state: str, these: Sequence[ColumnElement[bool]]) -> Select[tuple[str]]:
+    inner = (
+        select(session.c.id)
+        .where(session.c.state == state, *these)
+        .order_by(session.c.pressed_at, session.c.id)
+        .limit(MOST)
+        .subquery()
+    )
+    return select(inner.c.id)
 
 
 async def _steps(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:

@@ -74,6 +74,19 @@ CASES: dict[str, tuple[LogFilter, Slow]] = {
             and r.agency_id == "agy_1"
         ),
     ),
+    "one unit": (LogFilter(found=Found(("tab_1",))), lambda row, _: row.tablet_id == "tab_1"),
+    "one unit, in a county": (
+        LogFilter(found=Found(("tab_1",)), county=BOTH),
+        lambda row, _: row.tablet_id == "tab_1" and there(BOTH)(row, {}),
+    ),
+    "near misses of days and of one unit": (
+        LogFilter(
+            miss="any", found=Found(("tab_1",)), pressed_from=NOW + 3, pressed_until=NOW + 16
+        ),
+        lambda r, kinds: (
+            bool(kinds.get(r.id)) and r.tablet_id == "tab_1" and NOW + 3 <= r.pressed_at < NOW + 16
+        ),
+    ),
     "near miss in a county": (
         LogFilter(miss="any", county=PRAIRIE),
         lambda row, kinds: bool(kinds.get(row.id)) and there(PRAIRIE)(row, {}),
