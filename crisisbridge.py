@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.actors import Actor
+from auth.checkpoints import Signer
 from auth.errors import AuthError
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
@@ -51,7 +52,7 @@ from signaling.settings import (
     unfit_to_serve,
 )
 from signaling.webpush import Vapid, WebPush
-from web import doctor, i18n, site_forms
+from web import doctor, i18n, site_forms, trail
 from web.dev import cast, certificate
 from web.dev.fill import NotASample, fill, refuse_strangers
 from web.dev.folder import Folder, card, welcome
@@ -110,6 +111,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         )
         desk.pager.post = post_of(settings)
         desk.idle_seconds = settings.idle_seconds
+        desk.audits.file = settings.checkpoints_file
         stack.push_async_callback(desk.close)
         yield Services(
             settings=settings, db=db, vault=vault, tokens=tokens, desk=desk, clock=time.time
@@ -351,6 +353,29 @@ def instruments(args: argparse.Namespace) -> int:
     return uvloop.run(work())
 
 
+def audit(args: argparse.Namespace) -> int:
+    """`crisisbridge audit verify`, `audit export` and `audit key`."""
+    logs.configure(as_json=False, level="ERROR")
+    settings = _settings_or_demo(args, 8080)
+
+    async def work() -> int:
+        async with _database(settings) as db:
+            if args.what == "export":
+                return await trail.export(db, sys.stdout)
+            signer = Signer(Vault.from_key_file(settings.key_file, create=False))
+            if args.what == "key":
+                print(signer.public)
+                return 0
+            here = [settings.checkpoints_file] if settings.checkpoints_file.exists() else []
+            return await trail.verify(db, signer, [*here, *args.checkpoints], sys.stdout)
+
+    try:
+        return uvloop.run(work())
+    except RecordError as error:  # no key, or another record's
+        print(error, file=sys.stderr)
+        return 2
+
+
 def make_sample(args: argparse.Namespace) -> int:
     """`crisisbridge sample`."""
     logs.configure(as_json=False, level="ERROR")
@@ -426,6 +451,23 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--days", type=_count, default=90)
     one.add_argument("--seed", type=int, default=1)
     one.set_defaults(run=make_sample)
+
+    trails = commands.add_parser("audit", help="prove the audit trail whole, or write it out")
+    whats = trails.add_subparsers(dest="what", required=True)
+    for what, words in (
+        ("verify", "name the first entry that is missing or was changed"),
+        ("export", "every entry as a line of JSON, with its digests"),
+        ("key", "the public key of signed checkpoints"),
+    ):
+        one = whats.add_parser(what, help=words)
+        one.add_argument("--config", type=Path, help="TOML file with settings")
+        one.add_argument("--data", type=Path, help="the demo in this folder instead")
+        if what == "verify":
+            one.add_argument(
+                "--checkpoints", type=Path, nargs="*", default=[], metavar="FILE",
+                help="copies of audit-checkpoints.jsonl that were kept elsewhere",
+            )  # fmt: skip
+        one.set_defaults(run=audit)
 
     forms = commands.add_parser("instruments", help="the questionnaires, and a site's own wording")
     whats = forms.add_subparsers(dest="what", required=True)

@@ -1,7 +1,7 @@
-"""Who did what to which record: a chain of entries, each with the digest of the one before.
+"""Who did what to which record, from where: a chain of entries, each with the digest before it.
 
 A change, a removal or a swap breaks the chain at that place (`verify`). Removing the newest entries
-leaves a shorter chain that is whole in itself: compare with a `head` kept elsewhere, in a backup.
+leaves a shorter chain that is whole in itself: signed heads find that (`auth.checkpoints`).
 
 Two ways to write, by design's ninth invariant. `record` raises AuditFailed and takes its
 transaction with it: reading a record stops when it cannot be logged. `try_record` never raises for
@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +35,19 @@ _CHAIN_LOCK = 0x43425F4155444954  # "CB_AUDIT": PostgreSQL's advisory lock for t
 _BATCH = 1000
 
 _FIELDS = ("no", "at", "actor_kind", "actor_id", "action", "object_kind", "object_id", "outcome")
+LONGEST_PLACE = 64
+
+# Where the request comes from that is being answered; a server sets it for each, and what is
+# written down meanwhile carries it. Nothing for what the server does by itself.
+PLACE: ContextVar[str | None] = ContextVar("audit_place", default=None)
+
+failures = 0  # entries that could not be written since this process began: somebody must be told
+
+
+def missed() -> None:
+    """Count an entry that could not be written; the look-out over the trail tells somebody."""
+    global failures
+    failures += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,7 @@ async def record(
     try:
         return await _append(conn, actor, action, object_kind, object_id, outcome, now)
     except SQLAlchemyError as error:
+        missed()
         log.error("audit.failed action=%s object=%s", action, object_kind)  # noqa: TRY400 - the
         # database's error may quote values; its type is in the chained exception.
         raise AuditFailed from error
@@ -153,6 +168,7 @@ async def _append(
         "object_kind": object_kind,
         "object_id": object_id,
         "outcome": outcome,
+        "place": (PLACE.get() or "")[:LONGEST_PLACE] or None,
     }
     digest = _digest(values, last.digest)
     await conn.execute(insert(schema.audit).values(**values, previous=last.digest, digest=digest))
@@ -166,12 +182,16 @@ async def _stray(conn: AsyncConnection) -> bool:
 
 
 def _values(row: Row[Any]) -> dict[str, object]:
-    return {field: row._mapping[field] for field in _FIELDS}
+    return {field: row._mapping[field] for field in (*_FIELDS, "place")}
 
 
 def _digest(values: dict[str, object], previous: str) -> str:
-    """SHA-256 over the entry and the digest before it; one canonical text for one entry."""
-    entry = json.dumps(
-        [previous, *(values[field] for field in _FIELDS)], separators=(",", ":"), ensure_ascii=True
-    )
+    """SHA-256 over the entry and the digest before it; one canonical text for one entry.
+
+    The place stands at the end where there is one: entries from before it was kept have none.
+    """
+    parts = [previous, *(values[field] for field in _FIELDS)]
+    if values["place"] is not None:
+        parts.append(values["place"])
+    entry = json.dumps(parts, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(entry.encode()).hexdigest()

@@ -61,6 +61,7 @@ class Action(StrEnum):
     REPORT_READ = "report.read"
     LOG_EXPORT = "log.export"
     LOG_EXPORT_NAMES = "log.export_names"
+    AUDIT_READ = "audit.read"
     VIEW_KEEP = "view.keep"
     MISS_READ = "miss.read"
     MISS_CLOSE = "miss.close"
@@ -119,6 +120,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.LOG_EXPORT: "export the list without names",
         Action.LOG_EXPORT_NAMES: "export the list with the names of officers and clinicians",
         Action.VIEW_KEEP: "keep named filters of the log, and share them",
+        Action.AUDIT_READ: "read who did what, export it, and say that a week was looked through",
         Action.MISS_READ: "read near misses, and what was done about them",
         Action.MISS_CLOSE: "close a near miss with a note, and open it again",
         Action.ALERT_OWN: "keep and test the ways in which they themselves are alerted",
@@ -254,6 +256,10 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT_NAMES: {"manager": Scope.OWN_PROGRAM},
         Action.VIEW_KEEP: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.AUDIT_READ: {
+            "manager": Scope.OWN_PROGRAM,
+            "admin": Scope.OWN_ORGANISATION,
+        },
         Action.MISS_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.MISS_CLOSE: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.ALERT_OWN: {

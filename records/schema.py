@@ -861,12 +861,15 @@ audit = Table(
     Column("object_kind", String(24), nullable=False),
     Column("object_id", String(40)),
     Column("outcome", String(12), nullable=False),  # allowed | refused | failed
+    Column("place", String(64)),  # the address it came from, as far as there is one
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
     Index("audit_of_object", "object_id", "no"),  # who saw one record
+    Index("audit_at", "at"),
 )
 
 # the rest of the schema, which hangs on the tables above
+from records import schema_audit as _audit  # noqa: E402, F401
 from records import schema_consents as _consents  # noqa: E402, F401
 from records import schema_identities as _identities  # noqa: E402, F401
 from records import schema_interchange as _interchange  # noqa: E402, F401

@@ -85,6 +85,7 @@ SCREENS = {
     "manager-tablets": "Manager: tablets",
     "manager-code": "Manager: a tablet's set-up code",
     "manager-views": "Manager: saved views of the log",
+    "manager-audit": "Manager: the audit trail, week by week",
     "manager-misses": "Manager: near misses, by day",
     "manager-miss": "Manager: one near miss",
     "manager-reports": "Manager: reports",
@@ -415,6 +416,8 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await office.click("#log [data-session] a")
     await camera.take(office, "manager-session")
     await saved_views(demo, office, camera)
+    await office.goto(f"{demo.base_url}/manager/audit?all=1")
+    await camera.take(office, "manager-audit")
     await near_misses(demo, office, camera)
     await office.goto(f"{demo.base_url}/manager/reports")
     await camera.take(office, "manager-reports")

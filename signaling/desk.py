@@ -28,6 +28,7 @@ from records.errors import RecordError, StaleSession
 from records.ledger import Ledger
 from records.sessions import Event, SessionRow
 from signaling import metrics, wire
+from signaling.auditwatch import AuditWatch
 from signaling.cluster import Cluster, Shared
 from signaling.company import Company
 from signaling.daywatch import DayWatch
@@ -123,6 +124,7 @@ class Desk:
         self.follows = FollowWatch(self)
         self.misses = MissWatch(self)
         self.days = DayWatch(self)
+        self.audits = AuditWatch(self)
         self._clock = clock
         self._still_welcome = still_welcome
         self._draining = False
@@ -157,6 +159,7 @@ class Desk:
             self._tasks.cancel()
             await asyncio.gather(self._tasks, return_exceptions=True)
             self._tasks = None
+            await self.audits.close()
         await self.pager.close()
         await self.cluster.close()
         await self.live.close()
@@ -183,6 +186,7 @@ class Desk:
             tasks.create_task(self._supervise("follows", self.follows.run), name="follows")
             tasks.create_task(self._supervise("misses", self.misses.run), name="misses")
             tasks.create_task(self._supervise("days", self.days.run), name="days")
+            tasks.create_task(self._supervise("audits", self.audits.run), name="audits")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
             tasks.create_task(self._supervise("quality", self.quality.run), name="quality")

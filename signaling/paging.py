@@ -37,7 +37,7 @@ class AtTheDoor:
     purpose: str
     state: Literal["waiting", "taken", "over", "none"]  # none: no session behind it
     by: str | None  # short name of the colleague who took it
-    about: str | None = None  # of an alarm: roster | followups
+    about: str | None = None  # of an alarm: roster | followups | audit
 
 
 async def answer(desk: Desk, token: str, state: Answer) -> AtTheDoor:
@@ -176,6 +176,8 @@ def _responsible(who: directory.Directory, provider_id: str) -> list[str]:
 def _about(page: PageRow) -> str | None:
     if page.purpose != "alarm":
         return None
+    if page.step == "audit":
+        return "audit"
     return "followups" if page.step in ("reminder", "followup") else "roster"
 
 

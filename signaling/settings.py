@@ -295,6 +295,11 @@ class Settings:
         return self.kek_file or self.data_dir / "records.key"
 
     @property
+    def checkpoints_file(self) -> Path:
+        """Where signed heads of the audit trail are kept beside the database."""
+        return self.key_file.with_name("audit-checkpoints.jsonl")
+
+    @property
     def vapid_key_file(self) -> Path:
         """Where the key for Web Push is."""
         return self.vapid_file or self.data_dir / "vapid.key"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import shifts
+from auth import audit, shifts
 from auth.audit import record
 from auth.errors import AuthError
 from records import directory, recommendations, sessions
@@ -166,9 +166,11 @@ async def _audit_press(desk: Desk, actor: Actor, row: SessionRow) -> None:
                 conn, actor, "session.open", "session", row.id, "allowed", desk.now()
             )
         )
-    except (AuthError, OSError, SQLAlchemyError):
+    except AuthError:
         log.exception("audit.failed action=session.open session=%s", row.id)
-        metrics.AUDIT_FAILURES.inc()
+    except (OSError, SQLAlchemyError):
+        log.exception("audit.failed action=session.open session=%s", row.id)
+        audit.missed()
 
 
 async def _feed(desk: Desk, actor: Actor, session_id: str, item: Input) -> SessionRow:

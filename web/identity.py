@@ -134,7 +134,7 @@ async def for_socket(request: web.Request, audience: Audience) -> Actor:
 
 
 def place_of(request: web.Request) -> str:
-    """Where a request comes from, for limits only: never logged and never kept."""
+    """Where a request comes from: for limits and the audit trail, never in a log."""
     if settings_of(request).trust_proxy:
         forwarded = request.headers.get("X-Forwarded-For", "")
         last = forwarded.rpartition(",")[2].strip()  # what our own proxy has seen

@@ -25,7 +25,7 @@ from web.strip import strip
 log = logging.getLogger(__name__)
 
 MOST_IN_A_ROW = 7
-SET_UP = frozenset({"tablets", "resources", "planner", "reach", "matching", "alerts"})
+SET_UP = frozenset({"audit", "tablets", "resources", "planner", "reach", "matching", "alerts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("roster", "/manager/roster", Action.ROSTER_MANAGE),
         ("shifts", "/shifts", Action.ROSTER_SWAP),
         ("notes", "/notes", Action.RECORD_SIGN),
+        ("audit", "/manager/audit", Action.AUDIT_READ),
         ("alerts", "/alerts", Action.ALERT_OWN),
         ("console", "/console", Action.SESSION_ANSWER),
     )

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from jinja2 import TemplateError
 
+from auth import audit
 from auth.errors import AuthError
 from records.errors import RecordError
 from signaling.errors import SessionError
@@ -24,7 +25,7 @@ from web.errors import (
     WebError,
     WrongType,
 )
-from web.identity import read_cookie, set_cookie
+from web.identity import place_of, read_cookie, set_cookie
 from web.keys import ASKED, TEXTS, Asked
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
     locale = i18n.choose(
         read_cookie(request, "cb_lang"), None, request.headers.get("Accept-Language")
     )
+    audit.PLACE.set(place_of(request))
     request[ASKED] = Asked(f"req_{secrets.token_hex(8)}", request.app[TEXTS][locale])
     started = time.monotonic()
     status = 500

@@ -79,6 +79,7 @@ async def test_a_chain_longer_than_one_reading_is_whole(
         "object_kind = 'tablet'",
         "object_id = 'ses_9'",
         "outcome = 'refused'",
+        "place = '198.51.100.7'",
         "previous = digest",
         "digest = previous",
         "no = 77",
@@ -123,7 +124,7 @@ async def test_an_entry_put_before_the_first_is_found(db: Database) -> None:
     await _sql(
         db,
         "INSERT INTO audit SELECT 0, at, actor_kind, actor_id, action, object_kind, object_id, "
-        "outcome, previous, digest FROM audit WHERE no = 1",
+        "outcome, place, previous, digest FROM audit WHERE no = 1",
     )
     assert await _verify(db) == 0
 

@@ -13,6 +13,7 @@ PICTURES = {
     "account": "account",
     "account_app": "account-app",
     "account_codes": "account-codes",
+    "manager_audit": "manager-audit",
     "alert": "alert",
     "alerts": "alerts",
     "console": "console-idle",
