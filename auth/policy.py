@@ -47,6 +47,7 @@ class Action(StrEnum):
     RECORD_SIGN = "record.sign"
     RECORD_ADD = "record.add"
     RECORD_EXPORT = "record.export"
+    ODMAP_RELEASE = "odmap.release"
     PERSON_WRITE = "person.write"
     CONSENT_WRITE = "consent.write"
     CASE_NUMBER_SET = "case_number.set"
@@ -118,6 +119,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.LOG_READ: "list sessions",
         Action.REPORT_READ: "read reports: counts and rates over many sessions",
         Action.LOG_EXPORT: "export the list without names",
+        Action.ODMAP_RELEASE: "review overdoses for ODMAP, and release them as a file",
         Action.LOG_EXPORT_NAMES: "export the list with the names of officers and clinicians",
         Action.VIEW_KEEP: "keep named filters of the log, and share them",
         Action.AUDIT_READ: "read who did what, export it, and say that a week was looked through",
@@ -255,6 +257,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.REPORT_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.LOG_EXPORT_NAMES: {"manager": Scope.OWN_PROGRAM},
+        Action.ODMAP_RELEASE: {"manager": Scope.OWN_PROGRAM},
         Action.VIEW_KEEP: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.AUDIT_READ: {
             "manager": Scope.OWN_PROGRAM,

@@ -95,6 +95,7 @@ SCREENS = {
     "manager-resources": "Manager: help near by",
     "manager-resource": "Manager: one entry of the directory",
     "manager-resources-import": "Manager: a directory's file, before it is taken over",
+    "manager-odmap": "Manager: overdoses for ODMAP, before they go out",
     "manager-roster": "Manager: the roster's week and its gaps",
     "manager-roster-shifts": "Manager: shifts and exceptions",
     "manager-roster-shift": "Manager: one weekly shift",
@@ -428,6 +429,7 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await office.goto(f"{demo.base_url}/manager/matching")
     await camera.take(office, "manager-matching")
     await help_near_by(demo, office, camera)
+    await overdoses(demo, office, camera)
     await office.goto(f"{demo.base_url}/manager/tablets")
     await camera.take(office, "manager-tablets")
     await office.locator('form[action$="/code"] button').last.click()
@@ -466,6 +468,26 @@ async def near_misses(demo: Demo, office: Page, camera: Camera) -> None:
     await camera.take(office, "manager-misses")
     await office.click("[data-miss] th a")
     await camera.take(office, "manager-miss")
+
+
+async def overdoses(demo: Demo, office: Page, camera: Camera) -> None:
+    """Overdoses that wait for a manager, one that was held back, and a file that left."""
+    async with seeds.record_of(demo) as db:
+        for number, code in enumerate(("318044", "725519", "640287")):
+            await seeds.session(
+                db, f"overdose-{number}", (number + 1) * 20_000, code=code,
+                intake=("adult", "overdose"), flags=8,
+            )  # fmt: skip
+    await office.goto(f"{demo.base_url}/manager/odmap")
+    first, second = (office.locator("fieldset[data-session]").nth(place) for place in (0, 1))
+    await first.locator("[name$=outcome]").select_option("nonfatal")
+    await first.locator("[name$=place]").fill("Main Street and 3rd Avenue")
+    await first.locator("[name$=decision]").select_option("release")
+    await second.locator("[name$=decision]").select_option("hold")
+    await second.locator("[name$=reason]").select_option("not_overdose")
+    await office.locator("#review [type=submit]").click()
+    await office.locator("[role=status]").wait_for()
+    await camera.take(office, "manager-odmap")
 
 
 async def help_near_by(demo: Demo, office: Page, camera: Camera) -> None:

@@ -28,6 +28,7 @@ from web import (
     matching,
     misses,
     notes,
+    odmap,
     passkeys,
     patterns,
     persons,
@@ -136,6 +137,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         *persons.routes(),
         *consents.routes(),
         *interchange.routes(),
+        *odmap.routes(),
         *exports.routes(),
         *log.routes(),
         Route(

@@ -25,7 +25,9 @@ from web.strip import strip
 log = logging.getLogger(__name__)
 
 MOST_IN_A_ROW = 7
-SET_UP = frozenset({"audit", "tablets", "resources", "planner", "reach", "matching", "alerts"})
+SET_UP = frozenset(
+    {"audit", "tablets", "resources", "odmap", "planner", "reach", "matching", "alerts"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("followups", "/followups", Action.FOLLOWUP_READ),
         ("tablets", "/manager/tablets", Action.TABLET_READ),
         ("resources", "/manager/resources", Action.RESOURCE_SET),
+        ("odmap", "/manager/odmap", Action.ODMAP_RELEASE),
         ("planner", "/manager/planner", Action.PLAN_READ),
         ("reach", "/manager/reach", Action.REACH_READ),
         ("matching", "/manager/matching", Action.MATCHING_SET),

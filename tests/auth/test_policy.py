@@ -51,6 +51,7 @@ EXPECTED = {
     "report.read": "---vg--",
     "log.export": "---vg--",
     "log.export_names": "----g--",
+    "odmap.release": "----g--",
     "view.keep": "---vg--",
     "miss.read": "---vg--",
     "miss.close": "---vg--",

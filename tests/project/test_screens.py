@@ -27,6 +27,7 @@ PICTURES = {
     "manager_matching": "manager-matching",
     "manager_miss": "manager-miss",
     "manager_misses": "manager-misses",
+    "manager_odmap": "manager-odmap",
     "manager_planner": "manager-planner",
     "manager_reach": "manager-reach",
     "manager_reports": "manager-reports",

@@ -1,0 +1,149 @@
+"""Guarded review of overdoses for ODMAP: a program's manager decides of each, and releases a file.
+
+Each look, each decision and each download is on record, a release with every session in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from auth import audit
+from auth.access import audited, record_refusal, scope_of, target_of
+from auth.actors import Actor
+from auth.errors import Forbidden
+from auth.policy import Action, Target, allows
+from records import directory, odmap, sessions
+from records.crypto import Vault
+from records.directory import Directory
+from records.engine import Database
+from records.errors import Conflict
+from records.odmap import Held, Release
+from records.odmap_rules import OdmapRow, is_candidate, write
+from records.sessions import SessionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a manager sees: who waits for a decision, who was held back, which files left."""
+
+    waiting: tuple[SessionRow, ...]
+    more: bool
+    held: tuple[Held, ...]
+    releases: tuple[Release, ...]
+    who: Directory
+
+
+async def review(
+    db: Database, actor: Actor, since: float, until: float, agency_id: str | None, now: float
+) -> Review:
+    """The overdoses of a span. Raises Forbidden, AuditFailed."""
+    scope = await scope_of(db, actor, Action.ODMAP_RELEASE, now)
+    async with db.read() as conn:
+        rows, more = await odmap.waiting(conn, scope, since, until, agency_id)
+        found = Review(
+            waiting=tuple(rows),
+            more=more,
+            held=tuple(await odmap.held(conn, scope, since, until)),
+            releases=tuple(await odmap.releases_of(conn, program_of(actor))),
+            who=await directory.read(conn),
+        )
+    await audited(db, actor, Action.ODMAP_RELEASE, "log", None, now)
+    return found
+
+
+async def waiting(
+    db: Database, actor: Actor, ids: list[str], now: float
+) -> tuple[dict[str, SessionRow], Directory]:
+    """The sessions that a form names and that this manager may decide about; and the directory.
+
+    Raises NoSuchRecord for any other: a form of ours names none.
+    """
+    async with db.read() as conn:
+        found = {}
+        for session_id in ids:
+            row = await sessions.get(conn, session_id) if len(session_id) <= 40 else None
+            if row is not None and is_candidate(row) and _may(actor, row):
+                found[session_id] = row
+        who = await directory.read(conn)
+    missing = next((one for one in ids if one not in found), None)
+    if missing is not None:
+        raise await record_refusal(db, actor, Action.ODMAP_RELEASE, "session", missing, now)
+    return found, who
+
+
+async def decide(
+    db: Database,
+    vault: Vault,
+    actor: Actor,
+    rows: Mapping[str, OdmapRow],
+    held: Mapping[str, str],
+    now: float,
+) -> str | None:
+    """Release these rows as one file and hold those back, all or none; the file's id.
+
+    Raises NoSuchRecord, Conflict when somebody decided meanwhile, BadInput, AuditFailed.
+    """
+    await waiting(db, actor, [*rows, *held], now)
+
+    async def work(conn: AsyncConnection) -> str | None:
+        for session_id in (*rows, *held):  # asked again where it is decided
+            row = await sessions.get(conn, session_id)
+            if row is None or not is_candidate(row) or not _may(actor, row):
+                raise Conflict({})
+        for session_id, reason in held.items():
+            await odmap.hold(conn, session_id, reason, actor.id, now)
+        release_id = None
+        if rows:
+            release_id = await odmap.release(conn, vault, program_of(actor), rows, actor.id, now)
+        for session_id in (*rows, *held):
+            await audit.record(
+                conn, actor, Action.ODMAP_RELEASE, "session", session_id, "allowed", now
+            )
+        if release_id is not None:
+            await audit.record(
+                conn, actor, Action.ODMAP_RELEASE, "odmap", release_id, "allowed", now
+            )
+        return release_id
+
+    return await db.write(work)
+
+
+async def put_back(db: Database, actor: Actor, session_id: str, now: float) -> None:
+    """Have a session that was held back decided again. Raises NoSuchRecord, Conflict."""
+    await waiting(db, actor, [session_id], now)
+
+    async def work(conn: AsyncConnection) -> None:
+        if not await odmap.put_back(conn, session_id):
+            raise Conflict({})
+        await audit.record(conn, actor, Action.ODMAP_RELEASE, "session", session_id, "allowed", now)
+
+    await db.write(work)
+
+
+async def file(db: Database, vault: Vault, actor: Actor, release_id: str, now: float) -> str:
+    """A file that left, again, letter for letter. Raises Forbidden, NoSuchRecord, AuditFailed."""
+    async with db.read() as conn:
+        found = await odmap.one_release(conn, release_id) if len(release_id) <= 40 else None
+        allowed = found is not None and allows(
+            actor, Action.ODMAP_RELEASE, Target(program_id=found.program_id)
+        )
+        rows = await odmap.rows_of(conn, vault, release_id) if allowed else []
+        who = await directory.read(conn)
+    if not allowed:
+        raise await record_refusal(db, actor, Action.ODMAP_RELEASE, "odmap", release_id, now)
+    await audited(db, actor, Action.ODMAP_RELEASE, "odmap", release_id, now)
+    return write((ref, who.agencies[agency].timezone, row) for ref, agency, row in rows)
+
+
+def program_of(actor: Actor) -> str:
+    """The program for which this person releases. Raises Forbidden."""
+    if actor.program_id is None:
+        raise Forbidden
+    return actor.program_id
+
+
+def _may(actor: Actor, row: SessionRow) -> bool:
+    return allows(actor, Action.ODMAP_RELEASE, target_of(row))
