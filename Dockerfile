@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# CrisisBridge: a slim image without tools, that runs without rights and with a read-only root.
+# CrisisBridge: a slim image with no tools but PostgreSQL's client, that runs without rights and with a read-only root.
 
 FROM python:3.13-slim-trixie AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -9,6 +9,9 @@ RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requi
  && find /opt/venv -name __pycache__ -prune -exec rm -rf {} +
 
 FROM python:3.13-slim-trixie
+# pg_dump and pg_restore, for backups of PostgreSQL
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql-client \
+ && rm -rf /var/lib/apt/lists/*
 RUN groupadd --system --gid 10001 bridge \
  && useradd --system --uid 10001 --gid bridge --no-create-home --shell /usr/sbin/nologin bridge \
  && install -d -o bridge -g bridge -m 0700 /data

@@ -52,7 +52,7 @@ from signaling.settings import (
     unfit_to_serve,
 )
 from signaling.webpush import Vapid, WebPush
-from web import doctor, i18n, site_forms, trail
+from web import backups, doctor, i18n, site_forms, trail
 from web.dev import cast, certificate
 from web.dev.fill import NotASample, fill, refuse_strangers
 from web.dev.folder import Folder, card, welcome
@@ -353,6 +353,34 @@ def instruments(args: argparse.Namespace) -> int:
     return uvloop.run(work())
 
 
+def backup(args: argparse.Namespace) -> int:
+    """`crisisbridge backup --to FOLDER` or `--check FILE`."""
+    logs.configure(as_json=False, level="ERROR")
+    settings = _settings_or_demo(args, 8080)
+    try:
+        if args.check is not None:
+            return backups.check(settings, args.check, sys.stdout)
+        return backups.make(settings, args.to, args.keep, sys.stdout)
+    except RecordError as error:  # no key file, or none that can be read
+        print(error, file=sys.stderr)
+        return 2
+
+
+def restore(args: argparse.Namespace) -> int:
+    """`crisisbridge restore FILE`, while no server runs."""
+    logs.configure(as_json=False, level="ERROR")
+    settings = _settings_or_demo(args, 8080)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with alone_in(settings.data_dir):
+            return uvloop.run(
+                backups.restore(settings, args.file, sys.stdout, replace=args.replace)
+            )
+    except RecordError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
 def audit(args: argparse.Namespace) -> int:
     """`crisisbridge audit verify`, `audit export` and `audit key`."""
     logs.configure(as_json=False, level="ERROR")
@@ -451,6 +479,22 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--days", type=_count, default=90)
     one.add_argument("--seed", type=int, default=1)
     one.set_defaults(run=make_sample)
+
+    one = commands.add_parser("backup", help="a sealed copy of the record, read back at once")
+    one.add_argument("--config", type=Path, help="TOML file with settings")
+    one.add_argument("--data", type=Path, help="the demo in this folder instead")
+    either = one.add_mutually_exclusive_group(required=True)
+    either.add_argument("--to", type=Path, metavar="FOLDER", help="where to put it")
+    either.add_argument("--check", type=Path, metavar="FILE", help="only try whether one is whole")
+    one.add_argument("--keep", type=_count, help="remove older ones beyond so many")
+    one.set_defaults(run=backup)
+
+    one = commands.add_parser("restore", help="put a backup in the database's place")
+    one.add_argument("--config", type=Path, help="TOML file with settings")
+    one.add_argument("--data", type=Path, help="the demo in this folder instead")
+    one.add_argument("file", type=Path, metavar="FILE")
+    one.add_argument("--replace", action="store_true", help="the record that is there may go")
+    one.set_defaults(run=restore)
 
     trails = commands.add_parser("audit", help="prove the audit trail whole, or write it out")
     whats = trails.add_subparsers(dest="what", required=True)

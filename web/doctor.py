@@ -27,6 +27,7 @@ from media import Relay, RelayRefused, TurnUrl, there_and_back
 from records.engine import current, head
 from signaling import addresses
 from signaling.settings import Settings, unfit_to_serve
+from web import backups
 
 BUILT = 1_767_225_600.0  # 2026-01-01: a clock before this is wrong
 SOON_SECONDS = 21 * 86400.0
@@ -57,6 +58,8 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
     yield folder(settings.data_dir)
     yield database(settings)
     yield key_file(settings)
+    if not settings.demo:
+        yield backup(settings, time.time())
     if settings.redis_url is not None:
         yield shared_store(settings.redis_url.reveal())
     yield web_port(settings)
@@ -126,6 +129,14 @@ def database(settings: Settings) -> Finding:
         "Database: the schema is another one",
         "It is brought up to date at the start.",
     )
+
+
+def backup(settings: Settings, now: float) -> Finding:
+    old = backups.age(settings, now)
+    if old is not None and old <= backups.OLDEST_SECONDS:
+        return Finding(Verdict.OK, f"Backup: {old / 3600:.0f} hours old")
+    said = "none was made here" if old is None else f"{old / 3600:.0f} hours old"
+    return Finding(Verdict.WARN, f"Backup: {said}", "crisisbridge backup --to FOLDER, every day.")
 
 
 def shared_store(url: str) -> Finding:
