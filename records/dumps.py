@@ -1,8 +1,8 @@
 """A consistent copy of the whole database as one file, and putting it back. Blocking.
 
 SQLite: its own online backup, while the server goes on. PostgreSQL: its own pg_dump and pg_restore,
-which must be installed (Debian: postgresql-client); the password goes by the environment, because
-everybody on the machine can read a command's arguments.
+which must be installed (Debian: postgresql-client); the password goes by a file, because everybody
+on the machine can read a command's arguments.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def check_sqlite(path: Path, wanted: Contents) -> None:
 
 def check_postgresql(path: Path) -> None:
     """Let pg_restore read a copy's list of contents. Raises CannotDump."""
-    _command(["pg_restore", "--list", str(path)], os.environ)
+    _command(["pg_restore", "--list", str(path)])
 
 
 def contents(conn: Connection) -> Contents:
@@ -181,22 +182,33 @@ def _same(found: Contents, wanted: Contents) -> None:
 
 
 def _run(program: str, parsed: URL, *arguments: str) -> None:
-    found = [
-        f"--dbname={parsed.database}",
-        *([f"--host={host}"] if (host := parsed.host or parsed.query.get("host")) else []),
-        *([f"--port={parsed.port}"] if parsed.port else []),
-        *([f"--username={parsed.username}"] if parsed.username else []),
-    ]
-    secret = {} if parsed.password is None else {"PGPASSWORD": str(parsed.password)}
-    _command([program, "--no-password", *found, *arguments], os.environ | secret)
+    """pg_dump or pg_restore on that database; its password goes by a file for our eyes only."""
+    words = {
+        "dbname": parsed.database, "host": parsed.host or parsed.query.get("host"),
+        "port": parsed.port, "user": parsed.username,
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="cb-pass-") as scratch:  # its owner's alone
+        if parsed.password is not None:
+            words["passfile"] = file = f"{scratch}/pass"
+            secret = str(parsed.password).replace("\\", "\\\\").replace(":", "\\:")
+            with open(file, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as kept:
+                kept.write(f"*:*:*:*:{secret}\n")
+        known = " ".join(f"{name}={_quoted(word)}" for name, word in words.items() if word)
+        _command([program, "--no-password", f"--dbname={known}", *arguments])
 
 
-def _command(command: list[str], environment: Mapping[str, str]) -> None:
+def _quoted(word: object) -> str:
+    """A value of a connection string (libpq)."""
+    text = str(word).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"
+
+
+def _command(command: list[str]) -> None:
     if shutil.which(command[0]) is None:
         raise CannotDump(f"{command[0]} is not installed (Debian: postgresql-client).")
     try:
         done = subprocess.run(  # noqa: S603 - our own program and our own settings
-            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, timeout=LONGEST_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:

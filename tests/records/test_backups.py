@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import backups, schema
+from records import backups, dumps, schema
 from records.crypto import Vault
 from records.dumps import CannotDump
 from records.engine import Database
@@ -122,3 +122,23 @@ def test_a_backup_of_one_kind_is_not_put_into_the_other(
     into = here if backend == "postgresql" else other
     with pytest.raises(CannotDump, match="settings say"):
         backups.restore(path, into, VAULT, NOW, replace=True)
+
+
+def test_a_password_goes_by_a_file_of_our_own_and_in_no_argument(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[list[str]] = []
+
+    def command(words: list[str]) -> None:
+        seen.append(words)
+        known = next(one for one in words if one.startswith("--dbname="))
+        file = known.partition("passfile='")[2].partition("'")[0]
+        assert Path(file).stat().st_mode & 0o777 == 0o600
+        assert Path(file).read_text() == "*:*:*:*:a\\:b\\\\c\n"
+
+    monkeypatch.setattr(dumps, "_command", command)
+    url = make_url("postgresql://o'neil:a%3Ab%5Cc@db.example:5433/bridge")
+    dumps._run("pg_dump", url, "--format=custom")
+    (words,) = seen
+    assert "user='o\\'neil'" in words[2]
+    assert "a:b" not in " ".join(words)
