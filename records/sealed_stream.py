@@ -55,6 +55,8 @@ def opened(source: BinaryIO, key_of: KeyOf) -> Iterator[bytes]:
         if len(size) != 4 or not TAG <= length <= FRAME + TAG:
             raise Damaged("The file was cut off or changed.")
         sealed = source.read(length)
+        if len(sealed) != length:
+            raise Damaged("The file was cut off or changed.")
         size = source.read(4)
         last = not size
         try:

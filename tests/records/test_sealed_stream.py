@@ -6,7 +6,7 @@ import hashlib
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records import sealed_stream
@@ -36,11 +36,13 @@ def plain(data: bytes) -> bytes:
     return b"".join(opened(io.BytesIO(data), key))
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=150), max_size=6))
 def test_what_was_sealed_opens_whatever_the_pieces(pieces: list[bytes]) -> None:
     assert plain(sealed(*pieces)) == b"".join(pieces)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=200, max_size=300), st.data())
 def test_a_file_that_was_cut_off_anywhere_does_not_open(text: bytes, data: st.DataObject) -> None:
     whole = sealed(text)
@@ -49,6 +51,7 @@ def test_a_file_that_was_cut_off_anywhere_does_not_open(text: bytes, data: st.Da
         plain(whole[:at])
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=100, max_size=300), st.data())
 def test_a_file_of_which_one_bit_was_changed_does_not_open(
     text: bytes, data: st.DataObject
