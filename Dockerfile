@@ -37,7 +37,7 @@ VOLUME /data
 EXPOSE 8080/tcp 9443/udp
 # The same question a load balancer asks; no shell and no curl needed.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('CRISISBRIDGE_PORT', '8080') + '/readyz', timeout=2)"]
+  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://' + (os.environ.get('CRISISBRIDGE_ADMIN_LISTEN') or '127.0.0.1:' + os.environ.get('CRISISBRIDGE_PORT', '8080')) + '/readyz', timeout=2)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "crisisbridge"]
 CMD ["serve"]

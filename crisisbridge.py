@@ -247,12 +247,14 @@ def serve(args: argparse.Namespace) -> int:
             tls.load_cert_chain(settings.tls_cert, settings.tls_key)
         except (OSError, ssl.SSLError) as error:
             raise CannotStart("The TLS certificate and key cannot be used.") from error
-    door = open_door(settings.host, settings.port, tls)
+    doors = [open_door(settings.host, settings.port, tls)]
+    if settings.admin_listen is not None:
+        doors.append(open_door(*settings.admin_listen, tls, inside=True))
 
     async def opening(_services: Services) -> None:
         return None
 
-    return start(settings, [door], opening, lambda: None)
+    return start(settings, doors, opening, lambda: None)
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -315,6 +317,7 @@ def demo_settings(folder: Folder, port: int, origins: tuple[str, ...]) -> Settin
             "tls_cert": None,
             "tls_key": None,
             "trust_proxy": False,
+            "admin_listen": None,
             "cookie_secure": False,  # the same cookies on this machine, without TLS
             **any_port,
         },

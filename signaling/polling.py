@@ -23,6 +23,7 @@ from signaling.conversation import QUEUED_MESSAGES, Conversation, Driver
 from signaling.errors import BadMessage, Draining, TooMany
 from signaling.socket import Authenticate, Handler, OriginAllowed
 
+READ_SECONDS = 10.0  # for a whole request to arrive
 HOLD_SECONDS = 20.0  # a waiting request; proxies cut at 30 and more
 GONE_SECONDS = 12.0  # without any request: the page has gone. It beats every 5 s.
 LAST_WORDS_SECONDS = 2.0  # to be fetched after the end
@@ -83,7 +84,11 @@ class Polling:
         if not self._origin_allowed(request):
             raise web.HTTPForbidden(text="This page comes from somewhere else.")
         try:
-            asked = _decoder.decode(await request.clone(client_max_size=LARGEST_REQUEST).read())
+            async with asyncio.timeout(READ_SECONDS):
+                body = await request.clone(client_max_size=LARGEST_REQUEST).read()
+            asked = _decoder.decode(body)
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
         except msgspec.DecodeError:
             raise web.HTTPBadRequest(text=BadMessage.sentence) from None
         name = asked.connection

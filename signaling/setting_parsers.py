@@ -37,6 +37,27 @@ def port(raw: str) -> int:
     return int(raw)
 
 
+def listen(raw: str) -> tuple[str, int]:
+    wanted = "must be an address with a port, as in 10.0.0.5:9090 or [::1]:9090"
+    host, _, number = text(raw).rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not bare or (":" in bare) != host.startswith("["):
+        raise ValueError(wanted)
+    try:
+        return bare, port(number)
+    except ValueError:
+        raise ValueError(wanted) from None
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        if not raw.strip().isascii() or not raw.strip().isdigit() or not low <= int(raw) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(raw)
+
+    return parse
+
+
 def number(low: float, high: float) -> Callable[[str], float]:
     def parse(raw: str) -> float:
         wanted = f"must be a number from {low:g} to {high:g}"

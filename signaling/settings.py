@@ -179,6 +179,30 @@ class Settings:
         "A proxy in front ends TLS and sets X-Forwarded-For and X-Forwarded-Proto.",
         default=False,
     )
+    admin_listen: tuple[str, int] | None = _setting(
+        parse.listen,
+        "A second address, for the admin network: host:port. Health, numbers and the pages that "
+        "only administrators have are served there and nowhere else.",
+        default=None,
+        shown="unset: everything on the one address",
+    )
+    admin_origins: tuple[str, ...] = _setting(
+        parse.origins,
+        "Addresses at which administrators open the admin network's pages, separated by commas.",
+        default=(),
+        shown="the address of CRISISBRIDGE_ADMIN_LISTEN",
+    )
+    max_connections: int = _setting(
+        parse.whole(50, 1_000_000),
+        "Connections at once, in all; more are closed at once.",
+        default=10_000,
+    )
+    max_connections_per_address: int = _setting(
+        parse.whole(10, 1_000_000),
+        "Connections at once from one address; behind a proxy, requests and WebSockets at once. A "
+        "department may share one address.",
+        default=2_000,
+    )
     ring_seconds: float = _setting(
         parse.number(5, 120), "Seconds that a clinician has to answer an offer.", default=20.0
     )
@@ -270,6 +294,14 @@ class Settings:
         if self.idle_minutes is not None:
             return self.idle_minutes * 60
         return 0.0 if self.demo else IDLE_SECONDS
+
+    @property
+    def inside(self) -> Settings:
+        """The settings as the admin network's address has them; the same ones without it."""
+        if self.admin_listen is None:
+            return self
+        host, port = self.admin_listen
+        return replace(self, host=host, port=port, public_origins=self.admin_origins)
 
     @property
     def scheme(self) -> str:
@@ -446,6 +478,7 @@ def unfit_to_serve(settings: Settings) -> list[str]:
         problems.append(
             f"{PREFIX}DEMO is for `crisisbridge demo`: its password is known to all who see it."
         )
+    problems += _unfit_inside(settings)
     if not settings.public:
         return problems
     if settings.tls_cert is None and not settings.trust_proxy:
@@ -461,6 +494,25 @@ def unfit_to_serve(settings: Settings) -> list[str]:
         )
     if settings.public_origins and not settings.secure_cookies:
         problems.append(f"{PREFIX}COOKIE_SECURE must not be false on a public address.")
+    return problems
+
+
+def _unfit_inside(settings: Settings) -> list[str]:
+    """The same for the admin network: people sign in there too."""
+    if settings.admin_listen is None:
+        return []
+    problems = []
+    inside = settings.inside
+    if settings.admin_listen == (settings.host, settings.port):
+        problems.append(f"{PREFIX}ADMIN_LISTEN must be another address than the pages have.")
+    if inside.public and settings.tls_cert is None and not settings.trust_proxy:
+        problems.append(
+            f"{PREFIX}ADMIN_LISTEN beyond this machine needs TLS: set {PREFIX}TLS_CERT and "
+            f"{PREFIX}TLS_KEY, or put a proxy in front and set {PREFIX}TRUST_PROXY=true."
+        )
+    plain = (origin for origin in settings.admin_origins if not origin.startswith("https:"))
+    if any(not is_loopback(urlsplit(origin).hostname or "") for origin in plain):
+        problems.append(f"{PREFIX}ADMIN_ORIGINS must be https beyond this machine.")
     return problems
 
 

@@ -79,7 +79,7 @@ async def check_second(request: web.Request) -> web.StreamResponse:
         return answers.moved(with_next("/sign-in", back))
     except AuthError as error:
         return await _second(request, back, error)
-    response = answers.moved(after(signed, back))
+    response = answers.moved(after(request, signed, back))
     await let_in(request, response, signed)
     return response
 

@@ -21,10 +21,9 @@ from signaling.errors import BadWay
 from web import answers, present
 from web.api import body_of
 from web.errors import BadRequest
-from web.identity import place_of
-from web.keys import ASSETS, LIMITS, actor_of, now_of, services_of
+from web.keys import ASSETS, actor_of, now_of, services_of
 from web.manager import nav
-from web.routes import fields, origin_allowed
+from web.routes import fields, origin_allowed, whole_body
 
 ZONE = "UTC"
 LONGEST_LABEL = 60
@@ -151,9 +150,9 @@ async def answer(request: web.Request) -> web.Response:
 
     No sign-in and no form token: the link's secret is the only right here, and the only one given.
     """
-    request.app[LIMITS].take("alert", place_of(request), now_of(request))
     if not origin_allowed(request):
         raise BadRequest
+    await whole_body(request)
     body = await body_of(request, AnswerBody)
     there = await paging.answer(services_of(request).desk, body.token, body.state)
     return answers.answer(

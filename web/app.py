@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from auth.policy import Action
@@ -41,8 +43,9 @@ from web import (
     takeaway,
 )
 from web.assets import Assets
+from web.gate import Crowd
 from web.identity import for_socket
-from web.keys import ASKED, ASSETS, LIMITS, RENDERER, SERVICES, TEXTS, TYPESETTER
+from web.keys import ASKED, ASSETS, CROWD, INSIDE, LIMITS, RENDERER, SERVICES, TEXTS, TYPESETTER
 from web.limits import Limits
 from web.middleware import language, outermost
 from web.render import Renderer
@@ -56,6 +59,7 @@ _TAKE = (Action.TAKEAWAY_MAKE,)
 _FOLLOW = (Action.FOLLOWUP_WORK,)
 _OWN = (Action.ALERT_OWN,)
 _FORM = (Action.RECORD_WRITE_CLINICAL,)
+_DOORS = ("/sign-in", "/api/v1/passkeys/sign-in", "/static/")
 LARGEST_BODY = 64 * 1024  # bytes; the largest form is far below a tenth of this
 
 
@@ -111,12 +115,12 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         Route("POST", "/api/v1/alerts/push", alerts.add_push, Who.PERSON, _OWN, "way"),
         Route("GET", "/api/v1/alerts/tests", alerts.tests, Who.PERSON, _OWN),
         Route("GET", "/alert", alerts.door, Who.ANYBODY),
-        Route("POST", "/api/v1/alert", alerts.answer, Who.ANYBODY, machine=True),
+        Route("POST", "/api/v1/alert", alerts.answer, Who.ANYBODY, limit="alert", machine=True),
         Route("GET", "/join", guests.door, Who.ANYBODY),
         Route("POST", "/api/v1/join", guests.enter, Who.ANYBODY, limit="enrol"),
         Route("GET", "/guest", guests.call, Who.GUEST, (Action.SESSION_VISIT,)),
-        Route("GET", "/service-worker.js", alerts.service_worker, Who.ANYBODY, machine=True),
-        Route("GET", "/manifest.webmanifest", alerts.manifest, Who.ANYBODY, machine=True),
+        _machine("GET", "/service-worker.js", alerts.service_worker, "file"),
+        _machine("GET", "/manifest.webmanifest", alerts.manifest, "file"),
         Route("GET", "/manager/reports", reports.show, Who.PERSON, _REPORTS, "feed"),
         Route("GET", "/manager/reports.csv", reports.table, Who.PERSON, _REPORTS, "feed"),
         Route("GET", "/manager/reports.pdf", reports.pdf, Who.PERSON, _REPORTS, "feed"),
@@ -156,37 +160,60 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         ),
         *roster_routes.routes(),
         Route("GET", "/api/v1/board", api.board, Who.PERSON, (Action.BOARD_READ,)),
-        Route("GET", "/ws", _socket(services), Who.ANYBODY, machine=True),
-        Route("POST", "/poll", polling.handler, Who.ANYBODY, machine=True),
-        Route("GET", "/healthz", health.alive, Who.ANYBODY, machine=True),
-        Route("GET", "/readyz", health.ready, Who.ANYBODY, machine=True),
-        Route("GET", "/metrics", health.show_metrics, Who.ANYBODY, machine=True),
-        Route("GET", "/static/{build}/{name:.+}", assets.serve, Who.ANYBODY, machine=True),
+        _machine("GET", "/ws", _socket(services), "socket"),
+        _machine("POST", "/poll", polling.handler, "poll"),
+        _machine("GET", "/healthz", health.alive, "probe", numbers=True),
+        _machine("GET", "/readyz", health.ready, "probe", numbers=True),
+        _machine("GET", "/metrics", health.show_metrics, "probe", numbers=True),
+        _machine("GET", "/static/{build}/{name:.+}", assets.serve, "file"),
     ]
     if services.settings.demo:
         table.append(Route("GET", "/-/patterns", patterns.show, Who.ANYBODY))
     return table
 
 
-def create_app(services: Services) -> web.Application:
-    """The application; it neither starts nor stops the services."""
+def sides(table: list[Route], *, inside: bool) -> list[Route]:
+    """The part of the table for one side, once there is an admin network: the doors are on both."""
+    return [one for one in table if one.inside is inside or (inside and _is_door(one))]
+
+
+def _is_door(route: Route) -> bool:
+    """Where people sign in, prove who they are and leave; and what those pages are made of."""
+    of_oneself = route.who in {Who.NEWCOMER, Who.ABSENT}
+    return of_oneself or route.path == "/" or route.path.startswith(_DOORS)
+
+
+def inside_of(services: Services) -> Services:
+    """The same services, as the admin network's address sees them."""
+    return replace(services, settings=services.settings.inside)
+
+
+def create_app(services: Services, *, inside: bool = False) -> web.Application:
+    """The application; it neither starts nor stops the services.
+
+    With an admin network there are two, each with its part of the addresses; `inside`: its own.
+    """
+    settings = services.settings
     app = web.Application(middlewares=[outermost, language], client_max_size=LARGEST_BODY)
     assets = Assets()
     app[SERVICES] = services
     app[ASSETS] = assets
     app[RENDERER] = Renderer(assets)
     app[TEXTS] = i18n.load()
+    app[INSIDE] = inside
     app[LIMITS] = Limits()
+    app[CROWD] = Crowd(settings.max_connections, settings.max_connections_per_address)
     app[TYPESETTER] = Typesetter()
     app[GLANCES] = Glances()
     polling = polling_of(services)
-    add(app, routes(services, assets, polling))
+    table = routes(services, assets, polling)
+    add(app, table if settings.admin_listen is None else sides(table, inside=inside))
 
     async def end_polling(_app: web.Application) -> None:
         await polling.close()
 
     app.on_shutdown.append(end_polling)
-    fixed = headers.of(services.settings)
+    fixed = headers.of(settings)
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(fixed)
@@ -202,6 +229,12 @@ def create_app(services: Services) -> web.Application:
 def polling_of(services: Services) -> Polling:
     """The way to talk for pages whose network lets no WebSocket through."""
     return Polling(services.desk, for_socket, origin_allowed)
+
+
+def _machine(
+    method: str, path: str, handler: Handler, limit: str, *, numbers: bool = False
+) -> Route:
+    return Route(method, path, handler, Who.ANYBODY, limit=limit, machine=True, numbers=numbers)
 
 
 def _socket(services: Services) -> Handler:

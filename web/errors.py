@@ -66,6 +66,14 @@ class WrongType(WebError):
     sentence = "This kind of content is not taken here. Nothing was changed."
 
 
+class TooSlow(WebError):
+    """The body did not arrive in time; nothing was changed."""
+
+    code = "too-slow"
+    status = 408
+    sentence = "What you sent did not arrive in time. Nothing was changed. Try again."
+
+
 class TooOften(WebError):
     """Too many tries from one place; wait as long as Retry-After says."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from signaling.settings import Settings
 
+TRUSTED = "crisisbridge"  # the one policy that web/static/js/lib/trusted.js makes
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -15,14 +16,20 @@ _POLICY = {
     "font-src": "'self'",
     "worker-src": "'self'",
     "manifest-src": "'self'",
+    "object-src": "'none'",
     "form-action": "'self'",
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
+    # nothing writes markup or scripts; workers have an address of ours or none
+    "require-trusted-types-for": "'script'",
+    "trusted-types": TRUSTED,
 }
 _PERMISSIONS = (
     "camera=(self), microphone=(self), screen-wake-lock=(self), autoplay=(self), "
-    "fullscreen=(self), display-capture=(), geolocation=(), payment=(), usb=(), serial=(), "
-    "hid=(), midi=()"
+    "fullscreen=(self), publickey-credentials-get=(self), publickey-credentials-create=(self), "
+    "display-capture=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=(), "
+    "bluetooth=(), accelerometer=(), gyroscope=(), magnetometer=(), browsing-topics=(), "
+    "idle-detection=(), local-fonts=(), xr-spatial-tracking=()"
 )
 
 
@@ -39,6 +46,9 @@ def of(settings: Settings) -> Mapping[str, str]:
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
+        # a page holds nothing of anybody else's; WebRTC is no subresource, so calls do not mind
+        "Cross-Origin-Embedder-Policy": "require-corp",
+        "Origin-Agent-Cluster": "?1",
         "Server": "CrisisBridge",
     }
     if settings.secure_cookies:

@@ -42,10 +42,13 @@ async def ready(request: web.Request) -> web.Response:
 async def show_metrics(request: web.Request) -> web.Response:
     """GET /metrics: for this machine only, once the server listens on a public address.
 
-    A proxy must not publish it: what came through one is refused there as well.
+    A proxy must not publish it: what came through one is refused there as well. With an admin
+    network it stands there and nowhere else.
     """
+    settings = settings_of(request)
     near = request.remote is not None and is_loopback(request.remote)
-    if settings_of(request).public and (not near or "X-Forwarded-For" in request.headers):
+    exposed = settings.public and settings.admin_listen is None
+    if exposed and (not near or "X-Forwarded-For" in request.headers):
         raise PageNotFound
     services = services_of(request)
     async with services.db.read() as conn:

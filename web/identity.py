@@ -16,6 +16,7 @@ from auth.signin import actor_for_login
 from auth.tablets import actor_for_tablet
 from signaling.settings import Settings
 from signaling.wire import Audience
+from web.gate import neighbourhood
 from web.keys import now_of, services_of, settings_of
 
 Cookie = Literal["cb_login", "cb_step", "cb_tablet", "cb_guest", "cb_form", "cb_lang", "cb_theme"]
@@ -136,8 +137,14 @@ async def for_socket(request: web.Request, audience: Audience) -> Actor:
 def place_of(request: web.Request) -> str:
     """Where a request comes from: for limits and the audit trail, never in a log."""
     if settings_of(request).trust_proxy:
-        forwarded = request.headers.get("X-Forwarded-For", "")
-        last = forwarded.rpartition(",")[2].strip()  # what our own proxy has seen
+        # only the last of the last header is what our own proxy has seen
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        last = forwarded.rpartition(",")[2].strip()
         if last:
             return last[:64]
     return request.remote or "unknown"
+
+
+def neighbours_of(request: web.Request) -> str:
+    """The same for limits: a line's own IPv6 network is one place."""
+    return neighbourhood(place_of(request))

@@ -9,6 +9,7 @@ from aiohttp import web
 from auth.actors import Actor
 from signaling.settings import Settings
 from web.assets import Assets
+from web.gate import Crowd
 from web.i18n import Texts
 from web.limits import Limits
 from web.render import Renderer
@@ -33,6 +34,8 @@ RENDERER = web.AppKey("renderer", Renderer)
 ASSETS = web.AppKey("assets", Assets)
 TEXTS = web.AppKey("texts", dict[str, Texts])
 LIMITS = web.AppKey("limits", Limits)
+INSIDE = web.AppKey("inside", bool)  # this application is the admin network's
+CROWD = web.AppKey("crowd", Crowd)
 TYPESETTER = web.AppKey("typesetter", Typesetter)
 ASKED = web.RequestKey("asked", Asked)
 

@@ -1,7 +1,8 @@
-"""How often one place may try to sign in, set up a tablet or enter a PIN. Pure; `now` in seconds.
+"""How often one place may ask for what. Pure; `now` in seconds.
 
-Accounts lock by themselves after five failures (auth.locks); this only slows one address that goes
-through many names or codes. Generous, because a whole department may share one address.
+Every address has a limit: its own, or that of its kind (`web.routes.Route.limited`). Accounts lock
+by themselves after five failures (auth.locks); this only slows one address that goes through many
+names, codes or pages. Generous, because a whole department may share one address.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from web.errors import TooOften
 
-PLACES = 10_000  # remembered at once; the longest unseen is forgotten first
+PLACES = 50_000  # kinds at places remembered at once; the longest unseen is forgotten first
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,15 @@ RATES = {
     "alert": Rate(burst=120, refill=2.0),
     "feed": Rate(burst=120, refill=1.0),
     "way": Rate(burst=30, refill=0.2),
+    # of whatever has no own
+    "page": Rate(burst=1_000, refill=30.0),
+    "change": Rate(burst=300, refill=10.0),
+    "stray": Rate(burst=200, refill=2.0),  # addresses that do not exist
+    # of machines; a server that comes back meets all pages of a department at once
+    "socket": Rate(burst=5_000, refill=100.0),
+    "poll": Rate(burst=10_000, refill=1_000.0),
+    "file": Rate(burst=10_000, refill=500.0),
+    "probe": Rate(burst=300, refill=10.0),
 }
 
 

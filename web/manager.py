@@ -19,7 +19,7 @@ from signaling.errors import SessionError
 from web import answers, present
 from web.errors import BadRequest
 from web.keys import ASKED, actor_of, now_of, services_of
-from web.routes import may_anywhere
+from web.routes import is_here, may_anywhere
 from web.strip import strip
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("alerts", "/alerts", Action.ALERT_OWN),
         ("console", "/console", Action.SESSION_ANSWER),
     )
-    open_to = [one for one in pages if may_anywhere(actor, one[2])]
+    open_to = [one for one in pages if may_anywhere(actor, one[2]) and is_here(request, one[2])]
     crowded = len(open_to) > MOST_IN_A_ROW
     return [
         Nav(key, address, key == here, crowded and key in SET_UP) for key, address, _ in open_to

@@ -14,7 +14,7 @@ from auth import audit
 from auth.errors import AuthError
 from records.errors import RecordError
 from signaling.errors import SessionError
-from web import answers, i18n
+from web import answers, gate, i18n
 from web.errors import (
     BadRequest,
     Internal,
@@ -22,21 +22,25 @@ from web.errors import (
     NotReady,
     PageNotFound,
     TooLarge,
+    TooOften,
+    TooSlow,
     WebError,
     WrongType,
 )
-from web.identity import place_of, read_cookie, set_cookie
-from web.keys import ASKED, TEXTS, Asked
+from web.identity import neighbours_of, place_of, read_cookie, set_cookie
+from web.keys import ASKED, CROWD, LIMITS, TEXTS, Asked, now_of
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TYPED = (WebError, AuthError, RecordError, SessionError)
 _LANGUAGE_SECONDS = 365 * 86400
+_CROWDED_SECONDS = 5.0  # until somebody has left
 _BY_STATUS: dict[int, type[WebError]] = {
     403: BadRequest,
     404: PageNotFound,
     405: MethodNotAllowed,
+    408: TooSlow,
     413: TooLarge,
     415: WrongType,
     503: NotReady,
@@ -53,10 +57,15 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
     request[ASKED] = Asked(f"req_{secrets.token_hex(8)}", request.app[TEXTS][locale])
     started = time.monotonic()
     status = 500
+    passed = gate.of(request)
+    if passed is not None:
+        passed.begun()
     try:
         response = await _answered(request, handler)
         status = response.status
     finally:
+        if passed is not None:
+            passed.ended()
         _log(request, status, time.monotonic() - started)
     return response
 
@@ -76,7 +85,7 @@ async def language(request: web.Request, handler: Handler) -> web.StreamResponse
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        return await handler(request)
+        return await _admitted(request, handler)
     except TYPED as error:
         if request[ASKED].begun:
             raise
@@ -93,6 +102,19 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         if request[ASKED].begun:
             raise  # half an answer is out: all that is left is to break the connection
         return _failed(request)
+
+
+async def _admitted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The answer, if there is room for one more from this place. Raises TooOften."""
+    place, crowd = neighbours_of(request), request.app[CROWD]
+    if not crowd.enter(place):
+        raise TooOften(_CROWDED_SECONDS)
+    try:
+        if request.match_info.http_exception is not None:  # no such address: nothing else counts it
+            request.app[LIMITS].take("stray", place, now_of(request))
+        return await handler(request)
+    finally:
+        crowd.leave(place)
 
 
 def _failed(request: web.Request) -> web.StreamResponse:

@@ -61,7 +61,7 @@ async def sign_in(request: web.Request) -> web.Response:
         now_of(request),
         hours=settings_of(request).login_hours,
     )
-    response = answers.answer({"next": after(signed, body.next)})
+    response = answers.answer({"next": after(request, signed, body.next)})
     await let_in(request, response, signed)
     return response
 

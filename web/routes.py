@@ -1,37 +1,44 @@
 """Every address in one table, with who may ask and what guards it. Nothing is open by default.
 
-The guard of a route: limits, then the Origin, then who asks, then the form token, then the action.
+The guard of a route: limits, then the Origin, then who asks, then its body in full and in time,
+then the form token, then the action.
 What a row of the record may be shown to is decided by `auth.access`, not here.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
 
 from auth import csrf, logins
 from auth.actors import Actor
 from auth.errors import CrossSite, Forbidden
 from auth.policy import RULES, Action, roles_of
 from web import i18n
-from web.errors import BadRequest
+from web.errors import BadRequest, TooSlow, WrongType
 from web.identity import (
     absent_of,
     form_holder,
     guest_of,
+    neighbours_of,
     newcomer_of,
     person_of,
-    place_of,
     read_cookie,
     tablet_of,
 )
-from web.keys import ASKED, LIMITS, TEXTS, now_of, services_of, settings_of
+from web.keys import ASKED, INSIDE, LIMITS, TEXTS, now_of, services_of, settings_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+BODY_SECONDS = 20.0  # for a whole body to arrive; the largest is one megabyte
+IN_PARTS = "multipart/form-data"
+FORMS = frozenset({"application/x-www-form-urlencoded", IN_PARTS})
+ADMIN = frozenset({"admin"})
 
 
 class Who(Enum):
@@ -63,9 +70,34 @@ class Route:
     handler: Handler
     who: Who
     needs: tuple[Action, ...] = ()
-    limit: str | None = None
+    limit: str | None = None  # of web.limits, instead of its kind's
     machine: bool = False  # for probes and sockets: no forms, no language
     largest: int | None = None  # bytes; for forms with a file, which are larger than all others
+    numbers: bool = False  # about the server itself: belongs to the admin network, if there is one
+
+    @property
+    def limited(self) -> str:
+        """The kind of its limit: no address is without one."""
+        return self.limit or ("page" if self.method in SAFE else "change")
+
+    @property
+    def inside(self) -> bool:
+        """Whether it belongs to the admin network: numbers, and what the policy gives to
+        administrators alone.
+        """
+        return self.numbers or (bool(self.needs) and all(map(for_admins_alone, self.needs)))
+
+
+def for_admins_alone(action: Action) -> bool:
+    """Whether the policy gives this to administrators and nobody else."""
+    return RULES[action].keys() <= ADMIN
+
+
+def is_here(request: web.Request, action: Action) -> bool:
+    """Whether pages for this action are on the side of the server that was asked."""
+    if settings_of(request).admin_listen is None:
+        return True
+    return for_admins_alone(action) is request.app[INSIDE]
 
 
 def may_anywhere(actor: Actor, *actions: Action) -> bool:
@@ -81,9 +113,12 @@ def origin_allowed(request: web.Request) -> bool:
 def guarded(route: Route) -> Handler:
     """The route's handler behind its guard."""
 
+    async def for_machines(request: web.Request) -> web.StreamResponse:
+        request.app[LIMITS].take(route.limited, neighbours_of(request), now_of(request))
+        return await route.handler(request)
+
     async def handle(request: web.Request) -> web.StreamResponse:
-        if route.limit is not None:
-            request.app[LIMITS].take(route.limit, place_of(request), now_of(request))
+        request.app[LIMITS].take(route.limited, neighbours_of(request), now_of(request))
         if route.largest is not None:
             request = request.clone(client_max_size=route.largest)
         changing = request.method not in SAFE
@@ -91,7 +126,8 @@ def guarded(route: Route) -> Handler:
             raise CrossSite
         await _identify(request, route.who)
         if changing:
-            await _check_form(request, with_file=route.largest is not None)
+            await whole_body(request, with_file=route.largest is not None)
+            await _check_form(request)
         actor = request[ASKED].actor
         if route.needs and (actor is None or not may_anywhere(actor, *route.needs)):
             raise Forbidden
@@ -99,7 +135,7 @@ def guarded(route: Route) -> Handler:
             await _seen(request, actor)
         return await route.handler(request)
 
-    return route.handler if route.machine else handle
+    return for_machines if route.machine else handle
 
 
 def add(app: web.Application, routes: list[Route]) -> None:
@@ -134,10 +170,28 @@ async def _seen(request: web.Request, actor: Actor) -> None:
         await services_of(request).db.write(lambda conn: logins.seen(conn, actor, now))
 
 
-async def _check_form(request: web.Request, *, with_file: bool) -> None:
-    kinds = {"application/x-www-form-urlencoded", *(("multipart/form-data",) if with_file else ())}
+async def whole_body(request: web.Request, *, with_file: bool = False) -> None:
+    """Read the body, which stays with the request, and see that a form is one.
+
+    Raises TooSlow, WrongType, BadRequest; TooLarge by its own limit.
+    """
+    if request.content_type == IN_PARTS and not with_file:
+        raise WrongType
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            if request.content_type in FORMS:
+                await request.post()
+            else:
+                await request.read()
+    except TimeoutError:
+        raise TooSlow from None
+    except (ValueError, LookupError, PayloadEncodingError) as error:
+        raise BadRequest from error
+
+
+async def _check_form(request: web.Request) -> None:
     token = request.headers.get("X-CSRF-Token")
-    if token is None and request.content_type in kinds:
+    if token is None and request.content_type in FORMS:
         token = str((await request.post()).get("csrf", ""))
     csrf.require(settings_of(request).secret.reveal(), request[ASKED].holder, token)
 

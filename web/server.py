@@ -8,6 +8,7 @@ import errno
 import fcntl
 import gc
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -18,12 +19,16 @@ from pathlib import Path
 
 from aiohttp import web as http
 
-from web.app import create_app
+from web import gate
+from web.app import create_app, inside_of
+from web.keys import CROWD
 from web.services import Services
 
 log = logging.getLogger(__name__)
 
 STOPPED_BY_FORCE = 130
+BACKLOG = 1024  # connections that wait to be taken
+OTHER_FILES = 128  # databases, the bridge, logs, what pages are sent with
 # when the collector looks: rarely, because each packet that is kept for repairs is an object, and
 # Python's own 700 would have it look through all of them hundreds of times a second
 COLLECTING = (20_000, 20, 20)
@@ -39,6 +44,7 @@ class Door:
 
     sock: socket.socket
     tls: ssl.SSLContext | None = None
+    inside: bool = False  # of the admin network
 
 
 @dataclass(slots=True)
@@ -69,25 +75,95 @@ async def run(
     async with running as services:
         await opening(services)
         await services.desk.start()
-        runner = http.AppRunner(
-            create_app(services),
-            access_log=None,  # it would print addresses
-            handle_signals=False,
-            shutdown_timeout=services.settings.drain_seconds,
-        )
-        await runner.setup()
+        house = House(services)
         for door in doors:
-            await http.SockSite(runner, door.sock, ssl_context=door.tls).start()
+            await house.open(door)
         gc.collect()
         gc.freeze()  # what is loaded now stays; collections in a call get shorter
         gc.set_threshold(*COLLECTING)
         opened()
         log.info("server.started")
         await stop.asked.wait()
-        return await drain(services, runner, stop)
+        return await drain(services, house, stop)
 
 
-async def drain(services: Services, runner: http.AppRunner, stop: Stop) -> int:
+class House:
+    """The applications and the sockets that lead to them, each behind the one gate."""
+
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self._services = services
+        each = None if settings.trust_proxy else settings.max_connections_per_address
+        # whom the proxy lets in is counted request by request (web.middleware)
+        self._crowd = gate.Crowd(room(settings.max_connections), each)
+        self._runners: dict[bool, http.AppRunner] = {}
+        self._sockets: list[asyncio.Server] = []
+
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return self._crowd.all
+
+    @property
+    def asked(self) -> int:
+        """How many requests and WebSockets are open now."""
+        return sum(one.app[CROWD].all for one in self._runners.values())
+
+    async def open(self, door: Door) -> None:
+        """Serve at this door."""
+        runner = await self._runner(inside=door.inside)
+        server = runner.server
+        if server is None:
+            raise RuntimeError("the runner was not set up")
+        self._sockets.append(
+            await asyncio.get_running_loop().create_server(
+                gate.opening(server, self._crowd),
+                sock=door.sock,
+                ssl=door.tls,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=gate.HANDSHAKE_SECONDS if door.tls is not None else None,
+            )
+        )
+
+    async def close(self) -> None:
+        """No new connections; open answers get a moment, then everything is closed."""
+        for one in self._sockets:
+            one.close()
+        await asyncio.gather(*(one.cleanup() for one in self._runners.values()))
+
+    async def _runner(self, *, inside: bool) -> http.AppRunner:
+        if inside not in self._runners:
+            services = inside_of(self._services) if inside else self._services
+            settings = services.settings
+            self._runners[inside] = http.AppRunner(
+                create_app(services, inside=inside),
+                access_log=None,  # it would print addresses
+                handle_signals=False,
+                shutdown_timeout=settings.drain_seconds,
+                keepalive_timeout=(
+                    gate.KEEP_ALIVE_PROXY if settings.trust_proxy else gate.KEEP_ALIVE
+                ),
+            )
+            await self._runners[inside].setup()
+        return self._runners[inside]
+
+
+def room(wanted: int) -> int:
+    """How many connections there is room for: the system's limit of open files, raised as far as
+    it goes, less what the server itself needs.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < needed:
+            log.warning("server.few_files connections=%d", soft - OTHER_FILES)
+            return max(1, soft - OTHER_FILES)
+    return wanted
+
+
+async def drain(services: Services, house: House, stop: Stop) -> int:
     """Stop in numbered steps. Sessions stay as they are in the record and go on after a restart."""
     # 1. The signal has only set an event; a second one skips the waiting in step 3.
     log.info("server.draining step=1")
@@ -95,7 +171,7 @@ async def drain(services: Services, runner: http.AppRunner, stop: Stop) -> int:
     await services.desk.drain()
     # 3. No new connections; open answers and sockets get a moment, then they are closed.
     log.info("server.draining step=3")
-    closing = asyncio.create_task(runner.cleanup(), name="closing")
+    closing = asyncio.create_task(house.close(), name="closing")
     forced = asyncio.create_task(stop.forced.wait(), name="forced")
     await asyncio.wait({closing, forced}, return_when=asyncio.FIRST_COMPLETED)
     forced.cancel()
@@ -114,7 +190,9 @@ async def drain(services: Services, runner: http.AppRunner, stop: Stop) -> int:
     return STOPPED_BY_FORCE if stop.forced.is_set() else 0
 
 
-def open_door(host: str, port: int, tls: ssl.SSLContext | None = None) -> Door:
+def open_door(
+    host: str, port: int, tls: ssl.SSLContext | None = None, *, inside: bool = False
+) -> Door:
     """Take the port now, before anything is changed. Raises CannotStart with a clear sentence."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -122,7 +200,7 @@ def open_door(host: str, port: int, tls: ssl.SSLContext | None = None) -> Door:
         sock = socket.socket(family, kind, protocol)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
-        sock.listen(128)
+        sock.listen(BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise CannotStart(
@@ -133,7 +211,7 @@ def open_door(host: str, port: int, tls: ssl.SSLContext | None = None) -> Door:
             raise CannotStart(f"Port {port} needs more rights. Choose one above 1023.") from error
         raise CannotStart(f"The server cannot listen on port {port} of that address.") from error
     sock.setblocking(False)
-    return Door(sock, tls)
+    return Door(sock, tls, inside)
 
 
 @contextlib.contextmanager

@@ -6,14 +6,15 @@ from aiohttp import web
 
 from auth import signin, tablets
 from auth.actors import Actor
-from auth.errors import AuthError, SecondFactorNeeded
+from auth.errors import AuthError, Forbidden, SecondFactorNeeded
 from auth.logins import SignedIn
 from auth.policy import Action
 from auth.tablets import TABLET_DAYS
 from web import answers
 from web.errors import BadRequest
-from web.identity import clear_cookie, read_cookie, set_cookie, tablet_of
-from web.keys import ASKED, actor_of, now_of, services_of, settings_of
+from web.identity import clear_cookie, person_of, read_cookie, set_cookie, tablet_of
+from web.keys import ASKED, INSIDE, actor_of, now_of, services_of, settings_of
+from web.manager import nav
 from web.routes import fields, may_anywhere
 
 LONGEST_PASSWORD = 256
@@ -21,8 +22,14 @@ KEPT_SECONDS = 86400
 
 
 async def landing(request: web.Request) -> web.Response:
-    """GET /: which of the three doors is yours."""
-    return answers.page(request, "landing")
+    """GET /: which of the three doors is yours; on the admin network, an administrator's pages."""
+    if not request.app[INSIDE]:
+        return answers.page(request, "landing")
+    request[ASKED].actor = await person_of(request)
+    pages = nav(request, "")
+    if not pages:
+        raise Forbidden
+    return answers.moved(pages[0].address)
 
 
 async def form(request: web.Request) -> web.Response:
@@ -53,7 +60,7 @@ async def submit(request: web.Request) -> web.StreamResponse:
     except AuthError as error:
         problem = answers.words(request, error, error.code)
         return _form(request, back, problem=problem, status=error.status)
-    response = answers.moved(after(signed, back))
+    response = answers.moved(after(request, signed, back))
     await let_in(request, response, signed)
     return response
 
@@ -75,11 +82,12 @@ def keep(request: web.Request, response: web.StreamResponse, signed: SignedIn) -
     set_cookie(request, response, "cb_login", signed.token, seconds)
 
 
-def after(signed: SignedIn, back: str) -> str:
+def after(request: web.Request, signed: SignedIn, back: str) -> str:
     """Where a sign-in leads: to the page that was asked for, the role's own, or the set-up."""
     if signed.partial:
         return with_next("/account", back)
-    return back if answers.is_local(back) else home(signed.actor)
+    own = "/" if request.app[INSIDE] else home(signed.actor)
+    return back if answers.is_local(back) else own
 
 
 def with_next(path: str, back: str) -> str:

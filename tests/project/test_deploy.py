@@ -87,6 +87,26 @@ def test_the_image_is_built_in_stages_and_runs_without_rights() -> None:
     assert server["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_no_service_may_gain_rights_and_those_that_need_no_disk_have_none() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not service.get("privileged")
+        assert set(service.get("cap_add", ())) <= {"NET_BIND_SERVICE"}
+    for name in ("server", "redis", "caddy"):
+        assert COMPOSE["services"][name]["read_only"] is True
+        assert COMPOSE["services"][name]["cap_drop"] == ["ALL"]
+
+
+def test_the_server_can_write_to_its_data_and_a_scratch_folder_only() -> None:
+    server = COMPOSE["services"]["server"]
+    assert server["volumes"] == ["data:/data"]
+    assert server["tmpfs"] == ["/tmp"]
+    assert re.findall(r"^VOLUME (.+)$", DOCKERFILE, re.MULTILINE) == ["/data"]
+    assert "PYTHONDONTWRITEBYTECODE=1" in DOCKERFILE
+    assert re.search(r"useradd .*--uid 10001 .*nologin", DOCKERFILE)
+    assert not re.search(r"chmod [0-7]*[2367]\b|chmod .*o\+w", DOCKERFILE)
+
+
 def test_the_image_holds_every_package_and_nothing_it_copies_is_missing() -> None:
     copied = set()
     for sources in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE):
@@ -109,8 +129,11 @@ def test_the_build_sees_neither_secrets_nor_data_nor_history() -> None:
     assert allowed == copied
 
 
+@pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize(("answer", "healthy"), [(200, True), (503, False)])
-def test_the_health_check_asks_whether_the_server_is_ready(answer: int, healthy: bool) -> None:
+def test_the_health_check_asks_whether_the_server_is_ready(
+    answer: int, healthy: bool, inside: bool
+) -> None:
     found = re.search(r'^HEALTHCHECK .*\\\n\s+CMD \["python", "-c", "(.+)"\]$', DOCKERFILE, re.M)
     assert found is not None
     asked = []
@@ -130,7 +153,9 @@ def test_the_health_check_asks_whether_the_server_is_ready(answer: int, healthy:
         port = str(server.server_address[1])
         done = subprocess.run(
             [sys.executable, "-c", found.group(1)],
-            env={"CRISISBRIDGE_PORT": port},
+            env={"CRISISBRIDGE_ADMIN_LISTEN": f"127.0.0.1:{port}"}
+            if inside
+            else {"CRISISBRIDGE_PORT": port},
             capture_output=True,
             timeout=30,
         )

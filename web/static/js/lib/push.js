@@ -1,5 +1,7 @@
 /** Web Push on this browser: what stands in its way, and the subscription. `label` is pure. */
 
+import { scriptAt } from "./trusted.js";
+
 /**
  * Why this browser cannot be alerted while it is closed; null when it can, as far as one can tell before asking.
  * @returns {"unsupported" | "ios" | "insecure" | "denied" | null}
@@ -23,7 +25,7 @@ function bytes(text) {
  * @returns {Promise<PushSubscriptionJSON>}
  */
 export async function subscribe(vapid) {
-  const registration = await navigator.serviceWorker.register("/service-worker.js", { scope: "/" });
+  const registration = await navigator.serviceWorker.register(scriptAt("/service-worker.js"), { scope: "/" });
   await navigator.serviceWorker.ready;
   const key = bytes(vapid);
   const before = await registration.pushManager.getSubscription();

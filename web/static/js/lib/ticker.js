@@ -4,6 +4,8 @@
  * not slowed down.
  */
 
+import { scriptAt } from "./trusted.js";
+
 /**
  * Call `tick` every `seconds`, also while the page is hidden.
  * @param {number} seconds
@@ -21,7 +23,7 @@ export function every(seconds, tick) {
     timer ??= setInterval(tick, seconds * 1000);
   };
   try {
-    worker = new Worker(new URL("./ticker_worker.js", import.meta.url));
+    worker = new Worker(scriptAt(new URL("./ticker_worker.js", import.meta.url)));
     worker.addEventListener("message", tick);
     worker.addEventListener("error", fallback);
     worker.postMessage(seconds * 1000);
