@@ -4,6 +4,7 @@ crisisbridge demo      everything embedded, with sample people
 crisisbridge serve     with your settings (environment CRISISBRIDGE_* or a TOML file)
 crisisbridge doctor    what is wrong, and what to do about it
 crisisbridge sample    a realistic log without any real person, for a demo
+crisisbridge invite    the first administrator, or a way back in for somebody
 crisisbridge instruments   the questionnaires, and importing a site's own
 """
 
@@ -23,12 +24,13 @@ from urllib.parse import urlsplit
 
 import uvloop
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.actors import Actor
 from auth.checkpoints import Signer
-from auth.errors import AuthError
+from auth.errors import AuthError, BadPerson
+from auth.people import NewPerson, make_first
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
 from media import Bridge, BridgeSettings, LegEvent, MediaError, Relay
@@ -405,6 +407,31 @@ def audit(args: argparse.Namespace) -> int:
     except RecordError as error:  # no key, or another record's
         print(error, file=sys.stderr)
         return 2
+def invite(args: argparse.Namespace) -> int:
+    """`crisisbridge invite EMAIL`."""
+    logs.configure(as_json=False, level="ERROR")
+    settings = _settings_or_demo(args, 8080)
+    new = NewPerson(args.name or "", "", args.email, frozenset({"admin"}))
+    places = {
+        "agency_id": args.agency, "provider_id": args.provider, "program_id": args.program
+    }  # fmt: skip
+
+    async def work() -> str:
+        async with _database(settings) as db:
+            return await db.write(lambda conn: make_first(conn, new, places, time.time()))
+
+    try:
+        token = uvloop.run(work())
+    except (BadPerson, IntegrityError):
+        print(
+            "Nobody has this e-mail address. To add an administrator, give --name, and the id of "
+            "an --agency, a --provider or a --program that there is.",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"{settings.origins[0]}/welcome#{token}")
+    print("The link works once, for three days. Give it to this person only.", file=sys.stderr)
+    return 0
 
 
 def make_sample(args: argparse.Namespace) -> int:
@@ -515,6 +542,14 @@ def parser() -> argparse.ArgumentParser:
                 help="copies of audit-checkpoints.jsonl that were kept elsewhere",
             )  # fmt: skip
         one.set_defaults(run=audit)
+    one = commands.add_parser("invite", help="the first administrator, or a way back in")
+    one.add_argument("--config", type=Path, help="TOML file with settings")
+    one.add_argument("--data", type=Path, help="the demo in this folder instead")
+    one.add_argument("email", metavar="EMAIL")
+    one.add_argument("--name", help="full name of an administrator who is added")
+    for place in ("agency", "provider", "program"):
+        one.add_argument(f"--{place}", metavar="ID", help=f"the {place} that they administer")
+    one.set_defaults(run=invite)
 
     forms = commands.add_parser("instruments", help="the questionnaires, and a site's own wording")
     whats = forms.add_subparsers(dest="what", required=True)

@@ -138,6 +138,42 @@ class TooManyFactors(AuthError):
     sentence = "You have as many of these as one person can have. Remove one first."
 
 
+class BadInvitation(AuthError):
+    """Unknown, used, taken back or older than its time; ask an administrator for a new one."""
+
+    code = "bad-invitation"
+    status = 410
+    sentence = "This invitation does not work any more. Ask for a new one."
+
+
+class BadPerson(AuthError):
+    """Correct the named field of the person; nothing was changed."""
+
+    code = "bad-person"
+    status = 422
+    sentence = "One field of the person cannot be used. Nothing was changed."
+
+    def __init__(self, field: str = "") -> None:
+        super().__init__()
+        self.field = field
+
+
+class NotYourself(AuthError):
+    """Nobody takes their own access away by mistake; another administrator can."""
+
+    code = "not-yourself"
+    status = 409
+    sentence = "You cannot change that for yourself. Another administrator can."
+
+
+class InACall(AuthError):
+    """The person is in a call, which the change would end; wait until it is over."""
+
+    code = "in-a-call"
+    status = 409
+    sentence = "This person is in a call. Change that when it is over."
+
+
 class WeakPassword(AuthError):
     """Choose a longer or less common password."""
 

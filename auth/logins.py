@@ -110,7 +110,7 @@ async def actor_for_login(
     if row.revoked_at is not None or not row.active:
         raise Revoked
     expired = now >= row.login_expires_at and "expired" not in allow
-    if expired and not await _in_call(conn, row.id):
+    if expired and not await in_call(conn, row.id):
         raise LoginExpired  # asked when the call is over, never in it
     if row.partial and "partial" not in allow:
         raise FactorMissing
@@ -126,7 +126,7 @@ async def is_covered(conn: AsyncConnection, actor: Actor, now: float, idle: floa
     row = found.first()
     if row is None:
         return True
-    expired = now >= row.expires_at and not await _in_call(conn, actor.id)
+    expired = now >= row.expires_at and not await in_call(conn, actor.id)
     return expired or await _is_covered(conn, row, actor.id, now, idle)
 
 
@@ -164,7 +164,7 @@ async def cover(db: Database, actor: Actor, now: float) -> bool:
     """Nobody is there: cover the pages. False, and nothing done, for somebody in a call."""
 
     async def work(conn: AsyncConnection) -> bool:
-        if await _in_call(conn, actor.id):
+        if await in_call(conn, actor.id):
             return False
         login = schema.login
         done = await conn.execute(
@@ -254,10 +254,11 @@ async def _is_covered(
 ) -> bool:
     last = max(row.created_at, row.proven_at or 0.0, row.active_at or 0.0)
     due = row.covered_at is not None or (idle > 0 and now - last >= idle)
-    return due and not await _in_call(conn, person_id)
+    return due and not await in_call(conn, person_id)
 
 
-async def _in_call(conn: AsyncConnection, person_id: str) -> bool:
+async def in_call(conn: AsyncConnection, person_id: str) -> bool:
+    """Whether this person sits in a call at this moment."""
     found = await conn.execute(
         select(participant.c.id)
         .where(participant.c.person_id == person_id, participant.c.left_at.is_(None))

@@ -20,6 +20,7 @@ from records import schema
 from records.engine import Database
 
 T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class LockedPerson:
 
 async def list_tablets(db: Database, actor: Actor, now: float) -> list[TabletRecord]:
     """The tablets within the actor's scope, by agency and label. Raises Forbidden, AuditFailed."""
-    await _may_list(db, actor, Action.TABLET_READ, "tablet", now)
+    await may_list(db, actor, Action.TABLET_READ, "tablet", now)
     tablet, agency, coverage = schema.tablet, schema.agency, schema.coverage
     shift, person = schema.shift, schema.person
     joined = (
@@ -91,7 +92,7 @@ async def make_code(db: Database, actor: Actor, tablet_id: str, now: float) -> s
 
     Raises Forbidden, NoSuchRecord, AuditFailed.
     """
-    return await _change(
+    return await change(
         db,
         actor,
         Action.TABLET_MANAGE,
@@ -104,7 +105,7 @@ async def make_code(db: Database, actor: Actor, tablet_id: str, now: float) -> s
 
 async def revoke_tablet(db: Database, actor: Actor, tablet_id: str, now: float) -> None:
     """End a tablet's enrolment at once. Raises Forbidden, NoSuchRecord, AuditFailed."""
-    await _change(
+    await change(
         db,
         actor,
         Action.TABLET_MANAGE,
@@ -120,7 +121,7 @@ async def list_locked(db: Database, actor: Actor, now: float) -> list[LockedPers
 
     Raises Forbidden, AuditFailed.
     """
-    await _may_list(db, actor, Action.PERSON_MANAGE, "person", now)
+    await may_list(db, actor, Action.PERSON_MANAGE, "person", now)
     person = schema.person
     query = select(person).where(person.c.locked_at.is_not(None)).order_by(person.c.locked_at)
     async with db.read() as conn:
@@ -136,7 +137,7 @@ async def list_locked(db: Database, actor: Actor, now: float) -> list[LockedPers
 
 async def release_lock(db: Database, actor: Actor, person_id: str, now: float) -> None:
     """Open a person's lock (password and PIN). Raises Forbidden, NoSuchRecord, AuditFailed."""
-    await _change(
+    await change(
         db,
         actor,
         Action.PERSON_MANAGE,
@@ -160,7 +161,7 @@ async def close_account(db: Database, actor: Actor, person_id: str, now: float) 
         await signin.end_logins(conn, person_id, now)
 
     target = ("person", person_id)
-    await _change(db, actor, Action.PERSON_MANAGE, "person.close", target, now, work)
+    await change(db, actor, Action.PERSON_MANAGE, "person.close", target, now, work)
 
 
 async def set_password(
@@ -188,7 +189,7 @@ async def set_password(
         await signin.end_logins(conn, person_id, now)
 
     target = ("person", person_id)
-    await _change(db, actor, Action.PERSON_MANAGE, "person.set_password", target, now, work)
+    await change(db, actor, Action.PERSON_MANAGE, "person.set_password", target, now, work)
 
 
 async def set_pin(db: Database, actor: Actor, person_id: str, pin: str, now: float) -> None:
@@ -201,19 +202,19 @@ async def set_pin(db: Database, actor: Actor, person_id: str, pin: str, now: flo
         await conn.execute(update(person).where(person.c.id == person_id).values(pin_hash=stored))
 
     target = ("person", person_id)
-    await _change(db, actor, Action.PERSON_MANAGE, "person.set_pin", target, now, work)
+    await change(db, actor, Action.PERSON_MANAGE, "person.set_pin", target, now, work)
 
 
 # --- inside ---------------------------------------------------------------------------------------
 
 
-async def _may_list(db: Database, actor: Actor, action: Action, kind: str, now: float) -> None:
+async def may_list(db: Database, actor: Actor, action: Action, kind: str, now: float) -> None:
     if not roles_of(actor) & set(RULES[action]):
         await db.write(lambda conn: audit.record(conn, actor, action, kind, None, "refused", now))
         raise Forbidden
 
 
-async def _change(
+async def change(
     db: Database,
     actor: Actor,
     action: Action,

@@ -112,6 +112,10 @@ SCREENS = {
     "account-codes": "My sign-in: recovery codes, shown once",
     "covered": "A page that nobody was at for a while",
     "prove": "Proving that it is still you",
+    "manager-people": "Administrator: people",
+    "manager-person": "Administrator: one person",
+    "manager-invitation": "Administrator: an invitation, shown once",
+    "welcome": "Somebody new: choosing a password",
     "error": "An address that does not exist",
     "patterns": "The design system's parts",
 }
@@ -601,8 +605,37 @@ async def signing_in(folder: Path, people: People, camera: Camera) -> None:
         await by_password(page, demo, "supervisor", "/manager")
         await page.wait_for_url("**/sign-in/second?next=/manager")
         await camera.take(page, "sign-in-second")
+        await some_people(demo, people, camera)
     finally:
         demo.stop()
+
+
+async def some_people(demo: Demo, people: People, camera: Camera) -> None:
+    """The administrator's list, somebody who is added, and the door that is opened to them."""
+    page = await people.page("admin")
+    await fingerprint_reader(page)
+    await by_password(page, demo, "admin", "/manager/people")
+    await page.fill("#passkey-name", "Laptop")
+    await page.click("#passkey-submit")
+    await page.wait_for_url("**/account?done=added")
+    await page.goto(at(demo, "/manager/people"))
+    await page.click("#add summary")
+    await page.fill("#name", "Noor Haddad")
+    await page.fill("#short_name", "Noor")
+    await page.fill("#email", "noor@demo.invalid")
+    await page.check('input[name="role"][value="clinician"]')
+    await page.click("#add button[type=submit]")
+    link = await page.locator("#invitation-link").input_value()
+    await camera.take(page, "manager-invitation")
+    await page.goto(at(demo, "/manager/people"))
+    await camera.take(page, "manager-people")
+    await page.locator("[data-person] a", has_text="Noor").click()
+    await page.locator("#roles-title").wait_for()
+    await camera.take(page, "manager-person")
+    new = await people.page("noor")
+    await new.goto(link)
+    await new.locator("#choose").wait_for()
+    await camera.take(new, "welcome")
 
 
 async def pictures(demo: Demo, people: People, camera: Camera) -> None:

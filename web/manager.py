@@ -81,6 +81,9 @@ async def session_answer(
     )
 
 
+SIGNING_IN = frozenset({"people", "openings", "open_record"})
+
+
 def nav(request: web.Request, here: str) -> list[Nav]:
     """The pages that this person may open."""
     actor = actor_of(request)
@@ -90,6 +93,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("reports", "/manager/reports", Action.REPORT_READ),
         ("followups", "/followups", Action.FOLLOWUP_READ),
         ("tablets", "/manager/tablets", Action.TABLET_READ),
+        ("people", "/manager/people", Action.PERSON_MANAGE),
         ("resources", "/manager/resources", Action.RESOURCE_SET),
         ("odmap", "/manager/odmap", Action.ODMAP_RELEASE),
         ("planner", "/manager/planner", Action.PLAN_READ),
@@ -105,7 +109,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
     open_to = [one for one in pages if may_anywhere(actor, one[2]) and is_here(request, one[2])]
     crowded = len(open_to) > MOST_IN_A_ROW
     return [
-        Nav(key, address, key == here, crowded and key in SET_UP) for key, address, _ in open_to
+        Nav(key, address, key == here, crowded and key in SET_UP | SIGNING_IN) for key, address, _ in open_to
     ]
 
 

@@ -88,7 +88,7 @@ def test_every_command_is_documented_and_says_its_settings(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     documentation = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    for command in ("demo", "serve", "doctor"):
+    for command in ("demo", "serve", "doctor", "invite"):
         assert f"crisisbridge {command}" in documentation
         with pytest.raises(SystemExit):
             crisisbridge.main([command, "--help"])

@@ -23,6 +23,7 @@ PICTURES = {
     "join": "join",
     "landing": "landing",
     "manager_code": "manager-code",
+    "manager_invitation": "manager-invitation",
     "manager_log": "manager-log",
     "manager_matching": "manager-matching",
     "manager_miss": "manager-miss",
@@ -30,6 +31,8 @@ PICTURES = {
     "manager_odmap": "manager-odmap",
     "manager_planner": "manager-planner",
     "manager_reach": "manager-reach",
+    "manager_people": "manager-people",
+    "manager_person": "manager-person",
     "manager_reports": "manager-reports",
     "manager_resource": "manager-resource",
     "manager_resources": "manager-resources",
@@ -55,6 +58,7 @@ PICTURES = {
     "sign_in": "sign-in",
     "sign_in_second": "sign-in-second",
     "tablet": "tablet-ready",
+    "welcome": "welcome",
 }
 
 

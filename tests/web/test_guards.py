@@ -81,6 +81,8 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
         "/sign-in/second",  # nothing without the cookie of the step before
         "/api/v1/passkeys/sign-in",  # the passkey is the right
         "/api/v1/passkeys/sign-in/ask",
+        "/welcome",  # shows nothing without the invitation's secret
+        "/welcome/choose",
         "/enrol",
         "/api/v1/enrol",
         "/alert",
