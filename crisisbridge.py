@@ -407,6 +407,8 @@ def audit(args: argparse.Namespace) -> int:
     except RecordError as error:  # no key, or another record's
         print(error, file=sys.stderr)
         return 2
+
+
 def invite(args: argparse.Namespace) -> int:
     """`crisisbridge invite EMAIL`."""
     logs.configure(as_json=False, level="ERROR")

@@ -45,6 +45,7 @@ from records import (
     library,
     log,
     notes,
+    openings,
     quality,
     recommendations,
     sessions,
@@ -103,9 +104,13 @@ async def read_session(
     async with db.read() as conn:
         row = await sessions.get(conn, session_id) if _AN_ID.fullmatch(session_id) else None
         if row is not None:
-            target = target_of(row, await followups.owners(conn, row.id))
+            open_to = await openings.open_to(conn, row.id, now)
+            own = target_of(row, await followups.owners(conn, row.id))
+            target = replace(own, opened_to=frozenset(open_to))
             if allows(actor, Action.RECORD_READ, target):
                 record = await _assemble(conn, vault, actor, row, target, now)
+                if not allows(actor, Action.RECORD_READ, own):
+                    record = replace(record, opened_until=open_to.get(actor.id))
     if record is None:
         await _refused(db, actor, Action.RECORD_READ, "session", session_id, now)
         raise _refusal(actor, Action.RECORD_READ)

@@ -46,6 +46,8 @@ class Action(StrEnum):
     RECORD_WRITE_CLINICAL = "record.write_clinical"
     RECORD_SIGN = "record.sign"
     RECORD_ADD = "record.add"
+    RECORD_BREAK_GLASS = "record.break_glass"
+    OPENING_REVIEW = "opening.review"
     RECORD_EXPORT = "record.export"
     ODMAP_RELEASE = "odmap.release"
     PERSON_WRITE = "person.write"
@@ -107,6 +109,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.RECORD_WRITE_CLINICAL: "write the assessment, the card and follow-ups",
         Action.RECORD_SIGN: "sign a session's note, which closes it",
         Action.RECORD_ADD: "add to a signed note",
+        Action.RECORD_BREAK_GLASS: "open a record that is not theirs for an hour, with a reason",
+        Action.OPENING_REVIEW: "see and review who opened which record with a reason",
         Action.RECORD_EXPORT: "give a session's record out as a FHIR bundle",
         Action.CASE_NUMBER_SET: "write the number under which dispatch knows the incident",
         Action.PERSON_WRITE: "write who a session was about, and join sessions of one person",
@@ -149,6 +153,7 @@ class Scope(StrEnum):
     OWN_TABLET = "this tablet"
     OWN_LEAD = "sessions they lead"
     OWN_CARE = "sessions they lead or follow up"
+    OWN_CARE_OR_OPENED = "sessions they lead, follow up or opened with a reason"
     OWN_CALL = "the call of their link"
     OWN_PROVIDER = "their provider"
     OWN_PROGRAM = "their program"
@@ -169,6 +174,7 @@ class Target:
     session_id: str | None = None
     person_id: str | None = None  # somebody who signs in
     owner_ids: frozenset[str] = frozenset()  # of the session's follow-ups
+    opened_to: frozenset[str] = frozenset()  # who opened it with a reason, a while ago at most
     wellness: bool = False  # an officer called for themselves: no employer reads it
 
 
@@ -194,24 +200,24 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.SHIFT_CHANGE: {TABLET: Scope.OWN_TABLET},
         Action.CARD_READ: {
             TABLET: Scope.OWN_TABLET,
-            "clinician": Scope.OWN_CARE,
+            "clinician": Scope.OWN_CARE_OR_OPENED,
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,
         },
         Action.CARD_ACKNOWLEDGE: {TABLET: Scope.OWN_TABLET},
         Action.DISPOSITION_RECORD: {TABLET: Scope.OWN_TABLET},
         Action.RECORD_READ: {
-            "clinician": Scope.OWN_CARE,
+            "clinician": Scope.OWN_CARE_OR_OPENED,
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,
         },
         Action.RECORD_READ_SUMMARY: {
-            "clinician": Scope.OWN_CARE,
+            "clinician": Scope.OWN_CARE_OR_OPENED,
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,
         },
         Action.RECORD_READ_CLINICAL: {
-            "clinician": Scope.OWN_CARE,
+            "clinician": Scope.OWN_CARE_OR_OPENED,
             "supervisor": Scope.OWN_PROVIDER,
         },
         Action.RECORD_WRITE_CLINICAL: {
@@ -219,6 +225,8 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "supervisor": Scope.OWN_LEAD,
         },
         Action.RECORD_SIGN: {"clinician": Scope.OWN_LEAD, "supervisor": Scope.OWN_LEAD},
+        Action.RECORD_BREAK_GLASS: {"clinician": Scope.OWN_PROVIDER},
+        Action.OPENING_REVIEW: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.RECORD_ADD: {"clinician": Scope.OWN_CARE, "supervisor": Scope.OWN_PROVIDER},
         Action.RECORD_EXPORT: {"clinician": Scope.OWN_CARE, "supervisor": Scope.OWN_PROVIDER},
         Action.CASE_NUMBER_SET: {
@@ -367,6 +375,11 @@ def _within(actor: Actor, scope: Scope, target: Target) -> bool:
             return _same(actor.id, target.lead_id) and _same(actor.provider_id, target.provider_id)
         case Scope.OWN_CARE:
             mine = _same(actor.id, target.lead_id) or actor.id in target.owner_ids
+            return mine and _same(actor.provider_id, target.provider_id)
+        case Scope.OWN_CARE_OR_OPENED:
+            mine = _same(actor.id, target.lead_id) or actor.id in (
+                target.owner_ids | target.opened_to
+            )
             return mine and _same(actor.provider_id, target.provider_id)
         case Scope.OWN_CALL:
             return _same(actor.session_id, target.session_id) and _same(

@@ -203,6 +203,7 @@ class SessionRecord:
     may_sign: bool
     may_add: bool
     clinical: bool
+    opened_until: float | None = None  # open to this reader for a while only, with a reason
 
 
 @dataclass(frozen=True, slots=True)

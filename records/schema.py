@@ -875,6 +875,7 @@ from records import schema_identities as _identities  # noqa: E402, F401
 from records import schema_interchange as _interchange  # noqa: E402, F401
 from records import schema_misses as _misses  # noqa: E402, F401
 from records import schema_odmap as _odmap  # noqa: E402, F401
+from records import schema_openings as _openings  # noqa: E402, F401
 from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_reports as _reports  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401

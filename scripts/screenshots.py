@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
+import subprocess
+import sys
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,6 +33,7 @@ from tests.journeys.steps import (
 from web.dev import cast
 
 ROOT = Path(__file__).resolve().parents[1]
+CODE = re.compile(r"\b\d{3}\s?\d{3}\b")
 SIZES = ((1024, 768), (1366, 768), (390, 844))
 SIZE_NAMES = ("tablet", "laptop", "phone")
 SCREENS = {
@@ -112,6 +116,8 @@ SCREENS = {
     "account-codes": "My sign-in: recovery codes, shown once",
     "covered": "A page that nobody was at for a while",
     "prove": "Proving that it is still you",
+    "open-record": "Clinician: opening a record in an emergency",
+    "manager-openings": "Supervisor: records that were opened in an emergency",
     "manager-people": "Administrator: people",
     "manager-person": "Administrator: one person",
     "manager-invitation": "Administrator: an invitation, shown once",
@@ -610,6 +616,37 @@ async def signing_in(folder: Path, people: People, camera: Camera) -> None:
         demo.stop()
 
 
+def sampled_demo(folder: Path) -> Demo:
+    """A running demo with some days behind it."""
+    sample = [sys.executable, "-m", "crisisbridge", "sample", "--data", str(folder)]
+    demo = Demo(folder).start()  # its people first: their password is the card's
+    demo.stop()
+    subprocess.run([*sample, "--sessions", "40", "--days", "3"], check=True, cwd=ROOT)
+    return demo.start()
+
+
+async def opened_records(folder: Path, people: People, camera: Camera) -> None:
+    """A colleague's record opened in an emergency, and the list that is reviewed."""
+    demo = sampled_demo(folder)
+    try:
+        office, console = await people.page("reviewer"), await people.page("opener")
+        await sign_in(office, demo.card["supervisor"])
+        rows = await office.locator("#log [data-session]").all_inner_texts()
+        dana = cast.DANA.name
+        code = next(found[0] for row in rows if dana not in row and (found := CODE.findall(row)))
+        await sign_in(console, demo.card["clinicians"][0])
+        await console.goto(f"{demo.base_url}/records/open")
+        await console.fill("#code", code)
+        await console.fill("#reason", "She calls from the bridge and asks for what we agreed.")
+        await camera.take(console, "open-record")
+        await console.click("#open-record button")
+        await console.wait_for_url("**/manager/sessions/**")
+        await office.goto(f"{demo.base_url}/manager/openings")
+        await camera.take(office, "manager-openings")
+    finally:
+        demo.stop()
+
+
 async def some_people(demo: Demo, people: People, camera: Camera) -> None:
     """The administrator's list, somebody who is added, and the door that is opened to them."""
     page = await people.page("admin")
@@ -685,6 +722,7 @@ async def main() -> None:
                 camera = Camera(out)
                 await pictures(demo, people, camera)
                 await signing_in(Path(folder) / "strict", people, camera)
+                await opened_records(Path(folder) / "opened", people, camera)
                 await people.close_all()
         finally:
             demo.stop()

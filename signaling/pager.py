@@ -103,9 +103,13 @@ class Pager:
             if sender is not None:
                 await sender.close()
 
-    async def raise_alarm(self, kind: str, provider_id: str, key: str, text_key: str) -> int:
+    async def raise_alarm(
+        self, kind: str, provider_id: str, key: str, text_key: str, *, managers: bool = True
+    ) -> int:
         """Tell supervisors and managers something, once for each key: `paging.raise_alarm`."""
-        return await paging.raise_alarm(self._desk, kind, provider_id, key, text_key)
+        return await paging.raise_alarm(
+            self._desk, kind, provider_id, key, text_key, managers=managers
+        )
 
     # --- planning --------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ class AtTheDoor:
     purpose: str
     state: Literal["waiting", "taken", "over", "none"]  # none: no session behind it
     by: str | None  # short name of the colleague who took it
-    about: str | None = None  # of an alarm: roster | followups | audit
+    about: str | None = None  # of an alarm: roster, followups, audit, openings
 
 
 async def answer(desk: Desk, token: str, state: Answer) -> AtTheDoor:
@@ -122,16 +122,25 @@ async def remind(desk: Desk, person_id: str, provider_id: str, key: str, text_ke
     return made
 
 
-async def raise_alarm(desk: Desk, kind: str, provider_id: str, key: str, text_key: str) -> int:
+async def raise_alarm(
+    desk: Desk,
+    kind: str,
+    provider_id: str,
+    key: str,
+    text_key: str,
+    *,
+    managers: bool = True,
+) -> int:
     """Tell a provider's supervisors and managers something that is no call, once for each `key`.
 
+    Without `managers` only the supervisors: what concerns an officer's own care is no employer's.
     `kind` is a code (at most 16 letters), `text_key` the words' key. Goes to every way but voice.
     Gives the number of pages that are new; 0 when it was raised before, by whatever process.
     """
 
     async def write(conn: AsyncConnection) -> int:
         who = await directory.read(conn)
-        people = _responsible(who, provider_id)
+        people = _responsible(who, provider_id, managers=managers)
         made = 0
         for way in await contacts.ways(conn, people):
             if way.kind != "voice":
@@ -159,7 +168,7 @@ async def _alarm(conn: AsyncConnection, desk: Desk, way: Way, what: Sequence[str
     return await pages.queue(conn, desk.vault, new, desk.now()) is not None
 
 
-def _responsible(who: directory.Directory, provider_id: str) -> list[str]:
+def _responsible(who: directory.Directory, provider_id: str, *, managers: bool = True) -> list[str]:
     """The provider's supervisors, and the managers of the programs that it works for."""
     programs = {a.program_id for a in who.agencies.values() if a.provider_id == provider_id}
     return sorted(
@@ -168,7 +177,7 @@ def _responsible(who: directory.Directory, provider_id: str) -> list[str]:
         if person.active
         and (
             ("supervisor" in person.roles and person.provider_id == provider_id)
-            or ("manager" in person.roles and person.program_id in programs - {None})
+            or (managers and "manager" in person.roles and person.program_id in programs - {None})
         )
     )
 
@@ -176,8 +185,8 @@ def _responsible(who: directory.Directory, provider_id: str) -> list[str]:
 def _about(page: PageRow) -> str | None:
     if page.purpose != "alarm":
         return None
-    if page.step == "audit":
-        return "audit"
+    if page.step in ("audit", "opening"):
+        return "audit" if page.step == "audit" else "openings"
     return "followups" if page.step in ("reminder", "followup") else "roster"
 
 

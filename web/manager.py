@@ -104,13 +104,14 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("notes", "/notes", Action.RECORD_SIGN),
         ("audit", "/manager/audit", Action.AUDIT_READ),
         ("alerts", "/alerts", Action.ALERT_OWN),
+        ("openings", "/manager/openings", Action.OPENING_REVIEW),
+        ("open_record", "/records/open", Action.RECORD_BREAK_GLASS),
         ("console", "/console", Action.SESSION_ANSWER),
     )
     open_to = [one for one in pages if may_anywhere(actor, one[2]) and is_here(request, one[2])]
     crowded = len(open_to) > MOST_IN_A_ROW
-    return [
-        Nav(key, address, key == here, crowded and key in SET_UP | SIGNING_IN) for key, address, _ in open_to
-    ]
+    folded = SET_UP | SIGNING_IN if crowded else frozenset()
+    return [Nav(key, address, key == here, key in folded) for key, address, _ in open_to]
 
 
 def midnight(day: str | None, zone: str, days: int) -> float | None:

@@ -29,15 +29,17 @@ EXPECTED = {
     "session.visit": "------c",
     "queue.read": "--vv---",
     "shift.change": "t------",
-    "card.read": "t-kvg--",
+    "card.read": "t-Kvg--",
     "card.acknowledge": "t------",
     "disposition.record": "t------",
-    "record.read": "--kvg--",
-    "record.read_summary": "--kvg--",
-    "record.read_clinical": "--kv---",
+    "record.read": "--Kvg--",
+    "record.read_summary": "--Kvg--",
+    "record.read_clinical": "--Kv---",
     "record.write_clinical": "--ll---",
     "record.sign": "--ll---",
     "record.add": "--kv---",
+    "record.break_glass": "--v----",
+    "opening.review": "---vg--",
     "record.export": "--kv---",
     "case_number.set": "t-kv---",
     "person.write": "--kv---",
@@ -104,15 +106,21 @@ OWN: dict[str, Any] = {
 
 def _targets() -> list[Target]:
     """Every mixture of own, somebody else's and unknown ids, with and without a follow-up of one's
-    own: 3⁶ × 2 of them."""
+    own or an opening: 3⁶ × 4 of them."""
     choices = [(OWN[field], "other", None) for field in FIELDS]
     mixtures: list[dict[str, Any]] = [
         dict(zip(FIELDS, ids, strict=True)) for ids in itertools.product(*choices)
     ]
     return [
-        Target(**ids, owner_ids=frozenset(owners), person_id=owners[0])
+        Target(
+            **ids,
+            owner_ids=frozenset(owners),
+            person_id=owners[0],
+            opened_to=frozenset(opened),
+        )
         for ids in mixtures
         for owners in (("other",), ("me", "other"))
+        for opened in (("other",), ("me", "other"))
     ]
 
 
@@ -122,6 +130,8 @@ def _expected(letter: str, target: Target) -> bool:
         "t": own["tablet_id"] and own["agency_id"],
         "l": own["lead_id"] and own["provider_id"],
         "k": (own["lead_id"] or "me" in target.owner_ids) and own["provider_id"],
+        "K": (own["lead_id"] or "me" in target.owner_ids or "me" in target.opened_to)
+        and own["provider_id"],
         "v": own["provider_id"],
         "g": own["program_id"],
         "o": own["agency_id"] or own["provider_id"] or own["program_id"],
@@ -211,6 +221,7 @@ def test_the_documented_table_has_a_row_for_every_action_and_a_word_for_every_ce
     letters = {"-": "–", "t": Scope.OWN_TABLET, "l": Scope.OWN_LEAD, "v": Scope.OWN_PROVIDER}
     letters |= {
         "k": Scope.OWN_CARE,
+        "K": Scope.OWN_CARE_OR_OPENED,
         "g": Scope.OWN_PROGRAM,
         "o": Scope.OWN_ORGANISATION,
         "c": Scope.OWN_CALL,

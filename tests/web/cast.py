@@ -63,10 +63,15 @@ class QuietDesk:
         self.rules = Rules()
         self.relay = Relay()
         self.line = SimpleNamespace(wake=lambda: None)
-        self.pager = SimpleNamespace(post=Post(), wake=lambda: None)
+        self.alarms: list[tuple[object, ...]] = []
+        self.pager = SimpleNamespace(post=Post(), wake=lambda: None, raise_alarm=self._raise_alarm)
         self.now: Callable[[], float] = lambda: NOW
         self.vault: Vault | None = None
         self.bridge = SimpleNamespace(totals=lambda: BridgeTotals(1, 2, 3, 4, {"late": 5}))
+
+    async def _raise_alarm(self, *what: str, managers: bool = True) -> int:
+        self.alarms.append((*what, managers))
+        return 1
 
     async def dismiss_actor(self, actor_id: str, reason: str) -> None:
         self.dismissed.append((actor_id, reason))
