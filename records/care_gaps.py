@@ -147,6 +147,26 @@ async def filled(conn: AsyncConnection, now: float) -> list[NewGap]:
     return found
 
 
+async def say_none(
+    conn: AsyncConnection, session_id: str, reason: str, by_id: str, now: float
+) -> None:
+    """Whoever closes a session without a follow-up says why: the gap is never open.
+
+    Raises BadInput for a reason that is none.
+    """
+    if reason not in GAP_REASONS:
+        raise BadInput
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    await conn.execute(
+        dialect.insert(care_gap)
+        .values(
+            session_id=session_id, kind="no_followup", found_at=now, closed_at=now, reason=reason,
+            closed_by=by_id,
+        )
+        .on_conflict_do_nothing()
+    )  # fmt: skip
+
+
 async def close(
     conn: AsyncConnection,
     session_id: str,

@@ -34,11 +34,12 @@ from records.vocabulary import (
     DECLINE_REASONS,
     DISPOSITIONS,
     FOLLOWUP_KINDS,
+    GAP_REASONS,
     OPIOID,
 )
 from signaling import card_resources, metrics, wire
 from signaling.errors import IllegalTransition, NoSuchSession, OfferGone, StaleToken, UnknownCode
-from signaling.followup_commands import with_arrival
+from signaling.followup_commands import with_arrival, with_reason
 from signaling.note_commands import sign_in_step
 from signaling.party_commands import sit_in
 from signaling.scope import by, leads
@@ -317,6 +318,8 @@ async def finish_wrapup(
     kinds = {f.kind for f in m.followups}
     if m.disposition not in DISPOSITIONS or not kinds <= set(FOLLOWUP_KINDS):
         raise UnknownCode
+    if m.no_followup is not None and (m.no_followup not in GAP_REASONS or m.followups):
+        raise UnknownCode
     flags = _known_flags(m.flags, m.opioid)
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
@@ -338,6 +341,7 @@ async def finish_wrapup(
             now,
         )
         step = await with_arrival(conn, desk, row, step, m.disposition, now)
+        step = await with_reason(conn, actor, row, step, m.no_followup, now)
         await wrapups.forget(conn, row.id)
         if m.sign:
             step = await sign_in_step(conn, desk, actor, row, step, now)

@@ -194,6 +194,22 @@ async def with_arrival(
     return replace(step, events=(*step.events, event)) if added else step
 
 
+async def with_reason(
+    conn: AsyncConnection,
+    actor: Actor,
+    row: SessionRow,
+    step: Step,
+    reason: str | None,
+    now: float,
+) -> Step:
+    """The step, with why nobody follows the session up; nothing where somebody does after all."""
+    if reason is None or await followups.owners(conn, row.id):
+        return step
+    await care_gaps.say_none(conn, row.id, reason, actor.id, now)
+    event = TimelineEvent("followup.none", {"closed": reason})
+    return replace(step, events=(*step.events, event))
+
+
 async def _on(desk: Desk, actor: Actor, followup_id: str, action: Action, work: Work) -> SessionRow:
     """One change of one follow-up, with its session's line of the timeline and its audit entry.
 

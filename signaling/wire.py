@@ -369,6 +369,7 @@ class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
     flags: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
     opioid: Code = "unknown"
     wellness: bool = False  # the officer called for themselves; what the tablet said stands
+    no_followup: Code | None = None  # why nobody follows up; only without any follow-up
 
 
 Command = (

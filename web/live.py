@@ -74,6 +74,7 @@ async def console(request: web.Request) -> web.Response:
             "cardLevels": list(vocabulary.CARD_LEVELS),
             "flags": list(vocabulary.CLINICIAN_FLAGS),
             "opioid": list(vocabulary.OPIOID),
+            "noFollowup": list(vocabulary.GAP_REASONS),
             "followupKinds": list(vocabulary.FOLLOWUP_KINDS),
             "texts": gateways is not None and "sms" in gateways.kinds,
             "relay": services_of(request).desk.relay.for_page(now_of(request)),

@@ -157,14 +157,22 @@ async def test_forms_are_answered_by_keyboard_alone_and_the_note_is_signed(
     await officer.end()
     await expect(desk.locator("#wrapup")).to_be_visible(timeout=15_000)
     await desk.select_option("#wrapup-disposition", "remain_in_place")
+    await desk.focus("#wrapup-none")
+    await keys.type("Another")
     await desk.focus("#wrapup-sign")
     await keys.press("Space")
     await desk.click("#wrapup-finish")
     await expect(desk.locator("#wrapup-error")).to_contain_text("nothing says why")
     await picture(desk, "record-unjustified")
+    await expect(desk.locator("#wrapup-none")).to_have_value("elsewhere")
     await desk.fill("#item-judged-reason", "Known to us from last week")
     await desk.click("#wrapup-finish")
     await expect(desk.locator("#wrapup")).to_be_hidden()
+    board = await desk.context.new_page()
+    await board.goto(f"{fresh_demo.base_url}/followups")
+    await expect(board.locator("h1")).to_have_text("Follow-ups")
+    await expect(board.locator("#gaps")).to_have_count(0)  # it was said why none is needed
+    await board.close()
 
     await the_note(fresh_demo, people, desk)
 

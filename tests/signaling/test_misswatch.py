@@ -12,7 +12,9 @@ from records import care_gaps, followups, schema
 from records.schema_misses import care_gap, look_out, near_miss
 from records.vocabulary import GAP_FILLED
 from signaling import misswatch
+from tests.robots import Refused
 from tests.signaling.conftest import House
+from tests.signaling.test_desk import kinds_of
 
 DAY = 86_400.0
 
@@ -41,13 +43,13 @@ async def given_up(house: House, seconds: float = 90, key: str = "q" * 20) -> st
     return session
 
 
-async def answered(house: House, disposition: str = "remain_in_place") -> str:
+async def answered(house: House, disposition: str = "remain_in_place", **more: object) -> str:
     """A call that was answered and closed, without a follow-up of the clinician's."""
     dana, tablet = await house.page("dana"), await house.page("tablet")
     session, epoch = await house.in_call(tablet, dana)
     at = {"session": session, "epoch": epoch}
     await dana.send("session.end", **at)
-    await dana.send("wrapup.finish", **at, disposition=disposition, followups=[])
+    await dana.send("wrapup.finish", **at, disposition=disposition, followups=[], **more)
     return session
 
 
@@ -145,3 +147,40 @@ async def test_a_gap_that_was_filled_is_closed_by_the_next_night(house: House) -
     assert await gaps(house) == [("no_followup", GAP_FILLED)]
     async with house.db.read() as conn:
         assert await care_gaps.counts(conn) == {}
+
+
+async def test_a_reason_in_the_wrap_up_leaves_no_gap_and_stands_on_the_timeline(
+    house: House,
+) -> None:
+    session = await answered(house, no_followup="declined")
+    await house.desk.misses.look()
+    assert await gaps(house) == [("no_followup", "declined")]
+    assert "followup.none" in await kinds_of(house, session)
+
+
+async def test_a_reason_counts_for_nothing_where_an_arrival_is_to_be_confirmed(
+    house: House,
+) -> None:
+    session = await answered(house, "medical_ed", no_followup="declined")
+    await house.desk.misses.look()
+    assert await gaps(house) == []
+    assert "followup.none" not in await kinds_of(house, session)
+
+
+async def test_a_reason_that_is_none_or_stands_beside_a_follow_up_is_refused(
+    house: House,
+) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    at = {"session": session, "epoch": epoch}
+    await dana.send("session.end", **at)
+    task = {"kind": "contact_24h", "owner": "per_dana", "due_at": house.clock.now + DAY, "note": ""}
+    finish = {**at, "disposition": "remain_in_place"}
+    for wrong in (
+        {"followups": [], "no_followup": "forgotten"},
+        {"followups": [task], "no_followup": "declined"},
+    ):
+        with pytest.raises(Refused) as refused:
+            await dana.send("wrapup.finish", **finish, **wrong)
+        assert refused.value.code == "unknown-code"
+    assert await gaps(house) == []

@@ -31,7 +31,7 @@ import { WrapupView } from "./wrapup.js";
 /** @typedef {import("../lib/wire.js").ConsoleSession} ConsoleSession */
 /**
  * @typedef {{ instruments: import("./questionnaire.js").Questionnaire[], dispositions: string[], cardActions: string[],
- *   cardLevels: string[], flags: string[], opioid: string[], followupKinds: string[], texts: boolean, relay: import("../lib/relay.js").Known }} ConsoleBoot
+ *   cardLevels: string[], flags: string[], opioid: string[], noFollowup: string[], followupKinds: string[], texts: boolean, relay: import("../lib/relay.js").Known }} ConsoleBoot
  */
 
 const SIGN_IN = new Set(["not-signed-in", "login-expired", "login-revoked", "revoked", "signed-out"]);

@@ -59,7 +59,7 @@ function flagsOf(values) {
 
 export class WrapupView {
   /**
-   * @param {{ dispositions: string[], followupKinds: string[], flags: string[], opioid: string[] }} lists
+   * @param {{ dispositions: string[], followupKinds: string[], flags: string[], opioid: string[], noFollowup: string[] }} lists
    * @param {() => number} now
    * @param {() => Saver | null} saver
    */
@@ -72,6 +72,7 @@ export class WrapupView {
     this.rows = find("#followups", HTMLElement);
     this.sign = find("#wrapup-sign", HTMLInputElement);
     this.wellness = find("#wrapup-wellness", HTMLInputElement);
+    this.none = find("#wrapup-none", HTMLSelectElement);
     this.error = find("#wrapup-error", HTMLElement);
     /** @type {string | null} */
     this.session = null;
@@ -92,6 +93,8 @@ export class WrapupView {
     this.opioid.replaceChildren(...lists.opioid.map((code) => tick("radio", `wrapup-opioid-${code}`, "opioid", t(`common.opioid.${code}`), () => {
       this.saver()?.edit("opioid", code, { typing: false });
     })));
+    this.none.replaceChildren(el("option", { value: "", text: t("console.choose") }),
+      ...lists.noFollowup.map((code) => el("option", { value: code, text: t(`common.followup_closed.${code}`) })));
     this.form.addEventListener("focusout", () => { void this.saver()?.flush(); });
     find("#followup-add", HTMLButtonElement).addEventListener("click", () => this.add());
   }
@@ -127,6 +130,7 @@ export class WrapupView {
     this.disposition.value = "";
     this.sign.checked = false;
     this.wellness.checked = false;
+    this.none.value = "";
     this.rows.replaceChildren();
     this.#complain("");
     this.error.hidden = true;
@@ -138,6 +142,7 @@ export class WrapupView {
     for (const item of findAll("[data-followup]", HTMLElement, this.rows)) {
       if (!wanted.has(item.dataset["followup"] ?? "")) item.remove();
     }
+    find("#wrapup-none-field", HTMLElement).hidden = rows.length > 0;
     for (const [key, row] of rows) {
       const item = this.#item(key) ?? this.#append(key, row);
       put(find("[name=kind]", HTMLSelectElement, item), row.kind);
@@ -242,7 +247,7 @@ export class WrapupView {
 
   /**
    * What is to be sent, or null after saying what is missing and going there.
-   * @returns {{ disposition: string, followups: Followup[], sign: boolean, flags: string[], opioid: string, wellness: boolean } | null}
+   * @returns {{ disposition: string, followups: Followup[], sign: boolean, flags: string[], opioid: string, wellness: boolean, no_followup: string | null } | null}
    */
   collect() {
     this.fail("");
@@ -267,7 +272,8 @@ export class WrapupView {
       followups.push({ kind: row.kind, owner: row.owner, due_at: at, note: row.note.trim() });
     }
     const flags = flagsOf(this.saver()?.values ?? {});
-    return { disposition: this.disposition.value, followups, sign: this.sign.checked, flags, opioid: this.#opioid(), wellness: this.wellness.checked };
+    const none = followups.length > 0 ? null : this.none.value || null;
+    return { disposition: this.disposition.value, followups, sign: this.sign.checked, flags, opioid: this.#opioid(), wellness: this.wellness.checked, no_followup: none };
   }
 }
 
