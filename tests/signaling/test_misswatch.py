@@ -88,7 +88,7 @@ async def test_what_closed_while_no_server_ran_is_looked_at_afterwards(house: Ho
         await conn.execute(update(look_out).values(until=house.clock.now - 25 * DAY))
 
     await house.db.write(forget)
-    assert await house.desk.misses.look() == 1
+    await house.desk.misses.look()  # or the desk's own loop, whichever is first
     assert await kinds(house) == ["unanswered"]
 
 
