@@ -74,6 +74,7 @@ class Action(StrEnum):
     PLAN_READ = "plan.read"
     ESCALATION_SET = "escalation.set"
     MATCHING_SET = "matching.set"
+    GRANT_SET = "grant.set"
     RESOURCE_SET = "resource.set"
     RESOURCE_PICK = "resource.pick"
     # who is on call
@@ -134,6 +135,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.PLAN_READ: "see how many clinicians each hour needs",
         Action.ESCALATION_SET: "change the escalation steps",
         Action.MATCHING_SET: "change whom a session rings",
+        Action.GRANT_SET: "say who pays for agencies' sessions, order and take grant packs",
         Action.RESOURCE_SET: "keep the directory of help near by",
         Action.RESOURCE_PICK: "read the directory for a session's place, to recommend from it",
         Action.ROSTER_READ: "see who is on call when",
@@ -282,6 +284,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.PLAN_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.ESCALATION_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.MATCHING_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.GRANT_SET: {"manager": Scope.OWN_PROGRAM},
         Action.RESOURCE_SET: {"manager": Scope.OWN_PROGRAM},
         Action.RESOURCE_PICK: {
             "clinician": Scope.OWN_CARE,

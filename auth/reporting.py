@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +14,7 @@ from auth.policy import Action
 from records import directory, reports
 from records.catchments import Place
 from records.engine import Database
-from records.identity_rules import SPANS, repeats
+from records.identity_rules import SPANS
 from records.log import Scope
 from records.measures import Rate
 from records.reports import Wanted
@@ -36,7 +38,7 @@ class Report:
 
     tally: Tally
     before: Tally  # of the same length of time before it
-    repeats: dict[int, Rate]  # by days: persons seen again within them, of all known persons
+    repeats: Mapping[int, Rate]  # by days: persons seen again within them, of all known persons
     scope: Scope
 
 
@@ -51,17 +53,16 @@ async def read(db: Database, actor: Actor, chosen: Chosen, now: float) -> Report
 async def counted(db: Database, scope: Scope, chosen: Chosen, now: float) -> Report:
     """The same for whoever has proved the scope: the server's own loop for a manager's plan."""
     async with db.read() as conn:
+        await reports.steady(conn)
         wanted = Wanted(
             scope, chosen.since, chosen.until, chosen.agencies, chosen.place,
             await _at_home(conn, chosen.place), chosen.funding,
         )  # fmt: skip
         earlier = replace(wanted, since=2 * wanted.since - wanted.until, until=wanted.since)
-        return Report(
-            tally=await reports.total(conn, wanted, now),
-            before=await reports.total(conn, earlier, now),
-            repeats=await _repeats(conn, wanted),
-            scope=scope,
-        )
+        found = await reports.total(conn, wanted, now)
+        before = await reports.total(conn, earlier, now)
+    again = await asyncio.to_thread(found.repeats, SPANS)
+    return Report(tally=found, before=before, repeats=again, scope=scope)
 
 
 async def _at_home(conn: AsyncConnection, place: Place | None) -> frozenset[str]:
@@ -69,8 +70,3 @@ async def _at_home(conn: AsyncConnection, place: Place | None) -> frozenset[str]
         return frozenset()
     who = await directory.read(conn)
     return frozenset(one.id for one in who.agencies.values() if one.home == place)
-
-
-async def _repeats(conn: AsyncConnection, wanted: Wanted) -> dict[int, Rate]:
-    visits = await reports.visits(conn, wanted)
-    return {days: Rate(*repeats(visits, days)) for days in SPANS}

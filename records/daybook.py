@@ -9,7 +9,7 @@ or none.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, select, update
@@ -19,9 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import reports, tally
 from records.engine import Database
 from records.refusals import already_there
-from records.reports import Kind
+from records.reports import BLOCK_DAYS, Kind, stamps
 from records.schema import session
-from records.schema_reports import report_built, report_change, report_day
+from records.schema_reports import (
+    report_block,
+    report_block_built,
+    report_built,
+    report_change,
+    report_day,
+)
 from records.tally import DAY, Tally
 
 SETTLE_SECONDS: Final = 3600.0  # after a day's end before it is summed up
@@ -52,7 +58,8 @@ async def due(conn: AsyncConnection, now: float) -> list[int]:
 
 async def build(db: Database, day: int, now: float) -> bool:
     """Sum one day up; False when another process was faster."""
-    async with db.read() as conn:  # what is marked is read before what is counted
+    async with db.read() as conn:
+        await reports.steady(conn)
         builds = await conn.scalar(select(report_built.c.builds).where(report_built.c.day == day))
         marks = select(report_change.c.id).where(report_change.c.day == day)
         marked = list((await conn.execute(marks)).scalars())
@@ -85,6 +92,65 @@ async def build(db: Database, day: int, now: float) -> bool:
         for start in range(0, len(marked), AT_ONCE):
             part = marked[start : start + AT_ONCE]
             await conn.execute(delete(report_change).where(report_change.c.id.in_(part)))
+        return True
+
+    return await db.write(write)
+
+
+async def due_blocks(conn: AsyncConnection, now: float) -> list[int]:
+    """Blocks of days whose sums should be added up."""
+    fresh = await reports.fresh_days(conn, 0, int(now // DAY), now)
+    rows = await conn.execute(
+        select(report_block_built.c.block, report_block_built.c.stamp).where(
+            report_block_built.c.rules == tally.RULES
+        )
+    )
+    known = {(block, stamp) for block, stamp in rows}
+    return [one[0] for one in sorted(stamps(fresh).items()) if one not in known]
+
+
+async def build_block(db: Database, block: int, now: float) -> bool:
+    """Add up a block's days; False when they are not all right at this moment.
+
+    Another process may do the same: each writes its stamp with its sums, and one whose stamp is
+    not that of the days is not read.
+    """
+    first, last = block * BLOCK_DAYS, (block + 1) * BLOCK_DAYS
+    async with db.read() as conn:
+        await reports.steady(conn)
+        stamp = stamps(await reports.fresh_days(conn, first, last, now)).get(block)
+        rows = await conn.execute(
+            select(report_day).where(report_day.c.day >= first, report_day.c.day < last)
+        )
+        days = rows.mappings().all()
+    if stamp is None:
+        return False
+
+    def summed() -> list[dict[str, Any]]:
+        kinds: dict[Kind, list[bytes]] = {}
+        for row in days:
+            kind = Kind(*(row[one.name] for one in fields(Kind)))
+            kinds.setdefault(kind, []).append(row["body"])
+        return [
+            {"block": block, **asdict(kind), "body": tally.stored(tally.added(bodies))}
+            for kind, bodies in kinds.items()
+        ]
+
+    bodies = await asyncio.to_thread(summed)
+
+    async def write(conn: AsyncConnection) -> bool:
+        for table in (report_block, report_block_built):
+            await conn.execute(delete(table).where(table.c.block == block))
+        try:
+            async with conn.begin_nested():
+                values = {"block": block, "stamp": stamp, "rules": tally.RULES}
+                await conn.execute(insert(report_block_built).values(values))
+        except IntegrityError as error:
+            if already_there(error):
+                return False
+            raise
+        for start in range(0, len(bodies), AT_ONCE):
+            await conn.execute(insert(report_block), bodies[start : start + AT_ONCE])
         return True
 
     return await db.write(write)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -63,20 +62,6 @@ def known_by(one: Identity) -> str | None:
     letters = "".join(sign for sign in plain if not unicodedata.combining(sign))
     words = sorted(re.findall(r"[^\W_]+", letters))
     return f"{' '.join(words)}|{one.born}" if words and one.born else None
-
-
-def repeats(visits: Iterable[tuple[str, float]], days: float) -> tuple[int, int]:
-    """Persons with two sessions within so many days of each other, and all persons.
-
-    `visits`: person and time of the press, in any order.
-    """
-    last: dict[str, float] = {}
-    again: set[str] = set()
-    for who, at in sorted(visits, key=lambda visit: visit[1]):
-        if who in last and at - last[who] <= days * DAY:
-            again.add(who)
-        last[who] = at
-    return len(again), len(last)
 
 
 def _line(text: str) -> str:

@@ -7,11 +7,14 @@ single session leaves here: only sums. Both ways go through `records.tally`, so 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Table, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import tally
@@ -26,9 +29,17 @@ from records.schema import (
     session,
 )
 from records.schema_identities import identity
-from records.schema_reports import report_built, report_change, report_day, session_fact
+from records.schema_reports import (
+    report_block,
+    report_block_built,
+    report_built,
+    report_change,
+    report_day,
+    session_fact,
+)
 from records.tally import DAY, Facts, Seen, Tally, Task
 
+BLOCK_DAYS: Final = 32
 PIECE_DAYS: Final = 7  # that are counted row by row at once
 _MISSED: Final = ("expired", "undelivered")
 
@@ -63,11 +74,13 @@ class Kind:
 
 
 async def total(conn: AsyncConnection, wanted: Wanted, now: float) -> Tally:
-    """The sums of all that is wanted, as it stands at `now`."""
+    """The sums of all that is wanted, as it stands at `now`. Call `steady` before."""
     first, last = -int(-wanted.since // DAY), int(wanted.until // DAY)  # whole days in between
-    fresh = await _fresh(conn, first, last, now) if first < last else frozenset()
+    fresh = await fresh_days(conn, first, last, now) if first < last else {}
     found = await _summed(conn, wanted, fresh) if fresh else Tally()
-    for since, until in _pieces(wanted.since, wanted.until, fresh):
+    oldest = await conn.scalar(select(func.min(session.c.pressed_at)))
+    begin = max(wanted.since, wanted.until if oldest is None else oldest)
+    for since, until in _pieces(begin, wanted.until, fresh):
         conditions = [*_conditions(wanted), session.c.state == "closed", *_pressed(since, until)]
         found.merge(await _counted(await seen(conn, conditions), now))
     still_open = [
@@ -104,11 +117,11 @@ def _chosen(wanted: Wanted, table: Table) -> list[ColumnElement[bool]]:
     return conditions
 
 
-async def _fresh(conn: AsyncConnection, first: int, last: int, now: float) -> frozenset[int]:
-    """The days from `first` to before `last` whose sums are right."""
+async def fresh_days(conn: AsyncConnection, first: int, last: int, now: float) -> dict[int, int]:
+    """The days from `first` to before `last` whose sums are right, and how often they were made."""
     changed = select(report_change.c.id).where(report_change.c.day == report_built.c.day)
     rows = await conn.execute(
-        select(report_built.c.day).where(
+        select(report_built.c.day, report_built.c.builds).where(
             report_built.c.day >= first,
             report_built.c.day < last,
             report_built.c.rules == tally.RULES,
@@ -116,22 +129,60 @@ async def _fresh(conn: AsyncConnection, first: int, last: int, now: float) -> fr
             ~changed.exists(),
         )
     )
-    return frozenset(rows.scalars())
+    return {row.day: row.builds for row in rows}
 
 
-async def _summed(conn: AsyncConnection, wanted: Wanted, fresh: frozenset[int]) -> Tally:
+def stamps(fresh: Mapping[int, int]) -> dict[int, int]:
+    """Blocks all of whose days are fresh; a number that changes with each of their sums."""
+    days, found = Counter[int](), Counter[int]()
+    for day, builds in fresh.items():
+        days[day // BLOCK_DAYS] += 1
+        found[day // BLOCK_DAYS] += builds
+    return {block: stamp for block, stamp in found.items() if days[block] == BLOCK_DAYS}
+
+
+async def _summed(conn: AsyncConnection, wanted: Wanted, fresh: Mapping[int, int]) -> Tally:
+    """The sums of fresh days: by blocks where there are right ones, else day by day."""
     rows = await conn.execute(
-        select(report_day.c.day, report_day.c.body).where(
-            report_day.c.day >= min(fresh),
-            report_day.c.day <= max(fresh),
-            *_chosen(wanted, report_day),
+        select(report_block_built.c.block, report_block_built.c.stamp).where(
+            report_block_built.c.rules == tally.RULES
         )
     )
-    bodies = [body for day, body in rows if day in fresh]
+    right = stamps(fresh).items() & {(block, stamp) for block, stamp in rows}
+    blocks = [block for block, _ in right]
+    bodies = []
+    if blocks:
+        found = await conn.execute(
+            select(report_block.c.body).where(
+                report_block.c.block.in_(blocks), *_chosen(wanted, report_block)
+            )
+        )
+        bodies += list(found.scalars())
+    days = sorted(day for day in fresh if day // BLOCK_DAYS not in set(blocks))
+    for first, last in _runs(days):
+        found = await conn.execute(
+            select(report_day.c.body).where(
+                report_day.c.day >= first, report_day.c.day <= last, *_chosen(wanted, report_day)
+            )
+        )
+        bodies += list(found.scalars())
     return await asyncio.to_thread(tally.added, bodies)
 
 
-def _pieces(since: float, until: float, fresh: frozenset[int]) -> Iterator[tuple[float, float]]:
+def _runs(days: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each stretch of days without a gap; `days` in order."""
+    for _, run in groupby(enumerate(days), key=lambda pair: pair[1] - pair[0]):
+        own = [day for _, day in run]
+        yield own[0], own[-1]
+
+
+async def steady(conn: AsyncConnection) -> None:
+    """Let everything that this connection reads from now on be of one moment. SQLite does so."""
+    if conn.dialect.name == "postgresql":
+        await conn.execution_options(isolation_level="REPEATABLE READ")
+
+
+def _pieces(since: float, until: float, fresh: Mapping[int, int]) -> Iterator[tuple[float, float]]:
     """What is not summed up, in pieces of a week at most."""
     start: float | None = None
     at = since
@@ -177,6 +228,9 @@ _FACTS = (
     "means", "bars_before", "bars_after", "rules",
 )  # fmt: skip
 
+# a person counts who is known by name and birth, or was joined by hand
+_KNOWN: Final = or_(identity.c.tag.is_not(None), identity.c.pinned)
+
 
 async def seen(
     conn: AsyncConnection, conditions: Sequence[ColumnElement[bool]]
@@ -187,11 +241,12 @@ async def seen(
             *(session.c[name] for name in _SESSION),
             *(session_fact.c[name] for name in _FACTS),
             note_signature.c.signed_at,
+            case((_KNOWN, identity.c.subject_id)).label("subject"),
         )
         .select_from(
-            session.outerjoin(session_fact, session_fact.c.session_id == session.c.id).outerjoin(
-                note_signature, note_signature.c.session_id == session.c.id
-            )
+            session.outerjoin(session_fact, session_fact.c.session_id == session.c.id)
+            .outerjoin(note_signature, note_signature.c.session_id == session.c.id)
+            .outerjoin(identity, identity.c.session_id == session.c.id)
         )
         .where(*conditions)
     )
@@ -237,8 +292,14 @@ def _seen(row: Any, tasks: Sequence[Task], rings: Sequence[int]) -> Seen:
         facts=facts,
         tasks=tasks,
         signed_at=row.signed_at,
+        subject=None if row.subject is None else _number(row.subject),
         rings=rings,
     )
+
+
+def _number(subject_id: str) -> int:
+    """64 bits in the place of an id: two of a million persons are one once in ten million."""
+    return int.from_bytes(hashlib.blake2b(subject_id.encode(), digest_size=8).digest())
 
 
 async def _tasks(
@@ -284,17 +345,3 @@ async def _rings(
         .group_by(offer.c.session_id)
     )
     return {session_id: (taken, no, missed) for session_id, taken, no, missed in rows}
-
-
-async def visits(conn: AsyncConnection, wanted: Wanted) -> list[tuple[str, float]]:
-    """Person and press of each session whose person is known by name and birth, or was joined."""
-    rows = await conn.execute(
-        select(identity.c.subject_id, session.c.pressed_at)
-        .join(session, session.c.id == identity.c.session_id)
-        .where(
-            *_conditions(wanted),
-            *_pressed(wanted.since, wanted.until),
-            or_(identity.c.tag.is_not(None), identity.c.pinned),
-        )
-    )
-    return [(who, at) for who, at in rows]

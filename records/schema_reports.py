@@ -51,18 +51,41 @@ session_fact = Table(
     ),
 )
 
+
+def _kinds() -> list[Column[str] | Column[bool]]:
+    """What sessions are told apart by in the sums; no keys of other tables: these are counts."""
+    return [
+        *(Column(n, String(40), primary_key=True) for n in ("program_id", "provider_id")),
+        Column("agency_id", String(40), primary_key=True),
+        Column("place_state", String(2), primary_key=True),  # '': the agency's own county
+        Column("place_county", String(60), primary_key=True),
+        Column("funding", String(24), primary_key=True),
+        Column("wellness", Boolean, primary_key=True),
+    ]
+
+
 report_day = Table(  # counts of the closed sessions of one UTC day and one kind; no session in it
     "report_day",
     metadata,
     Column("day", Integer, primary_key=True, autoincrement=False),  # since the epoch
-    Column("program_id", String(40), primary_key=True),
-    Column("provider_id", String(40), primary_key=True),
-    Column("agency_id", String(40), primary_key=True),
-    Column("place_state", String(2), primary_key=True),  # '': the agency's own county
-    Column("place_county", String(60), primary_key=True),
-    Column("funding", String(24), primary_key=True),
-    Column("wellness", Boolean, primary_key=True),
+    *_kinds(),
     Column("body", LargeBinary, nullable=False),  # records.tally
+)
+
+report_block = Table(  # the sums of a month or so of such days, added up
+    "report_block",
+    metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False),  # days // BLOCK_DAYS
+    *_kinds(),
+    Column("body", LargeBinary, nullable=False),
+)
+
+report_block_built = Table(  # right as long as the days' own `builds` add up to `stamp`
+    "report_block_built",
+    metadata,
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("stamp", Integer, nullable=False),
+    Column("rules", SmallInteger, nullable=False),
 )
 
 report_built = Table(  # which days are summed up

@@ -17,7 +17,8 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import msgspec
 
@@ -25,7 +26,7 @@ from records.flags import codes_of
 from records.measures import SHORT_SECONDS, Outcome, Rate
 from records.vocabulary import CONTACTS, LINKS
 
-RULES: Final = 1
+RULES: Final = 2
 UNIT: Final = 0.1  # seconds, of waits
 HOUR, DAY = 3600.0, 86_400.0
 SIGN_SECONDS: Final = DAY
@@ -85,6 +86,7 @@ class Seen:
     facts: Facts | None = None
     tasks: Sequence[Task] = ()
     signed_at: float | None = None
+    subject: int | None = None  # whom it was about, as a number that says nothing else
     rings: Sequence[int] = (0, 0, 0)  # by RINGS
 
 
@@ -107,6 +109,9 @@ class Tally:
     sums: Counter[str] = field(default_factory=Counter)
     hours: Counter[int] = field(default_factory=Counter)  # presses by whole hours, UTC
     waits: dict[str, array[int]] = field(default_factory=lambda: {n: array("I") for n in WAITS})
+    # of sessions whose person is known: who, and when the officer pressed
+    persons: array[int] = field(default_factory=lambda: array("Q"))
+    visits: array[float] = field(default_factory=lambda: array("d"))
     turns_at: float | None = None
 
     # --- adding ----------------------------------------------------------------------------------
@@ -118,6 +123,9 @@ class Tally:
         known = (one.recommended, one.actual, one.otherwise)
         self.sums["|".join(("o", end, *(code or "" for code in known)))] += 1
         self._waits(one)
+        if one.subject is not None:
+            self.persons.append(one.subject)
+            self.visits.append(one.pressed_at)
         for name, count in zip(RINGS, one.rings, strict=True):
             if count:
                 self.sums[f"ring_{name}"] += count
@@ -235,6 +243,8 @@ class Tally:
             self.hours[hour] += presses
         for name in WAITS:
             self.waits[name].extend(other.waits[name])
+        self.persons.extend(other.persons)
+        self.visits.extend(other.visits)
         if other.turns_at is not None:
             self._turns(other.turns_at)
 
@@ -254,6 +264,17 @@ class Tally:
                 recommended, actual, otherwise = (code or None for code in codes)
                 found.append(Outcome(end, recommended, actual, count, otherwise))
         return found
+
+    def repeats(self, spans: Sequence[int]) -> dict[int, Rate]:
+        """By days: persons with two sessions within them, of all known persons."""
+        often = Counter(self.persons)
+        several = {who for who, count in often.items() if count > 1}
+        found: dict[int, list[float]] = {}
+        for who, at in zip(self.persons, self.visits, strict=True):
+            if who in several:
+                found.setdefault(who, []).append(at)
+        nearest = [min(b - a for a, b in pairwise(sorted(own))) for own in found.values()]
+        return {days: Rate(sum(gap <= days * DAY for gap in nearest), len(often)) for days in spans}
 
     def spread(self, name: str) -> dict[int, int]:
         """How often each number of UNIT seconds was waited."""
@@ -284,18 +305,21 @@ def _done(tasks: Collection[Task]) -> Iterator[float]:
 class _Body(msgspec.Struct, array_like=True):
     sums: dict[str, int]
     hours: dict[int, int]
-    waits: tuple[bytes, bytes, bytes]
+    columns: list[bytes]  # the waits, persons and visits, little-endian
 
 
 _packed = msgspec.msgpack.Encoder()
 _unpacked = msgspec.msgpack.Decoder(_Body)
 
 
+def _columns(tally: Tally) -> list[array[Any]]:
+    return [*(tally.waits[name] for name in WAITS), tally.persons, tally.visits]
+
+
 def stored(tally: Tally) -> bytes:
     """The sums as bytes, alike on every machine."""
-    waits = tuple(_little(tally.waits[name]).tobytes() for name in WAITS)
-    body = _Body(dict(tally.sums), dict(tally.hours), (waits[0], waits[1], waits[2]))
-    return _packed.encode(body)
+    columns = [_little(one).tobytes() for one in _columns(tally)]
+    return _packed.encode(_Body(dict(tally.sums), dict(tally.hours), columns))
 
 
 def added(bodies: Iterable[bytes]) -> Tally:
@@ -303,27 +327,27 @@ def added(bodies: Iterable[bytes]) -> Tally:
     total = Tally()
     sums: dict[str, int] = {}
     hours: dict[int, int] = {}
-    waits: tuple[bytearray, bytearray, bytearray] = (bytearray(), bytearray(), bytearray())
+    columns = [bytearray() for _ in _columns(total)]
     for raw in bodies:
         body = _unpacked.decode(raw)
         for key, count in body.sums.items():
             sums[key] = sums.get(key, 0) + count
         for hour, presses in body.hours.items():
             hours[hour] = hours.get(hour, 0) + presses
-        for kept, more in zip(waits, body.waits, strict=True):
+        for kept, more in zip(columns, body.columns, strict=True):
             kept += more
     total.sums, total.hours = Counter(sums), Counter(hours)
-    for name, kept in zip(WAITS, waits, strict=True):
-        found = array("I")
-        found.frombytes(bytes(kept))
-        total.waits[name] = _little(found)
+    for empty, kept in zip(_columns(total), columns, strict=True):
+        own = array(empty.typecode)
+        own.frombytes(bytes(kept))
+        empty.extend(_little(own))
     return total
 
 
-def _little(values: array[int]) -> array[int]:
+def _little(values: array[Any]) -> array[Any]:
     """In the order of bytes that is stored, or back."""
     if sys.byteorder == "little":
         return values
-    swapped = array("I", values)
+    swapped = array(values.typecode, values)
     swapped.byteswap()
     return swapped

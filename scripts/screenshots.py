@@ -93,6 +93,7 @@ SCREENS = {
     "manager-misses": "Manager: near misses, by day",
     "manager-miss": "Manager: one near miss",
     "manager-reports": "Manager: reports",
+    "manager-grants": "Manager: who pays, and packs for grants",
     "manager-planner": "Manager: how many clinicians each hour needs",
     "manager-reach": "Manager: who can be reached",
     "manager-matching": "Manager: whom a session rings",
@@ -432,6 +433,8 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await near_misses(demo, office, camera)
     await office.goto(f"{demo.base_url}/manager/reports")
     await camera.take(office, "manager-reports")
+    await office.goto(f"{demo.base_url}/manager/grants")
+    await camera.take(office, "manager-grants")
     await office.goto(f"{demo.base_url}/manager/planner")
     await camera.take(office, "manager-planner")
     await office.goto(f"{demo.base_url}/manager/reach")

@@ -45,6 +45,12 @@ class DayWatch:
             started = time.monotonic()
             done += await daybook.build(desk.db, day, desk.now())
             await asyncio.sleep(REST * (time.monotonic() - started))
+        async with desk.db.read() as conn:
+            blocks = await daybook.due_blocks(conn, desk.now())
+        for block in blocks:
+            started = time.monotonic()
+            await daybook.build_block(desk.db, block, desk.now())
+            await asyncio.sleep(REST * (time.monotonic() - started))
         if done:
             log.info("reports.summed_up days=%d", done)
         return done

@@ -37,7 +37,7 @@ class AtTheDoor:
     purpose: str
     state: Literal["waiting", "taken", "over", "none"]  # none: no session behind it
     by: str | None  # short name of the colleague who took it
-    about: str | None = None  # of an alarm: roster, followups, audit, openings
+    about: str | None = None  # of an alarm: roster, followups, audit, openings, grants
 
 
 async def answer(desk: Desk, token: str, state: Answer) -> AtTheDoor:
@@ -106,14 +106,16 @@ async def test(desk: Desk, person_id: str, provider_id: str | None, contact_id: 
     return page
 
 
-async def remind(desk: Desk, person_id: str, provider_id: str, key: str, text_key: str) -> int:
+async def remind(
+    desk: Desk, person_id: str, provider_id: str, key: str, text_key: str, kind: str = "reminder"
+) -> int:
     """Tell one person something that is no call, once for each `key`; by every way but voice."""
 
     async def write(conn: AsyncConnection) -> int:
         made = 0
         for way in await contacts.ways(conn, [person_id]):
             if way.kind != "voice":
-                made += await _alarm(conn, desk, way, ("reminder", provider_id, key, text_key))
+                made += await _alarm(conn, desk, way, (kind, provider_id, key, text_key))
         return made
 
     made = await desk.db.write(write)
@@ -187,6 +189,8 @@ def _about(page: PageRow) -> str | None:
         return None
     if page.step in ("audit", "opening"):
         return "audit" if page.step == "audit" else "openings"
+    if page.step == "report":
+        return "grants"
     return "followups" if page.step in ("reminder", "followup") else "roster"
 
 

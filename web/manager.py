@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MOST_IN_A_ROW = 7
 SET_UP = frozenset(
-    {"audit", "tablets", "resources", "odmap", "planner", "reach", "matching", "alerts"}
+    {"audit", "grants", "tablets", "resources", "odmap", "planner", "reach", "matching", "alerts"}
 )
 
 
@@ -94,6 +94,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("followups", "/followups", Action.FOLLOWUP_READ),
         ("tablets", "/manager/tablets", Action.TABLET_READ),
         ("people", "/manager/people", Action.PERSON_MANAGE),
+        ("grants", "/manager/grants", Action.GRANT_SET),
         ("resources", "/manager/resources", Action.RESOURCE_SET),
         ("odmap", "/manager/odmap", Action.ODMAP_RELEASE),
         ("planner", "/manager/planner", Action.PLAN_READ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -148,7 +148,12 @@ class _Pen:
     share: bool
     texts: Texts
 
-    def rate(self, key: str, rate: Rate, before: Rate | None = None) -> Figure:
+    def rate(
+        self, key: str, rate: Rate, before: Rate | None = None, *, masked: bool = False
+    ) -> Figure:
+        """`masked`: its numbers would give away one that is hidden elsewhere."""
+        if masked:
+            return Figure(key, "*", "*", "*")
         part, whole = self._pair(rate)
         return Figure(
             key,
@@ -200,8 +205,9 @@ def _groups(
     texts: Texts,
 ) -> Iterator[Group]:
     pen, tally, before = _Pen(share, texts), report.tally, report.before
-    yield Group("answering", tuple(_answering(pen, tally, numbers)))
-    yield Group("network", tuple(_network(pen, tally, numbers)))
+    hidden = _hidden(numbers) if share else frozenset()
+    yield Group("answering", tuple(_answering(pen, tally, numbers, hidden)))
+    yield Group("network", tuple(_network(pen, tally, numbers, hidden)))
     yield Group("outcomes", tuple(_outcomes(pen, tally, before)))
     yield Group("people", tuple(pen.rate(f"repeat_{d}", r) for d, r in report.repeats.items()))
     yield Group("afterwards", tuple(_afterwards(pen, tally, before)))
@@ -209,20 +215,36 @@ def _groups(
     yield Group("load", tuple(_load(pen, tally, numbers, staffed)))
 
 
-def _answering(pen: _Pen, tally: Tally, numbers: Numbers) -> Iterator[Figure]:
-    yield pen.rate("abandonment", Rate(numbers.abandoned, numbers.counted))
+def _hidden(numbers: Numbers) -> frozenset[str]:
+    """The endings whose counts are hidden in the table of endings."""
+    seen = measures.suppressed([[getattr(numbers, name) for name in ENDINGS]])[0]
+    return frozenset(name for name, shown in zip(ENDINGS, seen, strict=True) if shown is None)
+
+
+def _answering(
+    pen: _Pen, tally: Tally, numbers: Numbers, hidden: frozenset[str]
+) -> Iterator[Figure]:
+    short = "short" in hidden  # "offered without short ones" would tell how many they are
+    abandoned = Rate(numbers.abandoned, numbers.counted)
+    yield pen.rate("abandonment", abandoned, masked=short or "abandoned" in hidden)
     answer = tally.spread("to_answer")
     for seconds in LEVELS:
         level = measures.within(answer, UNIT, seconds, numbers.counted)
-        yield pen.rate(f"level_{seconds}", level)
+        yield _without_numbers(pen.rate(f"level_{seconds}", level), masked=short)
     yield from pen.times("to_answer", measures.times(answer, UNIT))
     yield from pen.times("to_accept", measures.times(tally.spread("to_accept"), UNIT))
 
 
-def _network(pen: _Pen, tally: Tally, numbers: Numbers) -> Iterator[Figure]:
+def _without_numbers(one: Figure, *, masked: bool) -> Figure:
+    """The share alone, where only the numbers would give something away."""
+    return replace(one, part="*", whole="*") if masked else one
+
+
+def _network(pen: _Pen, tally: Tally, numbers: Numbers, hidden: frozenset[str]) -> Iterator[Figure]:
+    failed = "failed" in hidden
     yield from pen.times("to_media", measures.times(tally.spread("to_media"), UNIT))
-    yield pen.rate("failure", Rate(numbers.failed, numbers.offered))
-    yield pen.rate("setup", Rate(tally.sums["setup"], numbers.offered))
+    yield pen.rate("failure", Rate(numbers.failed, numbers.offered), masked=failed)
+    yield pen.rate("setup", Rate(tally.sums["setup"], numbers.offered), masked=failed)
     yield pen.rate("drop", tally.rate("drop"))
     yield pen.rate("restored", tally.rate("restored"))
 

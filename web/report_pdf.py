@@ -28,7 +28,7 @@ def data(
             *([t("reports.shared"), t("reports.star")] if frame.share else []),
             t("reports.made", when=made),
         ],
-        "endings": _table(
+        "endings": table(
             t("reports.ended"),
             [t("reports.ending"), t("reports.sessions"), t("reports.means")],
             [
@@ -37,7 +37,7 @@ def data(
             ],
         ),
         "groups": [
-            _table(
+            table(
                 t(f"reports.group.{group.key}"),
                 [t("reports.figure"), t("reports.value"), t("reports.from"), t("reports.means")],
                 [
@@ -49,7 +49,7 @@ def data(
             for group in shown.groups
         ],
         "grants": [
-            _table(
+            table(
                 t(f"reports.{name}"),
                 [t(f"reports.{name}"), t("reports.sessions")],
                 [[t(f"reports.{name}.{code}"), number] for code, number in counts],
@@ -57,13 +57,13 @@ def data(
             )
             for name, counts in (("opioid", shown.opioid), ("funding", shown.funding))
         ],
-        "matrix": _table(
+        "matrix": table(
             t("reports.matrix"),
             [t("reports.recommended"), *shown.columns],
             [[name, *cells] for name, cells in shown.matrix],
             t("reports.matrix.means"),
         ),
-        "heat": _table(
+        "heat": table(
             t("reports.heat"),
             [t("reports.day"), *(f"{hour:02d}" for hour in range(24))],
             [
@@ -73,7 +73,7 @@ def data(
             t("reports.heat.means", zone=frame.zone),
         )
         | {"shades": [[shade for _, shade in cells] for cells in shown.heat]},
-        "trend": _table(
+        "trend": table(
             t("reports.trend"),
             [t("reports.when"), t("reports.sessions")],
             [[bar.name, bar.count] for bar in shown.trend],
@@ -96,7 +96,8 @@ def behind(one: Figure, texts: Texts) -> str:
     return " ".join(parts)
 
 
-def _table(
+def table(
     title: str, head: Sequence[str], rows: Sequence[Sequence[str]], means: str = ""
 ) -> dict[str, object]:
+    """A table as the template reads it."""
     return {"title": title, "means": means, "head": list(head), "rows": [list(r) for r in rows]}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Collection, Iterator, Mapping
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -13,19 +12,16 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from auth import reporting
-from auth.reporting import Chosen, Report
-from records import directory
+from auth.reporting import Chosen
 from records.catchments import Place
 from records.directory import Agency
-from records.engine import Database
 from records.vocabulary import FUNDING
-from signaling.staffing import staffed_seconds
-from web import answers, present, report_pdf
+from web import answers, present, report_pdf, report_tables
 from web.errors import BadRequest
-from web.i18n import Texts
 from web.keys import ASKED, TYPESETTER, actor_of, now_of, services_of
 from web.manager import agencies_of, midnight, nav
 from web.report_figures import Frame, Shown, drawn
+from web.staffed import staffed_of
 
 DAYS = 30  # shown unless other days are asked for
 LONGEST_DAYS = 3660
@@ -69,7 +65,9 @@ async def table(request: web.Request) -> web.Response:
     asked = _asked(request, await agencies_of(request))
     shown = await _shown(request, asked)
     return answers.document(
-        as_csv(shown, request[ASKED].texts).encode(), "report.csv", "text/csv; charset=utf-8"
+        report_tables.as_csv(shown, request[ASKED].texts).encode(),
+        "report.csv",
+        "text/csv; charset=utf-8",
     )
 
 
@@ -87,56 +85,8 @@ async def _shown(request: web.Request, asked: Asked) -> Shown:
     services, now = services_of(request), now_of(request)
     report = await reporting.read(services.db, actor_of(request), asked.chosen, now)
     staffed = await staffed_of(services.db, report, asked.chosen, now)
-    return drawn(report, staffed, asked.frame, request[ASKED].texts)
-
-
-async def staffed_of(db: Database, report: Report, chosen: Chosen, now: float) -> float | None:
-    """Seconds on the roster; None where these are a part only of what its clinicians do."""
-    if (chosen.agencies, chosen.place, chosen.funding) != (None, None, None):
-        return None
-    async with db.read() as conn:
-        who = await directory.read(conn)
-        scope = report.scope
-        providers = {
-            one.provider_id
-            for one in who.agencies.values()
-            if one.program_id in scope.programs or one.provider_id in scope.providers
-        }
-        known: Collection[str] = [one for one in providers if one is not None]
-        until = min(chosen.until, now)
-        if until <= chosen.since:
-            return 0.0
-        return await staffed_seconds(conn, known, chosen.since, until)
-
-
-def as_csv(shown: Shown, texts: Texts) -> str:
-    """The figures as rows; unknown is said, never blank."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\r\n")
-    rows.writerow(["figure", "value", "part", "whole", "unknown", "before", "definition"])
-    rows.writerows(_rows(shown, texts))
-    return "\ufeff" + out.getvalue()
-
-
-def _rows(shown: Shown, texts: Texts) -> Iterator[list[str]]:
-    for name, number in shown.endings:
-        yield [name, number, "", "", "", "", texts.t(f"reports.ending.{name}.means")]
-    for one in shown.figures:
-        numbers = [one.part, one.whole, one.unknown, one.before]
-        means = texts.t(f"reports.figure.{one.key}.means")
-        yield [one.key, one.value, *(number or "" for number in numbers), means]
-    for code, number in shown.opioid:
-        yield [f"opioid_{code}", number, "", "", "", "", texts.t("reports.opioid.means")]
-    for code, number in shown.funding:
-        yield [f"funding_{code}", number, "", "", "", "", texts.t("reports.funding.means")]
-    for name, cells in shown.matrix:
-        for column, cell in zip(shown.columns, cells, strict=True):
-            yield [f"recommended {name}, actual {column}", cell, "", "", "", "", ""]
-    for day, cells_of_day in enumerate(shown.heat):
-        for hour, (cell, _) in enumerate(cells_of_day):
-            yield [f"pressed {texts.t(f'reports.day.{day}')} {hour:02d}", cell, *[""] * 5]
-    for bar in shown.trend:
-        yield [f"offered {bar.name}", bar.count, *[""] * 5]
+    # in a thread: a million waits take a moment to order
+    return await asyncio.to_thread(drawn, report, staffed, asked.frame, request[ASKED].texts)
 
 
 # --- what was asked for ---------------------------------------------------------------------------

@@ -19,10 +19,11 @@ from pathlib import Path
 
 from aiohttp import web as http
 
-from web import gate
+from web import gate, i18n, packs
 from web.app import create_app, inside_of
 from web.keys import CROWD
 from web.services import Services
+from web.typeset import Typesetter
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +79,16 @@ async def run(
         house = House(services)
         for door in doors:
             await house.open(door)
+        watch = packs.PackWatch(services, Typesetter(), i18n.load())
+        regular = asyncio.create_task(watch.run(), name="packs")
         gc.collect()
         gc.freeze()  # what is loaded now stays; collections in a call get shorter
         gc.set_threshold(*COLLECTING)
         opened()
         log.info("server.started")
         await stop.asked.wait()
+        regular.cancel()
+        await asyncio.gather(regular, return_exceptions=True)
         return await drain(services, house, stop)
 
 

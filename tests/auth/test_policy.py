@@ -62,6 +62,7 @@ EXPECTED = {
     "reach.read": "---vg--",
     "escalation.set": "---vg--",
     "matching.set": "---vg--",
+    "grant.set": "----g--",
     "resource.set": "----g--",
     "resource.pick": "--kv---",
     "roster.read": "--vvgo-",

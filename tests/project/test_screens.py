@@ -24,6 +24,7 @@ PICTURES = {
     "landing": "landing",
     "manager_code": "manager-code",
     "manager_invitation": "manager-invitation",
+    "manager_grants": "manager-grants",
     "manager_log": "manager-log",
     "manager_matching": "manager-matching",
     "manager_miss": "manager-miss",

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import people, schema
 from records.engine import Database
+from records.schema_identities import identity
 from records.schema_reports import session_fact
 from records.vocabulary import DISPOSITIONS, FLAGS, FOLLOWUP_KINDS, FUNDING
 from tests.records.cast import NOW
@@ -43,6 +44,7 @@ class Log:
     attempts: list[Row]
     signed: dict[str, float]
     offers: list[Row]
+    people: dict[str, Row]
     own_tasks: dict[str, list[Row]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -50,7 +52,7 @@ class Log:
             self.own_tasks.setdefault(task["session_id"], []).append(task)
 
 
-async def fill(db: Database, seed: int, count: int = 250, days: int = 45) -> Log:
+async def fill(db: Database, seed: int, count: int = 300, days: int = 110) -> Log:
     """A log of `days` days, up to and after now; what became of each by `seed`."""
     dice = random.Random(seed)
     made = list(sample.sessions(WORLD, count, NOW - days * DAY, NOW - 60, seq=100, seed=seed))
@@ -59,6 +61,7 @@ async def fill(db: Database, seed: int, count: int = 250, days: int = 45) -> Log
     tasks = [_task(dice, row, no) for row in rows for no in range(dice.choice((0, 1, 1, 2, 3)))]
     attempts = [_attempt(dice, task, no) for task in tasks for no in range(dice.choice((0, 1, 2)))]
     signatures = [_signature(dice, row) for row in rows if dice.random() < 0.5 and row["closed_at"]]
+    people = [_person(dice, row) for row in rows if dice.random() < 0.6]
     offers = [_offer(dice, row, no) for row in rows for no in range(dice.choice((0, 1, 2)))]
 
     async def write(conn: AsyncConnection) -> None:
@@ -66,7 +69,7 @@ async def fill(db: Database, seed: int, count: int = 250, days: int = 45) -> Log
         for table, values in (
             (schema.session, rows), (session_fact, facts), (schema.followup, tasks),
             (schema.followup_attempt, attempts), (schema.note_signature, signatures),
-            (schema.offer, offers),
+            (schema.offer, offers), (identity, people),
         ):  # fmt: skip
             await conn.execute(insert(table), values)
 
@@ -87,6 +90,7 @@ async def read(db: Database) -> Log:
             attempts=await all_of(schema.followup_attempt),
             signed={r["session_id"]: r["signed_at"] for r in await all_of(schema.note_signature)},
             offers=await all_of(schema.offer),
+            people={row["session_id"]: row for row in await all_of(identity)},
         )
 
 
@@ -174,6 +178,15 @@ def _signature(dice: random.Random, row: Row) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _person(dice: random.Random, row: Row) -> dict[str, Any]:
+    return {
+        "session_id": row["id"], "subject_id": f"sub_{dice.randrange(90)}", "provider_id": "prv_1",
+        "tag": dice.choice((b"t", b"t", None)), "pinned": dice.random() < 0.2, "rev": 1,
+        "name_enc": b"", "born_enc": b"", "alias_enc": b"", "author_id": "per_dana",
+        "updated_at": NOW,
+    }  # fmt: skip
+
+
 def _offer(dice: random.Random, row: Row, no: int) -> dict[str, Any]:
     states = ("declined", "expired", "undelivered", "withdrawn")
     return {
@@ -231,6 +244,18 @@ def slow(log: Log, rows: Sequence[Row], now: float) -> dict[str, Any]:
     found["rings"] = (
         rung["accepted"], rung["declined"], rung["expired"] + rung["undelivered"],
     )  # fmt: skip
+    visits: dict[str, list[float]] = {}
+    for row in rows:
+        who = log.people.get(row["id"])
+        if who is not None and (who["tag"] is not None or who["pinned"]):
+            visits.setdefault(who["subject_id"], []).append(row["pressed_at"])
+    found["repeats"] = {
+        days: (
+            sum(any(0 < b - a <= days * DAY for a in own for b in own) for own in visits.values()),
+            len(visits),
+        )
+        for days in (7, 30, 90)
+    }
     found |= _slow_facts(log, over) | _slow_tasks(log, closed, over, now)
     return found
 

@@ -17,11 +17,13 @@ from records.crypto import Vault
 from records.engine import Database
 from records.errors import BadInput, Conflict, NotFound
 from records.identities import IdentityRow
-from records.identity_rules import DAY, BadIdentity, Identity, checked, known_by, repeats
+from records.identity_rules import DAY, BadIdentity, Identity, checked, known_by
 from records.log import Scope
+from records.measures import Rate
 from records.reports import Wanted
 from records.schema_identities import identity
 from records.sessions import SessionRow
+from records.tally import Tally
 from tests.records.cast import NOW, pressed
 
 TODAY = date(2026, 9, 21)
@@ -74,7 +76,11 @@ def test_repeats_are_what_a_slow_look_at_each_persons_visits_says(
             for earlier, later in pairwise(sorted(at for one, at in those if one == who))
         )
     }
-    assert repeats(those, days) == (len(again), len(persons))
+    total = Tally()
+    for who, at in those:
+        total.persons.append(ord(who))
+        total.visits.append(float(at))
+    assert total.repeats((days,)) == {days: Rate(len(again), len(persons))}
 
 
 async def told(
@@ -194,6 +200,6 @@ async def test_a_report_counts_persons_who_are_known_and_no_aliases(
     await told(db, vault, third, Identity(alias="green coat"))
     wanted = Wanted(Scope(programs=frozenset({"prg_1"})), 0, NOW * 2)
     async with db.read() as conn:
-        assert repeats(await reports.visits(conn, wanted), 7) == (1, 1)
+        assert (await reports.total(conn, wanted, NOW)).repeats((7,)) == {7: Rate(1, 1)}
         nothing = replace(wanted, scope=Scope(programs=frozenset({"prg_2"})))
-        assert await reports.visits(conn, nothing) == []
+        assert (await reports.total(conn, nothing, NOW)).repeats((7,)) == {7: Rate(0, 0)}

@@ -20,7 +20,8 @@ from records.engine import Database, upgrade
 from records.log import Scope
 from records.measures import SMALL, Outcome, Rate
 from records.reports import Wanted
-from records.schema_reports import report_built, session_fact
+from records.schema_identities import identity
+from records.schema_reports import report_block_built, report_built, session_fact
 from records.tally import UNIT, Tally
 from records.vocabulary import FLAGS
 from tests.records import cast, log_of_all_kinds, servers
@@ -31,9 +32,9 @@ from web.dev.sample import DAY
 EVERYTHING = Scope(everything=True)
 SCOPE = Scope(programs=frozenset({"prg_1"}))
 CLINIC = Scope(providers=frozenset({"prv_1"}))
-ALL = Wanted(EVERYTHING, NOW - 60 * DAY, NOW + 1)
+ALL = Wanted(EVERYTHING, NOW - 120 * DAY, NOW + 1)
 PRAIRIE, FAR = Place("Prairie", "SD"), Place("Far", "SD")
-SOME = replace(ALL, since=NOW - 30.3 * DAY, until=NOW - 4.2 * DAY)
+SOME = replace(ALL, since=NOW - 100.3 * DAY, until=NOW - 4.2 * DAY)
 CHOICES = {
     "everything": ALL,
     "some days": SOME,
@@ -96,6 +97,9 @@ def as_slow(tally: Tally) -> dict[str, Any]:
         "over": sums["over"], "busy": sums["busy"], "setup": sums["setup"],
         "kits": sums["made_naloxone_delivery"],
         "rings": tuple(sums[f"ring_{name}"] for name in ("accepted", "declined", "missed")),
+        "repeats": {
+            days: (rate.part, rate.whole) for days, rate in tally.repeats((7, 30, 90)).items()
+        },
         "bars_sums": (sums["bars_before"], sums["bars_after"]),
         **{name: sorted(tally.waits[name]) for name in ("to_answer", "to_accept", "to_media")},
         **{
@@ -120,12 +124,22 @@ async def built(db: Database, now: float) -> int:
         days = await daybook.due(conn, now)
     for day in days:
         assert await daybook.build(db, day, now)
+    async with db.read() as conn:
+        blocks = await daybook.due_blocks(conn, now)
+    for block in blocks:
+        assert await daybook.build_block(db, block, now)
     return len(days)
 
 
 async def fresh(db: Database, now: float) -> frozenset[int]:
     async with db.read() as conn:
-        return await reports._fresh(conn, int(NOW // DAY) - 60, int(NOW // DAY) + 1, now)
+        return frozenset(await reports.fresh_days(conn, 0, int(NOW // DAY) + 1, now))
+
+
+async def blocks(db: Database) -> int:
+    async with db.read() as conn:
+        found = await conn.execute(select(report_block_built.c.block))
+        return len(found.all())
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -135,14 +149,19 @@ async def test_every_figure_is_what_a_slow_reading_of_the_rows_says(
     log = await log_of_all_kinds.fill(db, seed)
     assert len(wanted_rows(log, CHOICES["an agency"])) > 10
     await compared(db, log, NOW)
-    assert await built(db, NOW) > 40
-    assert len(await fresh(db, NOW)) > 30
+    assert await built(db, NOW) > 100
+    assert len(await fresh(db, NOW)) > 90
     await compared(db, log, NOW)
     later = NOW + 3 * DAY  # follow-ups have become due, notes late
     await compared(db, log, later)
     await built(db, later)
     await compared(db, log, later)
-    await compared(db, log, later + 40 * DAY)
+    assert await blocks(db) >= 1
+    much_later = later + 40 * DAY
+    await built(db, much_later)
+    assert await blocks(db) >= 2
+    await compared(db, log, much_later)
+    await compared(db, log, much_later + 40 * DAY)
 
 
 async def test_what_changes_a_day_that_is_over_is_in_the_next_report(db: Database) -> None:
@@ -172,6 +191,10 @@ async def test_what_changes_a_day_that_is_over_is_in_the_next_report(db: Databas
         "no attempt": delete(schema.followup_attempt).where(
             schema.followup_attempt.c.followup_id == task["id"]
         ),
+        "joined": update(identity)
+        .where(identity.c.session_id.in_(list(log.people)[:9]))
+        .values(subject_id="sub_one", tag=b"t"),
+        "forgotten": delete(identity).where(identity.c.session_id == next(iter(log.people))),
         "no fact": delete(session_fact).where(session_fact.c.session_id == over[2]["id"]),
     }  # fmt: skip
     for name, change in changes.items():

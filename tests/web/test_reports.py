@@ -8,8 +8,11 @@ import io
 import re
 
 import pytest
+from sqlalchemy import insert
 
-from tests.web.cast import AWAY, AWAY_MANAGER, Site
+from records.schema import agency_place
+from tests.web import pdfs
+from tests.web.cast import AWAY, AWAY_MANAGER, NOW, Site
 from web.dev import cast as demo
 
 DAYS = "from=2027-01-01&until=2027-01-31"  # NOW is 2027-01-15
@@ -87,3 +90,58 @@ async def test_an_empty_span_has_no_rates_instead_of_wrong_ones(site: Site) -> N
     assert "0 of 0" in shown
     assert "none" in shown
     assert "nan" not in shown.lower()
+
+
+async def test_no_figure_of_a_shared_report_gives_a_hidden_ending_away(site: Site) -> None:
+    await several(site, 40)
+    failed = {"media_at": None, "close_reason": "moved_to_phone", "recommended_disposition": None}
+    for no in range(12):
+        await site.session(press_key=f"failed-{no:020}", **failed)
+    gone = {"lead_id": None, "accepted_at": None, "media_at": None, "ended_at": NOW + 4,
+            "close_reason": "cancelled_by_officer", "recommended_disposition": None,
+            "actual_disposition": None, "difference_reason": None}  # fmt: skip
+    for no in range(3):
+        await site.session(press_key=f"short-{no:020}", **gone)
+    await site.sign_in(demo.LENA)
+    path = f"/manager/reports.csv?{DAYS}&share=1"
+    rows = {row[0]: row[1:] for row in csv.reader(io.StringIO((await text(site, path))[1:]))}
+    assert (rows["short"][0], rows["failed"][0], rows["offered"][0]) == ("<11", "*", "55")
+    assert rows["failure"][:3] == ["*", "*", "*"]
+    assert rows["level_30"][1:3] == ["*", "*"], "of 52 would tell that 3 were short"
+    assert rows["abandonment"][:3] == ["*", "*", "*"]
+    whole = {row[0]: row[1:] for row in csv.reader(
+        io.StringIO((await text(site, f"/manager/reports.csv?{DAYS}"))[1:]))}  # fmt: skip
+    assert whole["failure"][1:3] == ["12", "55"]
+
+
+async def test_the_report_comes_as_an_accessible_pdf_with_the_same_figures(site: Site) -> None:
+    await several(site)
+    await site.sign_in(demo.LENA)
+    for lang, title in (("en", "Reports"), ("es", "Informes")):
+        response = await site.client.get(f"/manager/reports.pdf?{DAYS}&lang={lang}")
+        assert response.status == 200, await response.text()
+        found = pdfs.read(await response.read())
+        assert (found.lang, found.marked, found.standard) == (lang, True, True)
+        assert found.title == f"{title} 2027-01-01 – 2027-01-31"
+        assert {"/H1", "/Table", "/TH", "/TD"} <= set(found.tags)
+        assert "91.7" in found.words
+    assert (await site.client.get("/manager/reports.pdf?agency=agy_nobody")).status == 400
+
+
+async def test_a_county_is_the_incidents_or_else_the_agencys_own(site: Site) -> None:
+    other = insert(agency_place).values(
+        agency_id=demo.AGENCY_ID, no=9, county="Elsewhere", state=demo.STATE
+    )
+    await site.services.db.write(lambda conn: conn.execute(other))
+    await site.session(press_key="home-" + "0" * 20)
+    there = {"place_county": "Elsewhere", "place_state": demo.STATE}
+    for no in range(2):
+        await site.session(press_key=f"away-{no:020}", **there)
+    await site.sign_in(demo.LENA)
+    page = await text(site, "/manager/reports")
+    keys = set(re.findall(r'<option value="([A-Z]{2}[|][^"]+)"', page))
+    home = next(key for key in keys if "Elsewhere" not in key and "Prairie" in key)
+    for key, count in ((home, 1), (f"{demo.STATE}|Elsewhere", 2), ("", 3)):
+        shown = await text(site, f"/manager/reports?{DAYS}&county={key}")
+        assert re.search(rf'data-ending="offered">{count}<', shown), key
+    assert (await site.client.get("/manager/reports?county=XX|Nowhere")).status == 400
