@@ -225,6 +225,38 @@ class TabletRevoked(AuthError):
     sentence = "This tablet's set-up was ended. Enter a new set-up code."
 
 
+class KeyNeeded(AuthError):
+    """The device has not proved that it holds the tablet's key: renew it by PIN, or enrol anew."""
+
+    code = "tablet-key-needed"
+    status = 401
+    sentence = "This browser has lost the tablet's key. Set the tablet up again."
+
+
+class StaleProof(AuthError):
+    """The challenge was used before, or is too old; ask for a fresh one and sign that."""
+
+    code = "stale-proof"
+    status = 409
+    sentence = "That took too long. Try again."
+
+
+class BadKey(AuthError):
+    """Not a public key of the curve P-256; nothing was kept."""
+
+    code = "bad-key"
+    status = 422
+    sentence = "This browser made a key that cannot be used. Use another browser."
+
+
+class KeyRequired(AuthError):
+    """Tablets need a key here, and this browser made none; the code is not used up."""
+
+    code = "key-required"
+    status = 422
+    sentence = "This browser cannot keep a key. Leave private mode, or use another browser."
+
+
 class BadPin(AuthError):
     """Wrong PIN, or not an officer of this agency: the two cannot be told apart."""
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, codes
+from auth import audit, codes, possession
 from auth.actors import TABLET, Actor
-from auth.errors import BadCode, NoSuchRecord, NotEnrolled, TabletRevoked
+from auth.errors import BadCode, KeyRequired, NoSuchRecord, NotEnrolled, TabletRevoked
 from auth.shifts import (
     Officer,
     check_pin,
@@ -22,17 +22,20 @@ from auth.shifts import (
     officers_of_agency,
     start_shift,
 )
+from auth.tablet_keys import Holder
 from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
 
 __all__ = [
     "Enrolled",
+    "Holder",
     "Officer",
     "actor_for_tablet",
     "check_pin",
     "end_shift",
     "enrol",
+    "holder_of",
     "make_enrolment",
     "officers_of_agency",
     "renew",
@@ -86,11 +89,24 @@ async def make_enrolment(
     return code
 
 
-async def enrol(db: Database, tokens: Tokens, code: str, now: float) -> Enrolled:
-    """Bind the asking device to the code's tablet; a device bound before is out.
+async def enrol(
+    db: Database,
+    tokens: Tokens,
+    code: str,
+    now: float,
+    *,
+    key: str | None = None,
+    key_required: bool = False,
+) -> Enrolled:
+    """Bind the asking device, and the key that it made, to the code's tablet.
 
-    Raises BadCode for an unknown, used or expired code. The caller limits the rate by address.
+    A device bound before is out. Raises BadCode for an unknown, used or expired code; BadKey and
+    KeyRequired before a code is used up. The caller limits the rate by address.
     """
+    if key is not None:
+        possession.check_key(key)
+    elif key_required:
+        raise KeyRequired
     normal = codes.normal(code)
 
     async def work(conn: AsyncConnection) -> Enrolled | None:
@@ -107,9 +123,13 @@ async def enrol(db: Database, tokens: Tokens, code: str, now: float) -> Enrolled
                 enrolled_at=now,
                 last_seen_at=now,
                 revoked_at=None,
+                device_key=key,
+                key_bound_at=None if key is None else now,
+                key_bound_by=None if key is None else "enrolment",
+                key_refused_at=None,
             )
         )
-        actor, credential = await _load(conn, tablet_id, now + TABLET_DAYS * 86400)
+        actor, credential, _ = await _load(conn, tablet_id, now + TABLET_DAYS * 86400)
         await audit.try_record(conn, actor, "tablet.enrol", "tablet", tablet_id, "allowed", now)
         return Enrolled(_token(tokens, tablet_id, credential, now), actor)
 
@@ -120,7 +140,12 @@ async def enrol(db: Database, tokens: Tokens, code: str, now: float) -> Enrolled
 
 
 async def actor_for_tablet(conn: AsyncConnection, tokens: Tokens, token: str, now: float) -> Actor:
-    """Which tablet holds this token now. Raises NotEnrolled, TabletRevoked."""
+    """Which tablet holds this token now; not yet a proof. Raises NotEnrolled, TabletRevoked."""
+    return (await holder_of(conn, tokens, token, now)).actor
+
+
+async def holder_of(conn: AsyncConnection, tokens: Tokens, token: str, now: float) -> Holder:
+    """Which tablet this token names, and which key it must prove. Raises as `actor_for_tablet`."""
     claims = tokens.read("tablet", token)
     if claims is None or now >= claims.expires_at:
         raise NotEnrolled
@@ -130,15 +155,16 @@ async def actor_for_tablet(conn: AsyncConnection, tokens: Tokens, token: str, no
     row = found.first()
     if row is None:
         raise NotEnrolled
-    actor, credential = await _load(conn, claims.subject, claims.expires_at)
-    if row.revoked_at is not None or claims.token_id != _token_id(claims.subject, credential):
+    actor, credential, key = await _load(conn, claims.subject, claims.expires_at)
+    subject = _token_id(claims.subject, credential)
+    if row.revoked_at is not None or claims.token_id != subject:
         raise TabletRevoked
-    return actor
+    return Holder(actor, subject, credential, key)
 
 
 async def renew(conn: AsyncConnection, tokens: Tokens, actor: Actor, now: float) -> str:
-    """A token with a fresh year for a tablet that has just shown a good one (at check-out)."""
-    _, credential = await _load(conn, actor.id, now)
+    """A token with a fresh year for a tablet that has just proved itself (at check-out)."""
+    _, credential, _ = await _load(conn, actor.id, now)
     return _token(tokens, actor.id, credential, now)
 
 
@@ -157,7 +183,13 @@ async def revoke_tablet(conn: AsyncConnection, tablet_id: str, now: float) -> No
     done = await conn.execute(
         update(tablet)
         .where(tablet.c.id == tablet_id)
-        .values(revoked_at=now, credential=tablet.c.credential + 1)
+        .values(
+            revoked_at=now,
+            credential=tablet.c.credential + 1,
+            device_key=None,
+            key_bound_at=None,
+            key_bound_by=None,
+        )
     )
     if done.rowcount != 1:
         raise NoSuchRecord
@@ -191,7 +223,10 @@ async def _spend(conn: AsyncConnection, code: str, now: float) -> str | None:
     return tablet_id
 
 
-async def _load(conn: AsyncConnection, tablet_id: str, expires_at: float) -> tuple[Actor, int]:
+async def _load(
+    conn: AsyncConnection, tablet_id: str, expires_at: float
+) -> tuple[Actor, int, str | None]:
+    """The tablet as an actor, with the number of its enrolment and its device's key."""
     tablet, shift, coverage, person = (
         schema.tablet,
         schema.shift,
@@ -231,7 +266,7 @@ async def _load(conn: AsyncConnection, tablet_id: str, expires_at: float) -> tup
         locale=row.locale or "en",
         demo=row.demo,
     )
-    return actor, row.credential
+    return actor, row.credential, row.device_key
 
 
 def _token(tokens: Tokens, tablet_id: str, credential: int, now: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.schema import person, tablet
+from records.schema import OPEN_STATES, person, session, tablet
 
 
 async def add(conn: AsyncConnection, table: Table, **values: object) -> None:
@@ -18,6 +18,16 @@ async def add(conn: AsyncConnection, table: Table, **values: object) -> None:
 async def tablet_seen(conn: AsyncConnection, tablet_id: str, now: float) -> None:
     """The tablet's page was here."""
     await conn.execute(update(tablet).where(tablet.c.id == tablet_id).values(last_seen_at=now))
+
+
+async def revoked_in_call(conn: AsyncConnection) -> list[str]:
+    """The tablets that were revoked while their session is open."""
+    rows = await conn.execute(
+        select(tablet.c.id)
+        .join(session, session.c.tablet_id == tablet.c.id)
+        .where(session.c.state.in_(OPEN_STATES), tablet.c.revoked_at.is_not(None))
+    )
+    return list(rows.scalars())
 
 
 async def find_person(conn: AsyncConnection, person_id: str) -> Row[Any] | None:

@@ -210,6 +210,10 @@ tablet = Table(
     Column("last_seen_at", Double),
     Column("revoked_at", Double),
     Column("demo", Boolean, nullable=False, server_default=text("false")),
+    Column("device_key", String(100)),  # the public half; null: its browser keeps none (yet)
+    Column("key_bound_at", Double),
+    Column("key_bound_by", String(16)),  # enrolment, first_use, pin
+    Column("key_refused_at", Double),  # a device without the key showed this tablet's cookie
 )
 
 enrolment = Table(
@@ -880,4 +884,5 @@ from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_reports as _reports  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401
 from records import schema_signin as _signin  # noqa: E402, F401
+from records import schema_tablets as _tablets  # noqa: E402, F401
 from records import schema_views as _views  # noqa: E402, F401

@@ -281,6 +281,7 @@ TIMELINE_KINDS: Final = (
     "queue.relaxed",
     "queue.repaired",
     "tablet.lost",
+    "tablet.put_out",
     "tablet.back",
     "clinician.lost",
     "clinician.back",

@@ -38,6 +38,7 @@ SIZES = ((1024, 768), (1366, 768), (390, 844))
 SIZE_NAMES = ("tablet", "laptop", "phone")
 SCREENS = {
     "enrol": "Tablet: setting it up",
+    "tablet-key": "Tablet: its browser has lost the key",
     "tablet-checkout": "Tablet: whose shift is it?",
     "tablet-pin": "Tablet: the officer's PIN",
     "tablet-ready": "Tablet: ready",
@@ -147,6 +148,11 @@ END:VCALENDAR
 """
 LATE_SECONDS = 110  # the last words come at 90 s
 
+FORGET_KEY = """() => new Promise((resolve, reject) => {
+    const gone = indexedDB.deleteDatabase('crisisbridge');
+    gone.onsuccess = resolve; gone.onerror = gone.onblocked = reject;
+})"""
+
 
 class Camera:
     """Takes each screen at each size, and puts the size back."""
@@ -236,6 +242,11 @@ async def nobody_there(demo: Demo, people: People, camera: Camera) -> None:
     await page.locator("#officers button").first.click()
     await page.locator("#pin").wait_for()
     await camera.take(page, "tablet-pin")
+    await page.goto(f"{demo.base_url}/enrol")
+    await page.evaluate(FORGET_KEY)
+    await page.goto(f"{demo.base_url}/tablet")
+    await officer.screen("key")
+    await camera.take(page, "tablet-key")
     await people.close("jo")
 
 

@@ -106,11 +106,11 @@ def permissions() -> str:
 
 def schema() -> str:
     """JSON Schema of every message, both ways."""
-    messages = [wire.Hello, wire.Command, wire.Event]
+    messages = [wire.Hello, wire.Proof, wire.Command, wire.Event]
     tops, parts = msgspec.json.schema_components(
         messages, schema_hook=_anything, ref_template="#/$defs/{name}"
     )
-    names = ("hello", "command", "event")
+    names = ("hello", "proof", "command", "event")
     body = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"CrisisBridge protocol {wire.PROTOCOL}",

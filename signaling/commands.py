@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from signaling import consent_commands as consent
 from signaling import console_commands as console
+from signaling import device_commands as device
 from signaling import guest_commands as guest
 from signaling import guest_wire, party_wire, wire
 from signaling import party_commands as party
@@ -36,6 +37,7 @@ HANDLERS: dict[type, Handler] = {
     wire.MediaSaver: shared.choose_saver,
     wire.MediaStill: shared.show_still,
     wire.StillGot: shared.got_still,
+    wire.ShiftOfficers: device.list_officers,
     wire.SessionOpen: tablet.open_session,
     wire.SessionIntake: tablet.tell_intake,
     wire.SessionLanguage: tablet.tell_language,

@@ -1,8 +1,9 @@
 """A page's conversation with the server, whatever carries it: bounded in size, rate and time.
 
 A conversation's life: the first message must be `hello` within HELLO_SECONDS; the sign-in is
-checked for the page that it names; then commands are taken one at a time. Whatever a peer sends,
-the worst that happens is an `error` and the end of its own connection.
+checked for the page that it names, and a tablet's device proves that it holds its key; then
+commands are taken one at a time. Whatever a peer sends, the worst that happens is an `error` and
+the end of its own connection.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ IDLE_SECONDS = 30.0  # beats come every 5 s; a connection that says nothing for 
 SEND_SECONDS = 10.0
 BEAT_SECONDS = 5.0
 
-Authenticate = Callable[[wire.Audience], Awaitable[Actor]]
+Ask = Callable[[wire.Challenge], Awaitable[wire.Proof]]
+Authenticate = Callable[[wire.Hello, Ask], Awaitable[Actor]]
 
 
 class Transport(Protocol):
@@ -114,6 +116,9 @@ class Conversation:
         except (msgspec.DecodeError, TimeoutError) as error:
             await self._refuse(error)
             return
+        except OSError as error:  # it went away while it was asked
+            log.debug("conversation.broken errors=1 type=%s", type(error).__name__)
+            return
         except self._desk.typed_errors as error:
             await self._refuse(error)
             return
@@ -134,15 +139,14 @@ class Conversation:
             await asyncio.shield(self._desk.left(stream))
 
     async def _hello(self) -> Stream | None:
-        async with asyncio.timeout(HELLO_SECONDS):
-            first = await self._transport.receive()
+        first = await self._first()
         if not isinstance(first, str):
             await self._transport.close("bad-message", refused=True)
             return None
         hello = wire.parse_hello(first)
         if hello.protocol != wire.PROTOCOL:
             raise BadMessage("This page speaks another version of the protocol. Reload it.")
-        actor = await self._authenticate(hello.page)
+        actor = await self._authenticate(hello, self._ask)
         if hello.page == "tablet" and actor.kind != "tablet":
             raise WrongPage
         if (hello.page == "guest") != (actor.kind == "guest"):
@@ -168,6 +172,18 @@ class Conversation:
             self._put(text)
         await self._desk.joined(stream, resumed=resumed)
         return stream
+
+    async def _first(self) -> str | bytes | None:
+        async with asyncio.timeout(HELLO_SECONDS):
+            return await self._transport.receive()
+
+    async def _ask(self, challenge: wire.Challenge) -> wire.Proof:
+        """Put a challenge to this connection and wait for the one answer."""
+        await self._transport.send(wire.encode(challenge))
+        answer = await self._first()
+        if not isinstance(answer, str):
+            raise BadMessage
+        return wire.parse_proof(answer)
 
     async def _read(self, stream: Stream) -> None:
         loop = asyncio.get_running_loop()

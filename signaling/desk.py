@@ -262,6 +262,7 @@ class Desk:
                 self.hub.dismiss(stream, reason, retry=False)
                 if stream.audience == "console":
                     await self.live.drop(actor_id, stream.id, self.now())
+        await self.tablets.put_out(actor_id)
         self.line.wake()
 
     def tablet_changed(self, actor: Actor) -> None:
@@ -507,6 +508,7 @@ class Desk:
                 welcome = await self._still_welcome(conn, stream.actor)
             if not welcome:
                 await self.dismiss_actor(stream.actor.id, "revoked")
+        await self.tablets.put_out_revoked()
 
     async def ready_clinicians(self, agency_id: str) -> int:
         """How many clinicians of the agency's provider could be rung now."""

@@ -113,7 +113,9 @@ class Polling:
 
     async def _talk(self, made: _Connection, request: web.Request) -> None:
         """Owns the connection: when the conversation is over, what is left may be fetched."""
-        talk = Conversation(self._desk, lambda page: self._authenticate(request, page), made)
+        talk = Conversation(
+            self._desk, lambda hello, ask: self._authenticate(request, hello, ask), made
+        )
         watch = asyncio.create_task(made.watch(), name="polling-watch")
         try:
             await talk.run()

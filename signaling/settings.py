@@ -170,6 +170,12 @@ class Settings:
         default=None,
         shown="15; in the demo never",
     )
+    tablet_key_by_code: bool = _setting(
+        parse.flag,
+        "A tablet's device gets its key by a set-up code alone. Otherwise a tablet without one "
+        "binds it at its next connection, and renews a lost one by an officer's PIN.",
+        default=False,
+    )
     tls_cert: Path | None = _setting(
         parse.path, "Certificate file (PEM), when no proxy ends TLS.", default=None
     )

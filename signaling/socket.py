@@ -9,12 +9,12 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from auth.actors import Actor
 from signaling import wire
-from signaling.conversation import Conversation, Driver
+from signaling.conversation import Ask, Conversation, Driver
 from signaling.errors import Draining
 
 log = logging.getLogger(__name__)
 
-Authenticate = Callable[[web.Request, wire.Audience], Awaitable[Actor]]
+Authenticate = Callable[[web.Request, wire.Hello, Ask], Awaitable[Actor]]
 OriginAllowed = Callable[[web.Request], bool]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,7 +34,9 @@ def socket_handler(
         )
         try:
             await socket.prepare(request)
-            talk = Conversation(desk, lambda page: authenticate(request, page), _Socket(socket))
+            talk = Conversation(
+                desk, lambda hello, ask: authenticate(request, hello, ask), _Socket(socket)
+            )
             await talk.run()
         except ConnectionError:
             log.debug("socket.vanished")  # before it had a stream: nothing was promised to it

@@ -1,4 +1,5 @@
-"""Which tablets of open sessions are away: written down, never a reason to end a session."""
+"""Tablets of open sessions: which are away (written down, never a reason to end a session), and
+which were revoked: those hear and see nothing any more, whatever page or script they run."""
 
 from __future__ import annotations
 
@@ -36,6 +37,29 @@ class TabletWatch:
         if row is not None and row.id in self._lost:
             await self._is_back(row)
         await desk.db.write(lambda conn: people.tablet_seen(conn, tablet_id, now))
+
+    async def put_out(self, tablet_id: str) -> None:
+        """Take the tablet's leg away, if it is here: the session waits for whoever proves to be it.
+
+        Closing its page is not enough: sound and picture go their own way.
+        """
+        async with self._desk.db.read() as conn:
+            row = await sessions.by_tablet(conn, tablet_id)
+        desk = self._desk
+        here = row is not None and desk.cluster.mine(row)
+        if row is None or not here or desk.legs.known(row.id, "tablet") is None:
+            return
+        desk.empty_seat(row.id, "tablet")
+        self.left(tablet_id)
+        await desk.note(row.id, "tablet.put_out")
+        await desk.check_media(row.id)
+
+    async def put_out_revoked(self) -> None:
+        """Those whose revocation this process did not hear of."""
+        async with self._desk.db.read() as conn:
+            revoked = await people.revoked_in_call(conn)
+        for tablet_id in revoked:
+            await self.put_out(tablet_id)
 
     async def look(self, rows: list[SessionRow], now: float) -> None:
         """Once a second, with all open sessions."""

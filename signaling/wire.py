@@ -38,8 +38,8 @@ from signaling.shapes import (
     WrapupDraft,
 )
 from signaling.wire_base import Audience as Audience
+from signaling.wire_base import Base64Url, Description, Epoch, Id, Key, Number, ShortText
 from signaling.wire_base import ClientMessage as ClientMessage
-from signaling.wire_base import Description, Epoch, Id, Key, Number, ShortText
 from signaling.wire_base import ServerMessage as ServerMessage
 
 PROTOCOL = 1
@@ -55,12 +55,29 @@ class Hello(Struct, frozen=True, forbid_unknown_fields=True, tag="hello", tag_fi
     page: Audience
     stream: Id  # made by the page when it loads; names its numbered sequence on the server
     last: Number = 0  # the last `n` seen on this stream
+    proves: bool = False  # a tablet's page that answers a `challenge`
+
+
+class Proof(Struct, frozen=True, forbid_unknown_fields=True, tag="proof", tag_field="type"):
+    """The answer to a `challenge`: signed with the key that this browser keeps and cannot give out.
+
+    Without a signature: this browser keeps none. `key` is the public half, where it was asked for.
+    """
+
+    signature: Base64Url | None = None
+    key: Base64Url | None = None
 
 
 class Beat(ClientMessage, frozen=True, tag="beat"):
     """The page is alive; a console's beat renews its presence lease. Every 5 s."""
 
     audience = ("tablet", "console", "guest")
+
+
+class ShiftOfficers(ClientMessage, frozen=True, tag="shift.officers"):
+    """Who may check this tablet out: `ack` has `officers`, each with `id` and `name`."""
+
+    audience = ("tablet",)
 
 
 class SessionOpen(ClientMessage, frozen=True, tag="session.open"):
@@ -374,6 +391,7 @@ class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
 
 Command = (
     Beat
+    | ShiftOfficers
     | SessionOpen
     | SessionIntake
     | SessionLanguage
@@ -414,8 +432,20 @@ Command = (
 # --- server to browser ----------------------------------------------------------------------------
 
 
+class Challenge(ServerMessage, frozen=True, tag="challenge"):
+    """Answer to a tablet's `hello`, before anything is told: sign this, in a `proof`.
+
+    The text to sign has five lines: `crisisbridge tablet proof 1`, `socket`, then `subject`, the
+    stream of the `hello`, and `nonce`.
+    """
+
+    subject: str  # the tablet's present enrolment
+    nonce: str  # of this connection alone
+    bind: bool  # no key is bound yet: make one, and send its public half too
+
+
 class Welcome(ServerMessage, frozen=True, tag="welcome"):
-    """Answer to `hello`. `resumed` false: forget all numbers, a snapshot follows."""
+    """Answer to `hello`, or to a good `proof`. `resumed` false: forget all numbers, all follows."""
 
     protocol: int
     now: float  # the server's clock, for countdowns
@@ -527,7 +557,8 @@ class Bye(ServerMessage, frozen=True, tag="bye"):
 
 
 Event = (
-    Welcome
+    Challenge
+    | Welcome
     | Ack
     | Error
     | TabletView
@@ -542,6 +573,7 @@ Event = (
 )
 
 _hello = msgspec.json.Decoder(Hello)
+_proof = msgspec.json.Decoder(Proof)
 _command = msgspec.json.Decoder(Command)
 _encoder = msgspec.json.Encoder(enc_hook=alike.encoded)
 
@@ -549,6 +581,11 @@ _encoder = msgspec.json.Encoder(enc_hook=alike.encoded)
 def parse_hello(raw: str | bytes) -> Hello:
     """The opening message of a socket. Raises msgspec.DecodeError or ValidationError."""
     return _hello.decode(raw)
+
+
+def parse_proof(raw: str | bytes) -> Proof:
+    """The answer to a challenge. Raises msgspec.DecodeError or ValidationError."""
+    return _proof.decode(raw)
 
 
 def parse_command(raw: str | bytes) -> Command:

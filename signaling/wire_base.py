@@ -10,6 +10,7 @@ Audience = Literal["tablet", "console", "guest"]
 
 Id = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[A-Za-z0-9_-]+$")]
 Key = Annotated[str, Meta(min_length=16, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
+Base64Url = Annotated[str, Meta(min_length=43, max_length=100, pattern="^[A-Za-z0-9_-]+$")]
 ShortText = Annotated[str, Meta(min_length=1, max_length=500)]
 Description = Annotated[str, Meta(min_length=1, max_length=65536)]
 Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]

@@ -7,20 +7,30 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from auth import access, tablets
+from auth import access, tablet_keys, tablets
+from auth.actors import Actor
+from auth.errors import KeyNeeded
 from web import answers, scene
 from web.board import numbers
 from web.errors import BadRequest, WrongType
-from web.identity import set_cookie
-from web.keys import actor_of, now_of, services_of
+from web.identity import holder, set_cookie
+from web.keys import actor_of, now_of, services_of, settings_of
 from web.sign_in import bind
 
 T = TypeVar("T", bound=msgspec.Struct)
+_PROVEN = frozenset({"POST /api/v1/shift", "POST /api/v1/shift/end"})
 _YEAR_SECONDS = int(tablets.TABLET_DAYS * 86400)
 
 
 class EnrolBody(msgspec.Struct, forbid_unknown_fields=True):
     code: str
+    key: str | None = None  # the public half of the pair that this browser has just made
+
+
+class KeyBody(msgspec.Struct, forbid_unknown_fields=True):
+    officer: str  # the name, as on the check-out list
+    pin: str
+    key: str
 
 
 class ShiftBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,11 +43,38 @@ class EndBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def enrol(request: web.Request) -> web.Response:
-    """POST /api/v1/enrol {code}: this device becomes the tablet of that code."""
+    """POST /api/v1/enrol {code, key}: this device becomes the tablet of that code."""
     body = await body_of(request, EnrolBody)
     response = answers.answer({"next": "/tablet"})
-    await bind(request, response, body.code)
+    await bind(request, response, body.code, body.key)
     return response
+
+
+async def challenge(request: web.Request) -> web.Response:
+    """GET /api/v1/tablet/challenge?for=METHOD PATH: something to sign for that one request."""
+    purpose = request.query.get("for", "")
+    if purpose not in _PROVEN:
+        raise BadRequest
+    shown = await holder(request)
+    fresh = tablet_keys.challenge(services_of(request).tokens, shown, purpose, now_of(request))
+    return answers.answer({"challenge": fresh, "subject": shown.subject})
+
+
+async def renew_key(request: web.Request) -> web.Response:
+    """POST /api/v1/tablet/key {officer, pin, key}: a new key for a tablet that lost its own.
+
+    It is checked out to that officer by the same PIN. Whoever held the old key is out.
+    """
+    body = await body_of(request, KeyBody)
+    if settings_of(request).tablet_key_by_code:
+        raise KeyNeeded
+    services, now, shown = services_of(request), now_of(request), await holder(request)
+    actor = await tablet_keys.renew_by_pin(
+        services.db, shown, body.officer, body.pin, body.key, now
+    )
+    await services.desk.dismiss_actor(actor.id, "replaced")
+    services.desk.tablet_changed(actor)
+    return await _renewed(request, actor)
 
 
 async def start_shift(request: web.Request) -> web.Response:
@@ -46,8 +83,14 @@ async def start_shift(request: web.Request) -> web.Response:
     services, now = services_of(request), now_of(request)
     actor = await tablets.start_shift(services.db, actor_of(request), body.officer, body.pin, now)
     services.desk.tablet_changed(actor)
+    return await _renewed(request, actor)
+
+
+async def _renewed(request: web.Request, actor: Actor) -> web.Response:
+    """A fresh year for a tablet that has proved itself, with the officer who has it now."""
+    services = services_of(request)
     async with services.db.read() as conn:
-        token = await tablets.renew(conn, services.tokens, actor, now)
+        token = await tablets.renew(conn, services.tokens, actor, now_of(request))
     response = answers.answer({"officer": actor.officer_id})
     set_cookie(request, response, "cb_tablet", token, _YEAR_SECONDS)
     return response

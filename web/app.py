@@ -87,6 +87,23 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         Route(
             "POST", "/api/v1/shift/end", api.end_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
         ),
+        Route(
+            "GET",
+            "/api/v1/tablet/challenge",
+            api.challenge,
+            Who.TABLET,
+            (Action.SHIFT_CHANGE,),
+            "proof",
+        ),
+        Route(
+            "POST",
+            "/api/v1/tablet/key",
+            api.renew_key,
+            Who.TABLET,
+            (Action.SHIFT_CHANGE,),
+            "shift",
+            unproven=True,
+        ),
         Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
         Route("GET", "/plan", takeaway.page, Who.ANYBODY),
         Route("POST", "/api/v1/plan", takeaway.read, Who.ANYBODY, limit="feed"),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Literal
 
 from aiohttp import web
 
+from auth import possession, tablet_keys
 from auth.actors import Actor
-from auth.errors import BadLink, NotEnrolled, NotSignedIn
+from auth.errors import BadLink, KeyNeeded, NotEnrolled, NotSignedIn
 from auth.guests import actor_for_guest
 from auth.logins import Allowed
 from auth.signin import actor_for_login
-from auth.tablets import actor_for_tablet
+from auth.tablets import Holder, holder_of
+from signaling import wire
+from signaling.conversation import Ask
 from signaling.settings import Settings
-from signaling.wire import Audience
 from web.gate import neighbourhood
 from web.keys import now_of, services_of, settings_of
 
 Cookie = Literal["cb_login", "cb_step", "cb_tablet", "cb_guest", "cb_form", "cb_lang", "cb_theme"]
+PROOF = "X-Tablet-Proof"  # a challenge and its signature, with ~ between
 YEAR = 365 * 86400
 _SAME_SITE = {
     "cb_login": "Lax",
@@ -108,14 +112,36 @@ async def at_console(request: web.Request) -> Actor:
     return await person_of(request, _AT_CONSOLE)
 
 
-async def tablet_of(request: web.Request) -> Actor:
-    """The enrolled tablet. Raises NotEnrolled, TabletRevoked."""
+async def holder(request: web.Request) -> Holder:
+    """Whose tablet's cookie this is. Raises NotEnrolled, TabletRevoked."""
     token = read_cookie(request, "cb_tablet")
     if token is None:
         raise NotEnrolled
     services = services_of(request)
     async with services.db.read() as conn:
-        return await actor_for_tablet(conn, services.tokens, token, now_of(request))
+        return await holder_of(conn, services.tokens, token, now_of(request))
+
+
+async def tablet_of(request: web.Request) -> Actor:
+    """The enrolled tablet, by its cookie alone. Raises NotEnrolled, TabletRevoked."""
+    return (await holder(request)).actor
+
+
+async def require_device(request: web.Request) -> None:
+    """Whether this request comes from the tablet's own device. Raises KeyNeeded, StaleProof."""
+    services, shown = services_of(request), await holder(request)
+    if shown.key is None:
+        _may_go_without(request)
+        return
+    nonce, _, signature = request.headers.get(PROOF, "").rpartition("~")
+    await tablet_keys.check_request(
+        services.db,
+        services.tokens,
+        shown,
+        f"{request.method} {request.path}",
+        (nonce, signature),
+        now_of(request),
+    )
 
 
 async def guest_of(request: web.Request) -> Actor:
@@ -128,10 +154,44 @@ async def guest_of(request: web.Request) -> Actor:
         return await actor_for_guest(conn, services.tokens, token, now_of(request))
 
 
-async def for_socket(request: web.Request, audience: Audience) -> Actor:
-    """Who opens a WebSocket for this page: by enrolment, by sign-in, or by a spent link."""
-    finders = {"tablet": tablet_of, "console": at_console, "guest": guest_of}
-    return await finders[audience](request)
+async def for_socket(request: web.Request, hello: wire.Hello, ask: Ask) -> Actor:
+    """Who opens a connection for this page: by enrolment, by sign-in, or by a spent link."""
+    if hello.page == "tablet":
+        return await _device(request, hello, ask)
+    return await (at_console(request) if hello.page == "console" else guest_of(request))
+
+
+async def _device(request: web.Request, hello: wire.Hello, ask: Ask) -> Actor:
+    """A tablet that has proved that it is the device which was set up. Raises KeyNeeded, BadKey."""
+    services, shown = services_of(request), await holder(request)
+    if not hello.proves:  # a page from before there were keys
+        if shown.key is not None:
+            await tablet_keys.refused(services.db, shown, now_of(request))
+            raise KeyNeeded
+        _may_go_without(request)
+        return shown.actor
+    bind = shown.key is None
+    if bind:
+        _may_go_without(request)
+    nonce = secrets.token_urlsafe(24)
+    proof = await ask(wire.Challenge(subject=shown.subject, nonce=nonce, bind=bind))
+    shown = await holder(request)  # it may have been revoked, or bound, while it was asked
+    given = (hello.stream, nonce, proof.signature or "", now_of(request))
+    if not bind:
+        await tablet_keys.check_socket(services.db, shown, *given)
+    elif shown.key is not None:
+        raise KeyNeeded
+    elif proof.key is not None:  # without one its browser keeps none: the manager's page says so
+        possession.check_key(proof.key)
+        await tablet_keys.check_socket(services.db, replace(shown, key=proof.key), *given)
+        await tablet_keys.bind_first(services.db, shown, proof.key, now_of(request))
+    return shown.actor
+
+
+def _may_go_without(request: web.Request) -> None:
+    """Raises KeyNeeded where every tablet must have a key from its set-up."""
+    if settings_of(request).tablet_key_by_code:
+        raise KeyNeeded
 
 
 def place_of(request: web.Request) -> str:

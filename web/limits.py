@@ -27,6 +27,7 @@ RATES = {
     "sign-in": Rate(burst=60, refill=1.0),
     "enrol": Rate(burst=40, refill=0.5),
     "shift": Rate(burst=60, refill=1.0),
+    "proof": Rate(burst=120, refill=2.0),
     "alert": Rate(burst=120, refill=2.0),
     "feed": Rate(burst=120, refill=1.0),
     "way": Rate(burst=30, refill=0.2),

@@ -1,7 +1,8 @@
 """Every address in one table, with who may ask and what guards it. Nothing is open by default.
 
-The guard of a route: limits, then the Origin, then who asks, then its body in full and in time,
-then the form token, then the action.
+The guard of a route: limits, then the Origin, then who asks (a tablet's device proves that it holds
+its key before it changes anything), then its body in full and in time, then the form token, then
+the action.
 What a row of the record may be shown to is decided by `auth.access`, not here.
 """
 
@@ -29,6 +30,7 @@ from web.identity import (
     newcomer_of,
     person_of,
     read_cookie,
+    require_device,
     tablet_of,
 )
 from web.keys import ASKED, INSIDE, LIMITS, TEXTS, now_of, services_of, settings_of
@@ -71,6 +73,7 @@ class Route:
     who: Who
     needs: tuple[Action, ...] = ()
     limit: str | None = None  # of web.limits, instead of its kind's
+    unproven: bool = False  # a change by a tablet's cookie alone: only what gives it a key again
     machine: bool = False  # for probes and sockets: no forms, no language
     largest: int | None = None  # bytes; for forms with a file, which are larger than all others
     numbers: bool = False  # about the server itself: belongs to the admin network, if there is one
@@ -125,6 +128,8 @@ def guarded(route: Route) -> Handler:
         if changing and not origin_allowed(request):
             raise CrossSite
         await _identify(request, route.who)
+        if changing and route.who is Who.TABLET and not route.unproven:
+            await require_device(request)
         if changing:
             await whole_body(request, with_file=route.largest is not None)
             await _check_form(request)

@@ -122,10 +122,19 @@ async def enrol_submit(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def bind(request: web.Request, response: web.StreamResponse, code: str) -> Actor:
-    """Make the asking device the tablet of this code. Raises BadCode."""
+async def bind(
+    request: web.Request, response: web.StreamResponse, code: str, key: str | None = None
+) -> Actor:
+    """Make the asking device the tablet of this code. Raises BadCode, BadKey, KeyRequired."""
     services = services_of(request)
-    enrolled = await tablets.enrol(services.db, services.tokens, code, now_of(request))
+    enrolled = await tablets.enrol(
+        services.db,
+        services.tokens,
+        code,
+        now_of(request),
+        key=key,
+        key_required=settings_of(request).tablet_key_by_code,
+    )
     # the device that had this tablet's place before is out, whatever page it shows
     await services.desk.dismiss_actor(enrolled.actor.id, "replaced")
     set_cookie(request, response, "cb_tablet", enrolled.token, int(TABLET_DAYS * 86400))

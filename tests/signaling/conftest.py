@@ -230,7 +230,7 @@ async def a_house(
     async def still_welcome(_conn: object, actor: Actor) -> bool:
         return actor.id in welcome
 
-    async def authenticate(request: web.Request, _page: object) -> Actor:
+    async def authenticate(request: web.Request, _hello: object, _ask: object) -> Actor:
         return ACTORS[request.headers["X-Test-Actor"]]
 
     vault = Vault.from_key_file(tmp_path / "key")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import redis.asyncio as redis
 
+from auth import tablets
 from records import nodes, sessions
 from records.sessions import SessionRow
 from signaling.cluster import share
@@ -192,6 +193,38 @@ async def test_the_end_of_a_call_said_elsewhere_ends_its_media_at_home(two: Two)
     await console.send("session.end", session=session, epoch=epoch)
     assert one.bridge.closed == [session]
     await tablet.until_view(lambda v: v["session"] and v["session"]["state"] == "wrap_up")
+
+
+async def test_a_tablet_revoked_at_one_process_is_out_of_its_call_at_another(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    await other.desk.dismiss_actor("tab_unit12", "revoked")
+    await tablet.until(lambda: tablet.seen("bye"))
+    bye = tablet.seen("bye")[0]
+    assert (bye["reason"], bye["retry"]) == ("revoked", False)
+
+    async def cut() -> bool:
+        return (session, "tablet") in one.bridge.left
+
+    await until("the tablet goes on hearing and seeing", cut)
+    assert (session, "clinician") not in one.bridge.left
+    await console.until_view(lambda v: not v["session"]["peer"]["connected"])
+    async with one.db.read() as conn:
+        kinds = [event.kind for event in await sessions.timeline_of(conn, session)]
+    assert kinds.count("tablet.put_out") == 1
+
+
+async def test_a_tablet_whose_revocation_nobody_heard_is_cut_off_all_the_same(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    await tablet.drop()  # a script of a thief's keeps the sound and closes the socket
+    await one.db.write(lambda conn: tablets.revoke_tablet(conn, "tab_unit12", START))
+    await one.desk.tablets.put_out_revoked()
+    assert one.bridge.left == [(session, "tablet")]
 
 
 async def test_a_refusal_of_another_process_reads_as_its_own(two: Two) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.actors import Actor
+from auth.errors import AuthError
 from auth.passwords import hash_secret
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
@@ -30,6 +31,7 @@ from records.crypto import Vault
 from records.engine import Database
 from records.sessions import Event, NewSession, SessionRow
 from signaling.errors import NoSuchSession
+from signaling.hub import Hub, Stream
 from signaling.post import Post
 from signaling.rows import machine
 from signaling.settings import Sensitive, Settings
@@ -68,6 +70,14 @@ class QuietDesk:
         self.now: Callable[[], float] = lambda: NOW
         self.vault: Vault | None = None
         self.bridge = SimpleNamespace(totals=lambda: BridgeTotals(1, 2, 3, 4, {"late": 5}))
+        self.hub = Hub()
+        self.typed_errors = (AuthError,)
+
+    async def joined(self, stream: Stream, *, resumed: bool) -> None:
+        pass
+
+    async def left(self, stream: Stream) -> None:
+        pass
 
     async def _raise_alarm(self, *what: str, managers: bool = True) -> int:
         self.alarms.append((*what, managers))
@@ -149,16 +159,16 @@ class Site:
         response = await self.post("/sign-in", form)
         assert response.status == 303, await response.text()
 
-    async def enrol(self, unit: demo.Unit = demo.UNIT_12) -> None:
+    async def enrol(self, unit: demo.Unit = demo.UNIT_12, key: str | None = None) -> None:
         now = self.clock[0]
         code = await self.services.db.write(lambda conn: make_enrolment(conn, unit.id, now))
-        response = await self.json("/api/v1/enrol", {"code": code}, page="/enrol")
+        response = await self.json("/api/v1/enrol", {"code": code, "key": key}, page="/enrol")
         assert response.status == 200, await response.text()
 
-    async def json(self, path: str, body: object, page: str) -> ClientResponse:
+    async def json(self, path: str, body: object, page: str, **headers: str) -> ClientResponse:
         token = await self.csrf(page)
         return await self.client.post(
-            path, json=body, headers={"Origin": ORIGIN, "X-CSRF-Token": token}
+            path, json=body, headers={"Origin": ORIGIN, "X-CSRF-Token": token, **headers}
         )
 
     async def licensed(

@@ -18,7 +18,8 @@ export { WireError };
 /** @typedef {{ attempt: number, retryInMs: number | null, reason: string | null, final: boolean }} LineInfo
  *   final: the server sent us away and we do not come back (`reason` says why) */
 /** @typedef {{ page: "tablet" | "console" | "guest", url?: string, onMessage: (message: PageMessage) => void,
- *   onState: (state: LineState, info: LineInfo) => void }} LineOptions */
+ *   onState: (state: LineState, info: LineInfo) => void, prove?: Prove }} LineOptions */
+/** @typedef {(challenge: import("./wire.js").Challenge, stream: string) => Promise<import("./device_key.js").Proof>} Prove  a tablet's answer */
 
 const WELCOME_MS = 5000; // no welcome by then: this socket is not going to work
 const WAY = "crisisbridge-way"; // what worked last, for the next page of this tab
@@ -31,8 +32,9 @@ export function randomKey() {
 
 export class Line {
   /** @param {LineOptions} options */
-  constructor({ page, url = "/ws", onMessage, onState }) {
+  constructor({ page, url = "/ws", onMessage, onState, prove }) {
     this.page = page;
+    this.prove = prove;
     this.url = new URL(url, location.href);
     this.url.protocol = this.url.protocol.replace(/^http/, "ws");
     this.onMessage = onMessage;
@@ -109,7 +111,7 @@ export class Line {
     this.welcomed = false;
     socket.addEventListener("open", () => {
       if (socket !== this.socket) return;
-      socket.send(JSON.stringify({ type: "hello", protocol: PROTOCOL, page: this.page, stream: this.stream, last: this.last ?? 0 }));
+      socket.send(JSON.stringify({ type: "hello", protocol: PROTOCOL, page: this.page, stream: this.stream, last: this.last ?? 0, ...(this.prove ? { proves: true } : {}) }));
     });
     socket.addEventListener("message", (/** @type {Event} */ event) => {
       if (socket === this.socket && event instanceof MessageEvent) this.#receive(String(event.data));
@@ -164,6 +166,10 @@ export class Line {
     /** @type {ServerMessage} */
     const message = JSON.parse(text);
     if (message.type === "welcome") return this.#welcome(message);
+    if (message.type === "challenge") {
+      void this.#answer(message);
+      return;
+    }
     if (typeof message.n === "number") {
       const last = this.last ?? message.n - 1;
       if (message.n <= last) return; // seen before the reconnect
@@ -188,6 +194,13 @@ export class Line {
       default:
         this.onMessage(message);
     }
+  }
+
+  /** Only this browser can. @param {import("./wire.js").Challenge} challenge */
+  async #answer(challenge) {
+    const { socket } = this;
+    const proof = await this.prove?.(challenge, this.stream);
+    if (proof && socket === this.socket) socket?.send(JSON.stringify(proof));
   }
 
   /** @param {import("./wire.js").Welcome} message */

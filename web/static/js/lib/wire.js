@@ -73,6 +73,7 @@
  * }} GuestSession
  * @typedef {{ type: "guest", n?: number, role: "interpreter" | "supervisor", name: string, session: GuestSession }} GuestView
  *
+ * @typedef {{ type: "challenge", n?: number, subject: string, nonce: string, bind: boolean }} Challenge
  * @typedef {{ type: "welcome", n?: number, protocol: number, now: number, resumed: boolean, expect: number, beat_seconds: number }} Welcome
  * @typedef {{ type: "ack", n?: number, re: number, data: Record<string, unknown> }} Ack
  * @typedef {{ type: "error", n?: number, re: number | null, code: string, message: string, data: Record<string, unknown> }} ErrorMessage
@@ -83,7 +84,7 @@
  * @typedef {{ type: "passed", n?: number }} Passed  in the place of a snapshot that a later one replaces
  * @typedef {{ type: "still", n?: number, session: string, seat: string, picture: string }} Still
  * @typedef {{ type: "bye", n?: number, reason: string, retry: boolean }} Bye
- * @typedef {Welcome | Ack | ErrorMessage | TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Passed | Still | Bye} ServerMessage
+ * @typedef {Challenge | Welcome | Ack | ErrorMessage | TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Passed | Still | Bye} ServerMessage
  * @typedef {TabletView | ConsoleView | GuestView | OfferRung | OfferGone | SessionMoved | MediaRebuild | Still | ErrorMessage} PageMessage  what a page gets from its Line
  */
 

@@ -3,10 +3,12 @@
  * the address at once and used, unless this device is a tablet already: then a person must press.
  */
 
+import { DeviceKey, keeping } from "../lib/device_key.js";
 import { boot, find, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
 const { csrf } = boot();
+const deviceKey = new DeviceKey();
 const form = find("#enrol", HTMLFormElement);
 const code = find("#code", HTMLInputElement);
 const submit = find("#enrol-submit", HTMLButtonElement);
@@ -34,18 +36,22 @@ async function enrol() {
   refuse(null);
   tell(t("common.enrol.working"));
   try {
+    await keeping();
+    const key = await deviceKey.draft();
     const response = await fetch("/api/v1/enrol", {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf, Accept: "application/json" },
-      body: JSON.stringify({ code: code.value }),
+      body: JSON.stringify({ code: code.value, key }),
     });
     /** @type {{ ok?: boolean, message?: string }} */
     const answer = await response.json();
     if (response.ok) {
+      if (key !== null) await deviceKey.promote();
       tell(t("common.enrol.done"));
       location.replace("/tablet");
       return;
     }
+    await deviceKey.discard();
     refuse(answer.message ?? t("common.network"));
   } catch {
     refuse(t("common.network"));

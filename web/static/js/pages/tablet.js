@@ -2,11 +2,12 @@
 
 import { AllowHelp } from "../lib/allow_help.js";
 import { readiness } from "../lib/devices.js";
-import { boot, find, findAll } from "../lib/dom.js";
+import { boot, find, findAll, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { warm } from "../lib/icons.js";
 import { toggle as toggleTheme } from "../lib/theme.js";
-import { endShift, startShift } from "../tablet/shift.js";
+import { keeping } from "../lib/device_key.js";
+import { endShift, renewKey, startShift } from "../tablet/shift.js";
 import { Tablet } from "../tablet/tablet.js";
 
 /** @type {import("../lib/dom.js").Boot & import("../tablet/tablet.js").TabletBoot} */
@@ -44,19 +45,36 @@ on("#theme", toggleTheme);
 on("#skip-checkout", () => tablet.know({ skipCheckout: true }));
 on("#owed-record", () => tablet.know({ recordOwed: true, chosen: null }));
 onEach("#officers", "officer", (id) => tablet.pin.ask({
-  title: t("tablet.pin.checkout", { name: given.officers.find((one) => one.id === id)?.name ?? "" }),
+  title: t("tablet.pin.checkout", { name: model.officers?.find((one) => one.id === id)?.name ?? "" }),
   hint: t("tablet.pin.checkout.hint"),
-  check: (pin) => startShift(given.csrf, id, pin, () => model.view?.officer !== null),
+  check: (pin) => startShift(given.csrf, tablet.key, id, pin, () => model.view?.officer !== null),
 }));
 on("#shift-end", () => shift.showModal());
 on("#shift-keep", () => shift.close());
 on("#shift-confirm", () => {
   shift.close();
-  void endShift(given.csrf, () => model.view?.officer === null).then((problem) => {
+  void endShift(given.csrf, tablet.key, () => model.view?.officer === null).then((problem) => {
     tablet.set({ problem });
     tablet.know({ skipCheckout: false });
   });
 });
+
+find("#key-form", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  void giveKey();
+});
+
+/** This browser lost the tablet's key: a new one, by the officer's name and PIN. */
+async function giveKey() {
+  const [name, pin] = [find("#key-name", HTMLInputElement), find("#key-pin", HTMLInputElement)];
+  const [submit, error] = [find("#key-submit", HTMLButtonElement), find("#key-error", HTMLElement)];
+  submit.disabled = true;
+  const problem = await renewKey(given.csrf, tablet.key, name.value, pin.value);
+  submit.disabled = false;
+  error.hidden = problem === null;
+  setText(error, problem ?? "");
+  if (problem !== null) pin.value = "";
+}
 
 // Banners
 on("#try-now", () => { if (model.dismissed === null) tablet.line.tryNow(); else location.reload(); });
@@ -121,6 +139,7 @@ navigator.mediaDevices?.addEventListener("devicechange", () => { void look(); })
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void look(); });
 document.addEventListener("pointerdown", () => tablet.unlock(), { once: true }); // after a reload there is no press
 tablet.onSession = () => { if (phone.open) phone.close(); };
+void keeping();
 void look();
 tablet.line.start();
 setInterval(() => tablet.draw(), 500);

@@ -21,7 +21,7 @@ import { sentWords } from "../lib/ladder.js";
  * @property {import("./state.js").Local} local
  * @property {import("../lib/socket.js").LineState} line
  * @property {string | null} dismissed  why the server sent this page away for good
- * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, officers: readonly { id: string, name: string }[], languages: readonly string[], places: readonly string[], otherwise: readonly string[], bodyCamera: readonly string[], flags: readonly string[] }} given
+ * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, keyByCode: boolean, languages: readonly string[], places: readonly string[], otherwise: readonly string[], bodyCamera: readonly string[], flags: readonly string[] }} given
  *   what the page was loaded with: right even when the server cannot be reached
  * @property {import("./media.js").TabletMedia} media
  * @property {import("./self_test.js").SelfTest} selfTest
@@ -33,6 +33,7 @@ import { sentWords } from "../lib/ladder.js";
  * @property {number} chatSeen  the last line's number that was on screen
  * @property {{ camera: boolean, microphone: boolean }} devices  what this tablet seems to have, seen without opening it
  * @property {{ name: string, at: number } | null} came  who took over within a running call, and when
+ * @property {readonly { id: string, name: string }[] | null} officers  who may check it out; null: not told yet
  * @property {string | null} problem  a sentence for the problem banner
  */
 
@@ -43,7 +44,7 @@ const at = {
   shiftEnd: find("#shift-end", html), network: find("#network", html), networkText: find("#network-text", html),
   tryNow: find("#try-now", html), soundBlocked: find("#sound-blocked", html), device: find("#device", html),
   deviceText: find("#device-text", html), problem: find("#problem", html), problemText: find("#problem-text", html),
-  officers: find("#officers", html), readiness: find("#readiness", html), readinessText: find("#readiness-text", html),
+  keyForm: find("#key-form", html), keyCall: find("#key-call", HTMLAnchorElement), keyNumber: find("#key-number", html), officers: find("#officers", html), readiness: find("#readiness", html), readinessText: find("#readiness-text", html),
   owed: find("#owed", html), closed: find("#closed", html), closedNext: find("#closed-next", html), closedNumber: find("#closed-number", html),
   closedRegional: find("#closed-regional", HTMLAnchorElement), connect: find("#connect", html), connectHint: find("#connect-hint", html), progress: find("#progress", html), elapsed: find("#elapsed", html), status: find("#status", html),
   statusNext: find("#status-next", html), statusNumber: find("#status-number", html), statusCall: find("#status-call", HTMLAnchorElement),
@@ -75,6 +76,7 @@ export function render(model) {
   renderFrame(model, screen);
   renderBanners(model, screen);
   switch (screen) {
+    case "key": renderKey(model); break;
     case "checkout": renderCheckout(model); break;
     case "ready": renderReady(model); break;
     case "connecting": renderConnecting(model); break;
@@ -119,7 +121,7 @@ function renderFrame({ view, given }, screen) {
 /** @param {Model} model @param {string} screen */
 function renderBanners({ view, given, line, dismissed, media, problem }, screen) {
   const person = screen === "handed-over" || screen === "give-back";
-  const lost = dismissed !== null || line === "lost";
+  const lost = screen !== "key" && (dismissed !== null || line === "lost");
   at.network.hidden = person || !lost;
   if (lost) setText(at.networkText, t(dismissed === null ? "tablet.network.lost" : `tablet.dismissed.${has(`tablet.dismissed.${dismissed}`) ? dismissed : "other"}`));
   setText(at.tryNow, t(dismissed === null ? "tablet.network.try_now" : "tablet.network.reload"));
@@ -149,7 +151,15 @@ function deviceProblem({ microphoneProblem, cameraProblem }) {
 }
 
 /** @param {Model} model */
-function renderCheckout({ given: { officers } }) {
+function renderKey({ given }) {
+  setText(at.keyNumber, given.providerLine);
+  at.keyCall.href = telephone(given.providerLine);
+  at.keyForm.hidden = given.keyByCode;
+}
+
+/** @param {Model} model */
+function renderCheckout({ officers }) {
+  if (officers === null) return;
   fill(at.officers, officers.map((one) => one.id).join() || "none", () => officers.length === 0
     ? [el("p", { class: "muted", text: t("tablet.checkout.nobody") })]
     : officers.map((one) => el("button", { type: "button", class: "button button--large officers__one", dataset: { officer: one.id } }, icon("person"), one.name)));

@@ -7,7 +7,7 @@ import { momentOf } from "../lib/clock.js";
 
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
-/** @typedef {"loading" | "checkout" | "ready" | "connecting" | "call" | "handed-over" | "give-back" | "card" | "outcome" | "reason"} Screen */
+/** @typedef {"loading" | "key" | "checkout" | "ready" | "connecting" | "call" | "handed-over" | "give-back" | "card" | "outcome" | "reason"} Screen */
 
 /**
  * What the page knows and the server does not (yet).
@@ -21,12 +21,13 @@ import { momentOf } from "../lib/clock.js";
  * @property {readonly string[]} recorded  sessions whose outcome is sent
  * @property {readonly string[]} acknowledged  "session:rev" of cards whose acknowledgement is sent
  * @property {readonly string[]} takenBack  sessions that ended while handed over, and the officer has the tablet again
+ * @property {boolean} keyLost  the server takes this browser for another device: it must be set up again
  * @property {string | null} clinician  the last clinician's name in this session
  */
 
 /** @type {Readonly<Local>} */
 export const FRESH = {
-  press: null, skipCheckout: false, later: null, recordOwed: false, chosen: null, flags: [], recorded: [], acknowledged: [], takenBack: [], clinician: null,
+  press: null, skipCheckout: false, later: null, recordOwed: false, chosen: null, flags: [], recorded: [], acknowledged: [], takenBack: [], keyLost: false, clinician: null,
 };
 
 const OPEN = new Set(["waiting", "answering", "connected", "recovering"]);
@@ -73,6 +74,7 @@ export function outcomeFor(view, local) {
  * @returns {Screen}
  */
 export function screenOf(view, local) {
+  if (local.keyLost) return "key";
   if (!view) return local.press ? "connecting" : "loading";
   const open = openSession(view);
   if (open) {

@@ -4,6 +4,7 @@
  */
 
 import { assertive } from "../lib/announce.js";
+import { DeviceKey } from "../lib/device_key.js";
 import { find } from "../lib/dom.js";
 import { has, t } from "../lib/i18n.js";
 import { Line, WireError, randomKey } from "../lib/socket.js";
@@ -21,7 +22,7 @@ import { MAX_TILES } from "./vocabulary.js";
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
 /**
  * @typedef {{ agency: string, unit: string, regionalLine: string, providerLine: string,
- *   officers: { id: string, name: string }[], languages: string[], places: string[], otherwise: string[], bodyCamera: string[], flags: string[], relay: import("../lib/relay.js").Known }} TabletBoot
+ *   keyByCode: boolean, build: string, languages: string[], places: string[], otherwise: string[], bodyCamera: string[], flags: string[], relay: import("../lib/relay.js").Known }} TabletBoot
  */
 
 const HOLD_TONE_SECONDS = 60;
@@ -42,8 +43,10 @@ export class Tablet {
     this.given = given;
     this.pin = new PinPad();
     this.wakeLock = new WakeLock();
+    this.key = new DeviceKey();
     this.line = new Line({
       page: "tablet",
+      prove: (challenge, stream) => this.key.prove(challenge, stream),
       url: given.ws,
       onMessage: (message) => this.#receive(message),
       onState: (state, info) => this.#lineIs(state, info),
@@ -56,7 +59,7 @@ export class Tablet {
     this.model = {
       view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER), chosen: kept()?.chosen ?? null, flags: kept()?.flags ?? [] }, line: "connecting", dismissed: null, given, media: this.media, selfTest: this.selfTest,
       now: this.line.serverNow(), tiles: [], asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0,
-      devices: { camera: true, microphone: true }, came: null, problem: null,
+      devices: { camera: true, microphone: true }, came: null, problem: null, officers: null,
     };
     /** @type {(() => void) | null} */
     this.stopRingback = null;
@@ -103,8 +106,39 @@ export class Tablet {
 
   /** @param {import("../lib/socket.js").LineState} state @param {import("../lib/socket.js").LineInfo} info */
   #lineIs(state, info) {
-    if (state === "open") this.media.tell();
+    if (state === "open") {
+      this.media.tell();
+      void this.media.relay.fresh(); // before it is needed
+      void this.#whoMayCheckOut();
+      void this.key.mend();
+    }
     this.set({ line: state, dismissed: info.final && info.reason !== "closed" ? info.reason : null });
+  }
+
+  /** Names are for a tablet that has proved itself, so they are not in the page. */
+  async #whoMayCheckOut() {
+    try {
+      const { officers } = await this.line.send("shift.officers");
+      this.set({ officers: /** @type {{ id: string, name: string }[]} */ (officers) });
+    } catch (error) {
+      this.trouble(error);
+    }
+  }
+
+  /**
+   * The server takes this browser for another device. Its store may have been slow to answer, or the answer to a set-up never
+   * came: those are tried again. Else the key is lost, and the screen says so long before a press.
+   */
+  async #keyNeeded() {
+    this.line.close();
+    const slow = this.key.pair === null && await this.key.load();
+    if (slow || await this.key.promote().catch(() => false)) {
+      location.reload();
+      return;
+    }
+    this.media.stop();
+    this.know({ keyLost: true, press: null });
+    find("#key-title", HTMLElement).focus();
   }
 
   /** @param {PageMessage} message */
@@ -112,6 +146,7 @@ export class Tablet {
     if (message.type === "tablet") this.#take(message);
     else if (message.type === "media.rebuild") this.media.rebuild();
     else if (message.type === "still") void this.media.takeStill(message);
+    else if (message.type === "error" && message.code === "tablet-key-needed") void this.#keyNeeded();
     else if (message.type === "error" && NOT_OURS.has(message.code)) {
       this.line.close();
       location.assign("/enrol");

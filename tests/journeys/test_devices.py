@@ -1,0 +1,166 @@
+"""A tablet is its device: set up, copied, forgotten by its browser, and lost during a call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from playwright.async_api import Page, expect
+
+from scripts.screenshots import FORGET_KEY
+from tests.journeys import axe
+from tests.journeys.chromium import People
+from tests.journeys.harness import Demo
+from tests.journeys.steps import Clinician, Officer, picture, picture_moves, sign_in, until
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+TABLET = (1024, 768)
+EXPORT = """() => new Promise((resolve, reject) => {
+    const opening = indexedDB.open('crisisbridge');
+    opening.onerror = reject;
+    opening.onsuccess = () => {
+        const asked = opening.result.transaction('keys').objectStore('keys').get('tablet');
+        asked.onsuccess = () => crypto.subtle.exportKey('jwk', asked.result.privateKey)
+            .then(() => resolve('given out'), (error) => resolve(error.name));
+    };
+})"""
+
+KEEPS = """
+    globalThis.kept = [];
+    RTCPeerConnection.prototype.close = () => {};
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...given) { super(...given); globalThis.kept.push(this); }
+    };
+"""
+RECEIVED = """async () => {
+    let bytes = 0;
+    for (const pc of globalThis.kept) {
+        for (const one of (await pc.getStats()).values()) {
+            if (one.type === 'inbound-rtp') bytes += one.bytesReceived;
+        }
+    }
+    return bytes;
+}"""
+
+
+async def fine(page: Page, name: str) -> None:
+    for theme in ("dark", "light"):
+        await page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        assert await axe.violations(page) == [], (name, theme)
+        await picture(page, f"{name}-{theme}")
+
+
+async def test_a_copied_cookie_opens_nothing_and_the_tablet_goes_on(
+    demo: Demo, people: People
+) -> None:
+    officer = Officer(await people.page("sam", size=TABLET), demo.card["tablet"])
+    await officer.enrol()
+    await officer.page.reload()
+    await officer.screen("ready")
+    assert await officer.page.evaluate(EXPORT) == "InvalidAccessError", "the key can be copied"
+
+    thief = await people.page("thief", size=TABLET)
+    cookies = await officer.page.context.cookies()
+    mine = [
+        {key: one[key] for key in ("name", "value", "domain", "path")}
+        for one in cookies
+        if one["name"].endswith("cb_tablet")
+    ]
+    assert mine
+    await thief.context.add_cookies(mine)  # type: ignore[arg-type]
+    await thief.goto(f"{demo.base_url}/tablet")
+    await thief.locator('html[data-screen="key"]').wait_for(state="attached")
+    await expect(thief.locator("#connect")).to_be_hidden()
+    html = await thief.content()
+    assert officer.card["officer"] not in html
+    assert "Jo Larsen" not in html
+    await expect(officer.page.locator("#connect")).to_be_visible()
+    await officer.press()  # the copy has not put the tablet out
+    await officer.cancel()
+
+
+async def test_a_browser_that_forgot_the_key_says_so_at_once_and_an_officer_s_pin_mends_it(
+    demo: Demo, people: People
+) -> None:
+    officer = Officer(await people.page("sam", size=TABLET), demo.card["tablet"])
+    tablet = officer.page
+    await officer.enrol()
+
+    # forgotten under an open page: the page has the key in memory, and puts it back
+    await tablet.evaluate(FORGET_KEY)
+    await tablet.context.set_offline(True)
+    await expect(tablet.locator("#network")).to_be_visible(timeout=30_000)
+    await tablet.context.set_offline(False)
+    await expect(tablet.locator("#network")).to_be_hidden(timeout=30_000)
+    await tablet.reload()
+    await officer.screen("ready")
+
+    # forgotten while the page was closed
+    await tablet.goto("about:blank")
+    await tablet.goto(f"{demo.base_url}/enrol")
+    await tablet.evaluate(FORGET_KEY)
+    await tablet.goto(f"{demo.base_url}/tablet")
+    await officer.screen("key")
+    assert "988" in await tablet.locator(".screen--key").inner_text()
+    await expect(tablet.locator("#key-number")).not_to_be_empty()
+    await fine(tablet, "tablet-key")
+    await tablet.set_viewport_size({"width": 320, "height": 640})
+    assert await tablet.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await tablet.set_viewport_size({"width": TABLET[0], "height": TABLET[1]})
+    await tablet.fill("#key-name", "sam rivera")
+    await tablet.fill("#key-pin", "0000")
+    await tablet.click("#key-submit")
+    await expect(tablet.locator("#key-error")).to_be_visible()
+    await tablet.fill("#key-pin", officer.card["pin"])
+    await tablet.click("#key-submit")
+    await officer.screen("ready")
+    await officer.press()
+    await officer.cancel()
+
+
+async def test_checking_out_by_pin_takes_less_than_fifteen_seconds(
+    demo: Demo, people: People
+) -> None:
+    officer = Officer(await people.page("sam", size=TABLET), demo.card["tablet"])
+    tablet = officer.page
+    await officer.enrol()
+    await tablet.click("#shift-end")
+    await tablet.click("#shift-confirm")
+    await officer.screen("checkout")
+    await tablet.reload()  # from the moment that the tablet is taken out of the charger
+    began = time.monotonic()
+    await officer.screen("checkout")
+    await tablet.click(f'#officers :text("{officer.card["officer"]}")')
+    await officer.type_pin(officer.card["pin"])
+    await officer.screen("ready")
+    assert time.monotonic() - began < 15
+
+
+async def test_a_tablet_lost_in_a_call_is_out_at_once(demo: Demo, people: People) -> None:
+    officer = Officer(await people.page("jo", size=TABLET), demo.card["tablets"][1])
+    dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])
+    tom = await people.page("tom")
+    # its script is not ours any more: it keeps its connection whatever the server says
+    await officer.page.add_init_script(KEEPS)
+    await officer.enrol()
+    await dana.arrive()
+    await officer.press()
+    await dana.accept()
+    await picture_moves(officer.page, "#remote-video", 20)
+    await picture_moves(dana.page, "#remote-video", 20)
+    first = await officer.page.evaluate(RECEIVED)
+    await until(officer.page, f"async (first) => await ({RECEIVED})() > first", first)
+
+    await sign_in(tom, demo.card["admin"])
+    row = tom.locator("tr[data-tablet]").filter(has_text=officer.card["unit"])
+    await row.locator("summary").click()
+    await row.locator("details .button--danger").click()
+    await expect(officer.page.locator("#network-text")).to_be_visible()
+    await expect(dana.page.locator("#remote-words")).to_contain_text("not connected")
+    before = await officer.page.evaluate(RECEIVED)
+    await asyncio.sleep(3)  # long enough for a hundred pictures; nothing can be waited for here
+    assert await officer.page.evaluate(RECEIVED) == before, "it goes on hearing and seeing"
+    await officer.page.goto(f"{demo.base_url}/tablet")
+    await officer.page.wait_for_url("**/enrol?why=ended")
