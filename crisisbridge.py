@@ -53,6 +53,7 @@ from signaling.settings import (
     load,
     unfit_to_serve,
 )
+from signaling.webhook_address import Reach
 from signaling.webpush import Vapid, WebPush
 from web import backups, doctor, i18n, site_forms, trail
 from web.dev import cast, certificate
@@ -114,6 +115,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         desk.pager.post = post_of(settings)
         desk.idle_seconds = settings.idle_seconds
         desk.audits.file = settings.checkpoints_file
+        desk.courier.reach = Reach.of(settings.webhook_networks, loopback=settings.demo)
         stack.push_async_callback(desk.close)
         yield Services(
             settings=settings, db=db, vault=vault, tokens=tokens, desk=desk, clock=time.time

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth import audit, shapes
 from auth.actors import Actor
 from auth.errors import AuthError, Forbidden, NoSuchRecord
-from auth.policy import RULES, Action, Target, allows, reach, roles_of
+from auth.policy import RULES, Action, Target, allows, could, reach, roles_of
 from auth.shapes import (
     AddendumRecord,
     AssessmentRecord,
@@ -121,6 +121,14 @@ async def read_session(
 
 def scope_for(actor: Actor, action: Action) -> log.Scope:
     """The rows of the log that the actor may do this with. Raises Forbidden for none at all."""
+    if actor.kind == "token":
+        if not could(actor, action) or actor.program_id is None:
+            raise Forbidden
+        return log.Scope(
+            programs=frozenset({actor.program_id}),
+            only_agency=actor.agency_id,
+            only_provider=actor.provider_id,
+        )
     programs, providers = reach(actor, action)
     if not programs and not providers:
         raise Forbidden
@@ -357,8 +365,7 @@ async def _scope(db: Database, actor: Actor, action: Action, now: float) -> log.
 
 def _refusal(actor: Actor, action: Action) -> AuthError:
     """A role that never may is told so; one that may elsewhere learns nothing about this id."""
-    could = roles_of(actor) & set(RULES[action])
-    return NoSuchRecord() if could else Forbidden()
+    return NoSuchRecord() if could(actor, action) else Forbidden()
 
 
 async def _allowed(

@@ -329,6 +329,37 @@ class AuditFailed(AuthError):
     )
 
 
+# --- other programs -------------------------------------------------------------------------------
+
+
+class BadToken(AuthError):
+    """No token, or one that is unknown, has run out, was taken back, or lost its maker's right."""
+
+    code = "bad-token"
+    status = 401
+    sentence = "This token does not work: it is unknown, has run out, or was taken back."
+
+
+class BadField(AuthError):
+    """Correct the named field of a token or an address; nothing was made."""
+
+    code = "bad-field"
+    status = 422
+    sentence = "One field of the form cannot be used. Nothing was made."
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self.field = field
+
+
+class NoScope(AuthError):
+    """The token was made without the scope that this address needs."""
+
+    code = "no-scope"
+    status = 403
+    sentence = "This token was not made for this. Its maker can make another one with more scopes."
+
+
 # --- guests ---------------------------------------------------------------------------------------
 
 

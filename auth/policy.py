@@ -6,6 +6,8 @@ Rules of this file:
    side never matches: "no agency" is not the same agency as "no agency".
 3. An officer acts through the tablet that they checked out, never by a role of their own: their
    agency is not a treating provider, so no clinical record is open to it.
+4. A token may do what its scopes name, and only that; an address that is told of events may be told
+   of them, and read nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from auth.actors import GUEST, ROLES, TABLET, Actor
+from auth.actors import GUEST, ROLES, TABLET, TOKEN, WEBHOOK, Actor
 from auth.errors import Forbidden
 
-SUBJECTS = (TABLET, *ROLES, GUEST)
+SUBJECTS = (TABLET, *ROLES, GUEST, TOKEN, WEBHOOK)
 
 
 class Action(StrEnum):
@@ -41,6 +43,7 @@ class Action(StrEnum):
     DISPOSITION_RECORD = "disposition.record"
     # the record
     RECORD_READ = "record.read"
+    SESSION_READ = "session.read"
     RECORD_READ_SUMMARY = "record.read_summary"
     RECORD_READ_CLINICAL = "record.read_clinical"
     RECORD_WRITE_CLINICAL = "record.write_clinical"
@@ -86,6 +89,10 @@ class Action(StrEnum):
     TABLET_MANAGE = "tablet.manage"
     PERSON_MANAGE = "person.manage"
     SIGN_IN_OWN = "sign_in.own"
+    # other programs
+    INTEGRATION_MAKE = "integration.make"
+    INTEGRATION_MANAGE = "integration.manage"
+    NOTICE_SEND = "notice.send"
 
 
 MEANING: Mapping[Action, str] = MappingProxyType(
@@ -105,6 +112,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.CARD_ACKNOWLEDGE: "acknowledge the recommendation card",
         Action.DISPOSITION_RECORD: "record what actually happened",
         Action.RECORD_READ: "read a session's times, people, timeline, dispositions and follow-ups",
+        Action.SESSION_READ: "read a session's times, dispositions, flags and events, as codes",
         Action.RECORD_READ_SUMMARY: "read an assessment's level and whether it was completed",
         Action.RECORD_READ_CLINICAL: "read an assessment's answers and notes",
         Action.RECORD_WRITE_CLINICAL: "write the assessment, the card and follow-ups",
@@ -145,6 +153,9 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.TABLET_MANAGE: "make set-up codes and revoke tablets",
         Action.PERSON_MANAGE: "add people, end their access, release locks, reset second factors",
         Action.SIGN_IN_OWN: "keep the ways in which they themselves sign in",
+        Action.INTEGRATION_MAKE: "make tokens and addresses for other programs",
+        Action.INTEGRATION_MANAGE: "see what other programs may do here, and end it",
+        Action.NOTICE_SEND: "be told that something happened in a session",
     }
 )
 
@@ -162,6 +173,7 @@ class Scope(StrEnum):
     OWN_ORGANISATION = "their agency, provider or program"
     OWN_PEOPLE = "people who belong nowhere but to their agency, provider or program"
     SELF = "themselves"
+    OWN_REACH = "what it was given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +225,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,
         },
+        Action.SESSION_READ: {"manager": Scope.OWN_PROGRAM, TOKEN: Scope.OWN_REACH},
         Action.RECORD_READ_SUMMARY: {
             "clinician": Scope.OWN_CARE_OR_OPENED,
             "supervisor": Scope.OWN_PROVIDER,
@@ -252,6 +265,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "clinician": Scope.OWN_PROVIDER,
             "supervisor": Scope.OWN_PROVIDER,
             "manager": Scope.OWN_PROGRAM,
+            TOKEN: Scope.OWN_REACH,
         },
         Action.FOLLOWUP_WORK: {
             "clinician": Scope.OWN_CARE,
@@ -263,10 +277,22 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "manager": Scope.OWN_PROGRAM,
         },
         Action.BOARD_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
-        Action.LOG_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
-        Action.REPORT_READ: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
-        Action.LOG_EXPORT: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
-        Action.LOG_EXPORT_NAMES: {"manager": Scope.OWN_PROGRAM},
+        Action.LOG_READ: {
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+            TOKEN: Scope.OWN_REACH,
+        },
+        Action.REPORT_READ: {
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+            TOKEN: Scope.OWN_REACH,
+        },
+        Action.LOG_EXPORT: {
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+            TOKEN: Scope.OWN_REACH,
+        },
+        Action.LOG_EXPORT_NAMES: {"manager": Scope.OWN_PROGRAM, TOKEN: Scope.OWN_REACH},
         Action.ODMAP_RELEASE: {"manager": Scope.OWN_PROGRAM},
         Action.VIEW_KEEP: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.AUDIT_READ: {
@@ -318,6 +344,25 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "manager": Scope.SELF,
             "admin": Scope.SELF,
         },
+        Action.INTEGRATION_MAKE: {"manager": Scope.OWN_PROGRAM},
+        Action.INTEGRATION_MANAGE: {
+            "manager": Scope.OWN_PROGRAM,
+            "admin": Scope.OWN_ORGANISATION,
+        },
+        Action.NOTICE_SEND: {WEBHOOK: Scope.OWN_REACH},
+    }
+)
+
+
+# what a token can be given, by the word that its maker ticks
+TOKEN_SCOPES: Mapping[str, Action] = MappingProxyType(
+    {
+        "log.read": Action.LOG_READ,
+        "session.read": Action.SESSION_READ,
+        "followup.read": Action.FOLLOWUP_READ,
+        "report.read": Action.REPORT_READ,
+        "export": Action.LOG_EXPORT,
+        "log.names": Action.LOG_EXPORT_NAMES,
     }
 )
 
@@ -325,7 +370,19 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
 def allows(actor: Actor, action: Action, target: Target) -> bool:
     """Whether one of the actor's roles may do this to the target."""
     rules = RULES.get(action, {})
-    return any(role in rules and _within(actor, rules[role], target) for role in roles_of(actor))
+    return _scoped(actor, action) and any(
+        role in rules and _within(actor, rules[role], target) for role in roles_of(actor)
+    )
+
+
+def could(actor: Actor, action: Action) -> bool:
+    """Whether the actor may do this to any target at all."""
+    return _scoped(actor, action) and bool(roles_of(actor) & RULES.get(action, {}).keys())
+
+
+def _scoped(actor: Actor, action: Action) -> bool:
+    """A token needs a scope that names the action; nobody else has scopes."""
+    return actor.kind != "token" or any(TOKEN_SCOPES.get(scope) is action for scope in actor.scopes)
 
 
 def require(actor: Actor, action: Action, target: Target) -> None:
@@ -338,6 +395,7 @@ def reach(actor: Actor, action: Action) -> tuple[frozenset[str], frozenset[str]]
     """The programs and the providers in which the actor may do this; for lists and counts.
 
     A row is within reach if its program is among the first or its provider among the second.
+    Nothing for other programs, whose reach may be narrower than that: see `auth.access.scope_for`.
     """
     rules = RULES.get(action, {})
     scopes = {rules[role] for role in roles_of(actor) if role in rules}
@@ -351,12 +409,10 @@ def reach(actor: Actor, action: Action) -> tuple[frozenset[str], frozenset[str]]
 
 
 def roles_of(actor: Actor) -> frozenset[str]:
-    """A tablet is a tablet, a guest a guest, a person neither, whatever the value claims."""
-    if actor.kind == "tablet":
-        return frozenset({TABLET})
-    if actor.kind == "guest":
-        return frozenset({GUEST})
-    return actor.roles - {TABLET, GUEST}
+    """A tablet is a tablet, a guest a guest, a person none of them, whatever the value claims."""
+    if actor.kind == "person":
+        return actor.roles - {TABLET, GUEST, TOKEN, WEBHOOK}
+    return frozenset({actor.kind})
 
 
 def matrix_markdown() -> str:
@@ -402,6 +458,13 @@ def _within(actor: Actor, scope: Scope, target: Target) -> bool:
             )
             return any(its is not None for _, its in places) and all(
                 its is None or mine == its for mine, its in places
+            )
+        case Scope.OWN_REACH:
+            return (
+                _same(actor.program_id, target.program_id)
+                and actor.agency_id in (None, target.agency_id)
+                and actor.provider_id in (None, target.provider_id)
+                and not target.wellness
             )
         case Scope.OWN_ORGANISATION:
             employer = _same(actor.agency_id, target.agency_id) or _same(

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import sessions
 from records.errors import KeyMissing, KeyWrong, NotFound
 from records.schema import contact_point, session_key
+from records.schema_programs import webhook
 from records.schema_signin import totp
 
 VERSION = b"\x01"
@@ -100,6 +101,8 @@ class Vault:
         ids = set((await conn.execute(select(session_key.c.kek_id).distinct())).scalars())
         ids |= set((await conn.execute(select(contact_point.c.kek_id).distinct())).scalars())
         ids |= set((await conn.execute(select(totp.c.kek_id).distinct())).scalars())
+        sealed = select(webhook.c.kek_id).where(webhook.c.url_enc.is_not(None)).distinct()
+        ids |= set((await conn.execute(sealed)).scalars())
         if not ids or self.kek_id in ids:
             return
         if self._new_file is None:

@@ -166,6 +166,14 @@ async def session_of(conn: AsyncConnection, followup_id: str) -> str | None:
     return found
 
 
+async def open_since(conn: AsyncConnection, followup_id: str, due_at: float) -> bool:
+    """Whether a follow-up is open and due at that very moment: neither closed nor moved."""
+    wanted = select(followup.c.id).where(
+        followup.c.id == followup_id, followup.c.status == "open", followup.c.due_at == due_at
+    )
+    return (await conn.execute(wanted)).first() is not None
+
+
 async def owners(conn: AsyncConnection, session_id: str) -> frozenset[str]:
     """Who has, or had, a follow-up of this session to do."""
     rows = await conn.execute(

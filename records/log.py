@@ -24,12 +24,17 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose sessions: those of any of these programs, agencies or providers; or `everything`."""
+    """Whose sessions: those of any of these programs, agencies or providers; or `everything`.
+
+    Of these, `only_agency` and `only_provider` leave the sessions of one.
+    """
 
     programs: frozenset[str] = frozenset()
     agencies: frozenset[str] = frozenset()
     providers: frozenset[str] = frozenset()
     everything: bool = False
+    only_agency: str | None = None
+    only_provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,17 @@ def within(scope: Scope, table: Table = session) -> ColumnElement[bool]:
     if scope.everything:
         return columns.program_id.is_not(None)
     employers = or_(columns.program_id.in_(scope.programs), columns.agency_id.in_(scope.agencies))
-    return or_(
+    reached = or_(
         and_(employers, columns.wellness.is_(False)),
         columns.provider_id.in_(scope.providers),
     )
+    for column, only in (
+        (columns.agency_id, scope.only_agency),
+        (columns.provider_id, scope.only_provider),
+    ):
+        if only is not None:
+            reached = and_(reached, column == only)
+    return reached
 
 
 def _key(row: SessionRow) -> str:

@@ -859,7 +859,8 @@ audit = Table(
     metadata,
     Column("no", Integer, primary_key=True),
     Column("at", Double, nullable=False),
-    Column("actor_kind", String(12), nullable=False),  # person | tablet | system
+    # person | tablet | guest | token | webhook | system
+    Column("actor_kind", String(12), nullable=False),
     Column("actor_id", String(40)),
     Column("action", String(40), nullable=False),
     Column("object_kind", String(24), nullable=False),
@@ -881,6 +882,7 @@ from records import schema_misses as _misses  # noqa: E402, F401
 from records import schema_odmap as _odmap  # noqa: E402, F401
 from records import schema_openings as _openings  # noqa: E402, F401
 from records import schema_parties as _parties  # noqa: E402, F401
+from records import schema_programs as _programs  # noqa: E402, F401
 from records import schema_reports as _reports  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401
 from records import schema_signin as _signin  # noqa: E402, F401

@@ -384,6 +384,14 @@ async def timeline_of(conn: AsyncConnection, session_id: str) -> list[TimelineRo
     ]
 
 
+async def event_data(conn: AsyncConnection, session_id: str, no: int) -> Mapping[str, Any]:
+    """What one event holds; nothing for one that is not there."""
+    wanted = select(timeline.c.data).where(timeline.c.session_id == session_id, timeline.c.no == no)
+    data = (await conn.execute(wanted)).scalar()
+    found: Mapping[str, Any] = {} if data is None else json.loads(data)
+    return found
+
+
 async def requeued_for(conn: AsyncConnection, session_id: str) -> str | None:
     """Why a session came back to the line the last time."""
     data = (

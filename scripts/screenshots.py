@@ -102,6 +102,9 @@ SCREENS = {
     "manager-resource": "Manager: one entry of the directory",
     "manager-resources-import": "Manager: a directory's file, before it is taken over",
     "manager-odmap": "Manager: overdoses for ODMAP, before they go out",
+    "manager-integrations": "Manager: programs of others",
+    "manager-integrations-secret": "Manager: a token, shown once",
+    "manager-webhook": "Manager: an address that is told of events",
     "manager-roster": "Manager: the roster's week and its gaps",
     "manager-roster-shifts": "Manager: shifts and exceptions",
     "manager-roster-shift": "Manager: one weekly shift",
@@ -454,6 +457,7 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await camera.take(office, "manager-matching")
     await help_near_by(demo, office, camera)
     await overdoses(demo, office, camera)
+    await other_programs(demo, office, camera)
     await office.goto(f"{demo.base_url}/manager/tablets")
     await camera.take(office, "manager-tablets")
     await office.locator('form[action$="/code"] button').last.click()
@@ -530,6 +534,38 @@ async def help_near_by(demo: Demo, office: Page, camera: Camera) -> None:
     await office.locator('form[action$="/import"] button').click()
     await office.wait_for_load_state()
     await camera.take(office, "manager-resources-import")
+
+
+async def other_programs(demo: Demo, office: Page, camera: Camera) -> None:
+    """A token and an address, made; the address is this server's own, which takes no notices."""
+    page = f"{demo.base_url}/manager/integrations"
+    await office.goto(page)
+    await office.click("#new-token summary")
+    await office.fill("#token-name", "County dashboard")
+    for scope in ("log.read", "report.read"):
+        await office.check(f'[name="scope:{scope}"]')
+    await office.click("#new-token [type=submit]")
+    await office.locator("#secret").evaluate(  # a secret is in no picture
+        "(one) => { one.value = 'cbt_…'; }"
+    )
+    await camera.take(office, "manager-integrations-secret")
+    await office.goto(page)
+    await office.click("#new-webhook summary")
+    await office.fill("#webhook-name", "County records")
+    await office.fill("#webhook-url", f"{demo.base_url}/healthz")
+    for event in ("session.closed", "disposition.recorded"):
+        await office.check(f'[name="event:{event}"]')
+    await office.click("#new-webhook [type=submit]")
+    await office.goto(page)
+    await office.click("#webhooks a")
+    await office.click('form[action$="/test"] button')
+    await until(  # the server's own answer to it
+        office, "async () => (await (await fetch(location.pathname)).text()).includes('405')"
+    )
+    await office.goto(office.url.partition("?")[0])
+    await camera.take(office, "manager-webhook")
+    await office.goto(page)
+    await camera.take(office, "manager-integrations")
 
 
 async def off(office: Page, name: str, starts: datetime, ends: datetime) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import msgspec
 
@@ -17,17 +18,23 @@ import media.errors
 import oncall.errors
 import records.errors
 import signaling.errors
-from auth.policy import matrix_markdown
+from auth.policy import TOKEN_SCOPES, matrix_markdown
 from records.export_columns import dictionary
+from records.webhooks import NAMES
 from signaling import wire
 from signaling.diagram import diagram
 from signaling.settings import describe
 from web import i18n
+from web.app import routes
+from web.assets import Assets
 from web.exports import described
+from web.openapi import document, written
+from web.routes import Route
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 END = "<!-- end -->"
 SCHEMA = "protocol.schema.json"
+OPENAPI = "openapi.json"
 PERMISSIONS = """# Who may do what
 
 Made from `auth/policy.py` by `scripts/write_docs.py`. What is not in this table is refused. A word
@@ -120,6 +127,51 @@ def schema() -> str:
     return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
+def addresses() -> list[Route]:
+    """The server's table of addresses; none of them is called."""
+    nobody: Any = SimpleNamespace(settings=SimpleNamespace(demo=False), desk=None, handler=None)
+    return routes(nobody, Assets(), nobody)
+
+
+def openapi() -> str:
+    """The description of /api/v1."""
+    return written(addresses())
+
+
+def api(text: str) -> str:
+    """The page for programs with fresh tables."""
+    text = _between(text, "addresses", addresses_table())
+    return _between(_between(text, "scopes", scopes_table()), "events", events_table())
+
+
+def addresses_table() -> str:
+    """What programs may ask, and the scope that each needs."""
+    words = document(addresses())["paths"]
+    lines = ["| address | scope | gives |", "|---|---|---|"]
+    for path, methods in words.items():
+        said = methods.get("get")
+        if said is not None and "programs" in said["tags"]:
+            scope = said["security"][0]["token"][0]
+            lines.append(f"| `GET {path}` | `{scope}` | {said['summary']} |")
+    return "\n".join(lines)
+
+
+def scopes_table() -> str:
+    """What a token can be given."""
+    texts = i18n.load()["en"]
+    lines = ["| scope | lets a program read |", "|---|---|"]
+    lines += [f"| `{one}` | {texts.t(f'integrations.scope.{one}')} |" for one in TOKEN_SCOPES]
+    return "\n".join(lines)
+
+
+def events_table() -> str:
+    """What an address can be told of, in the words of the page."""
+    texts = i18n.load()["en"]
+    lines = ["| type | is sent when |", "|---|---|"]
+    lines += [f"| `{name}` | {texts.t(f'integrations.event.{name}')} |" for name in NAMES.values()]
+    return "\n".join(lines)
+
+
 def _anything(kind: type) -> dict[str, object]:
     """`object` stands for any JSON value; what it holds is explained beside the message."""
     if kind is not object:
@@ -134,11 +186,13 @@ def main() -> None:
         ("protocol.md", protocol),
         ("architecture.md", architecture),
         ("interchange.md", interchange),
+        ("api.md", api),
     ):
         page = DOCS / name
         page.write_text(fresh(page.read_text(encoding="utf-8")), encoding="utf-8")
     (DOCS / "permissions.md").write_text(permissions(), encoding="utf-8")
     (DOCS / SCHEMA).write_text(schema(), encoding="utf-8")
+    (DOCS / OPENAPI).write_text(openapi(), encoding="utf-8")
 
 
 if __name__ == "__main__":

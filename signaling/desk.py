@@ -31,6 +31,7 @@ from signaling import metrics, wire
 from signaling.auditwatch import AuditWatch
 from signaling.cluster import Cluster, Shared
 from signaling.company import Company
+from signaling.courier import Courier
 from signaling.daywatch import DayWatch
 from signaling.directories import DirectoryReader
 from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
@@ -125,6 +126,7 @@ class Desk:
         self.misses = MissWatch(self)
         self.days = DayWatch(self)
         self.audits = AuditWatch(self)
+        self.courier = Courier(self)
         self._clock = clock
         self._still_welcome = still_welcome
         self._draining = False
@@ -149,18 +151,20 @@ class Desk:
         """Stop taking sockets; tell every page to come back. Sessions stay as they are, in SQL."""
         self._draining = True
         self.pager.stop()
+        self.courier.stop()
         for stream in self.hub.all():
             self.hub.dismiss(stream, "draining", retry=True)
 
     async def close(self) -> None:
         """End the loops and the bridge. Safe to call twice."""
-        await self.pager.drain()
+        await asyncio.gather(self.pager.drain(), self.courier.drain())
         if self._tasks is not None:
             self._tasks.cancel()
             await asyncio.gather(self._tasks, return_exceptions=True)
             self._tasks = None
             await self.audits.close()
         await self.pager.close()
+        await self.courier.close()
         await self.cluster.close()
         await self.live.close()
         await self.bridge.close()
@@ -187,6 +191,7 @@ class Desk:
             tasks.create_task(self._supervise("misses", self.misses.run), name="misses")
             tasks.create_task(self._supervise("days", self.days.run), name="days")
             tasks.create_task(self._supervise("audits", self.audits.run), name="audits")
+            tasks.create_task(self._supervise("courier", self.courier.run), name="courier")
             tasks.create_task(self._supervise("clock", self._keep_time), name="clock")
             tasks.create_task(self._supervise("legs", self._watch_legs), name="legs")
             tasks.create_task(self._supervise("quality", self.quality.run), name="quality")

@@ -72,6 +72,14 @@ class BadWay(SessionError):
     sentence = "This way cannot be used. Nothing was changed."
 
 
+class BadAddress(SessionError):
+    """This address cannot be told of events; the sentence says what to correct."""
+
+    code = "bad-address"
+    status = 422
+    sentence = "This address cannot be used: it must begin with https:// and name a public host."
+
+
 class NoSuchPage(SessionError):
     """The link of a page is wrong, too old, or of another server."""
 

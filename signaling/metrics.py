@@ -58,6 +58,12 @@ INPUTS = Counter(
 ESCALATIONS = Counter(
     "crisisbridge_escalations", "Escalation steps taken.", ("step",), registry=REGISTRY
 )
+NOTICES = Counter(
+    "crisisbridge_notices",
+    "Notices to addresses of other programs, by how a try ended.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 PRESS_TO_ALERT = Histogram(
     "crisisbridge_press_to_alert_seconds",
     "From the press until the first console rang.",

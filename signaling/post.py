@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from oncall.pager import PagerRules
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+
 if TYPE_CHECKING:
     from signaling.gateways import Gateways
     from signaling.webpush import WebPush
@@ -77,5 +80,14 @@ def is_public(address: str) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return (mapped or parsed).is_global and not parsed.is_multicast
+    inner = _carried(parsed) or parsed
+    return inner.is_global and not (parsed.is_multicast or inner.is_multicast)
+
+
+def _carried(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, or by a translator (RFC 6052)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _TRANSLATED:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour

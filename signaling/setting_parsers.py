@@ -122,6 +122,13 @@ def addresses(raw: str) -> tuple[str, ...]:
         raise ValueError("must be IP addresses, separated by commas") from None
 
 
+def networks(raw: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(item)) for item in items(raw))
+    except ValueError:
+        raise ValueError("must be networks such as 10.20.0.0/16, separated by commas") from None
+
+
 def database(raw: str) -> Sensitive[str]:
     scheme, separator, rest = text(raw).partition("://")
     if scheme not in {"sqlite", "postgresql"} or not separator or not rest:

@@ -270,6 +270,12 @@ class Settings:
         default=CHAT_SERVICES,
         shown=", ".join(CHAT_SERVICES),
     )
+    webhook_networks: tuple[str, ...] = _setting(
+        parse.networks,
+        "Networks that webhooks may reach beside the open internet, as in 10.20.0.0/16, separated "
+        "by commas. Everything else inside is refused.",
+        default=(),
+    )
     drain_seconds: float = _setting(
         parse.number(0, 600),
         "Seconds that a stopping server gives its pages to say goodbye.",

@@ -18,7 +18,7 @@ from web.errors import BadRequest
 from web.identity import read_cookie
 from web.keys import actor_of, now_of, services_of, settings_of
 from web.manager import Nav, nav
-from web.routes import Route, Who, fields
+from web.routes import Route, Shape, Who, fields
 from web.sign_in import LONGEST_PASSWORD, after, home, keep, let_in, with_next
 
 ADDRESS = "/account"
@@ -44,7 +44,15 @@ def routes() -> list[Route]:
         Route("POST", f"{ADDRESS}/passkeys/{{id}}/rename", rename_passkey, new, own),
         Route("GET", "/prove", prove_form, away, own),
         Route("POST", "/prove", prove, away, own, "sign-in"),
-        Route("POST", "/api/v1/prove", prove_here, away, own, "sign-in"),
+        Route(
+            "POST",
+            "/api/v1/prove",
+            prove_here,
+            away,
+            own,
+            "sign-in",
+            shape=Shape(body=ProofBody),
+        ),
         Route("POST", "/api/v1/cover", cover, Who.PERSON, own),
         Route("POST", "/api/v1/here", here, Who.PERSON, own),
     ]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from auth import csrf
-from web.errors import TooOften
+from web.errors import BadQuery, TooOften
 from web.i18n import LANGUAGES
 from web.identity import set_cookie
 from web.keys import ASKED, RENDERER, now_of, settings_of
@@ -110,8 +110,12 @@ def refusal(request: web.Request, error: Exception, code: str, status: int) -> w
     headers = dict(NO_STORE)
     if isinstance(error, TooOften):
         headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if code == "bad-token":
+        headers["WWW-Authenticate"] = 'Bearer realm="CrisisBridge"'
     if wants_json(request):
         body = {"ok": False, "code": code, "message": message, "request": asked.id}
+        if isinstance(error, BadQuery) and error.field is not None:
+            body["field"] = error.field
         return web.Response(
             text=json.dumps(body, ensure_ascii=False),
             content_type="application/json",

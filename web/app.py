@@ -14,6 +14,7 @@ from web import (
     account,
     alerts,
     api,
+    api_v1,
     audit,
     care_gaps,
     consents,
@@ -24,6 +25,7 @@ from web import (
     headers,
     health,
     i18n,
+    integrations,
     interchange,
     live,
     log,
@@ -32,6 +34,7 @@ from web import (
     misses,
     notes,
     odmap,
+    openapi,
     openings,
     passkeys,
     patterns,
@@ -48,11 +51,22 @@ from web import (
 from web.assets import Assets
 from web.gate import Crowd
 from web.identity import for_socket
-from web.keys import ASKED, ASSETS, CROWD, INSIDE, LIMITS, RENDERER, SERVICES, TEXTS, TYPESETTER
+from web.keys import (
+    ASKED,
+    ASSETS,
+    CROWD,
+    INSIDE,
+    LIMITS,
+    OPENAPI,
+    RENDERER,
+    SERVICES,
+    TEXTS,
+    TYPESETTER,
+)
 from web.limits import Limits
 from web.middleware import language, outermost
 from web.render import Renderer
-from web.routes import Handler, Route, Who, add, origin_allowed
+from web.routes import Handler, Route, Shape, Who, add, origin_allowed
 from web.scene import GLANCES
 from web.services import Services
 from web.typeset import Typesetter
@@ -79,13 +93,32 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         *openings.routes(),
         Route("GET", "/enrol", sign_in.enrol_form, Who.ANYBODY),
         Route("POST", "/enrol", sign_in.enrol_submit, Who.ANYBODY, limit="enrol"),
-        Route("POST", "/api/v1/enrol", api.enrol, Who.ANYBODY, limit="enrol"),
+        Route(
+            "POST",
+            "/api/v1/enrol",
+            api.enrol,
+            Who.ANYBODY,
+            limit="enrol",
+            shape=Shape(body=api.EnrolBody),
+        ),
         Route("GET", "/tablet", live.tablet, Who.TABLET, (Action.SESSION_OPEN,)),
         Route(
-            "POST", "/api/v1/shift", api.start_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
+            "POST",
+            "/api/v1/shift",
+            api.start_shift,
+            Who.TABLET,
+            (Action.SHIFT_CHANGE,),
+            "shift",
+            shape=Shape(body=api.ShiftBody),
         ),
         Route(
-            "POST", "/api/v1/shift/end", api.end_shift, Who.TABLET, (Action.SHIFT_CHANGE,), "shift"
+            "POST",
+            "/api/v1/shift/end",
+            api.end_shift,
+            Who.TABLET,
+            (Action.SHIFT_CHANGE,),
+            "shift",
+            shape=Shape(body=api.EndBody),
         ),
         Route(
             "GET",
@@ -106,9 +139,31 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         ),
         Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
         Route("GET", "/plan", takeaway.page, Who.ANYBODY),
-        Route("POST", "/api/v1/plan", takeaway.read, Who.ANYBODY, limit="feed"),
-        Route("POST", "/api/v1/plan.pdf", takeaway.pdf, Who.ANYBODY, limit="way"),
-        Route("POST", "/api/v1/takeaways", takeaway.make, Who.PERSON, _TAKE, "way"),
+        Route(
+            "POST",
+            "/api/v1/plan",
+            takeaway.read,
+            Who.ANYBODY,
+            limit="feed",
+            shape=Shape(body=takeaway.PlanBody),
+        ),
+        Route(
+            "POST",
+            "/api/v1/plan.pdf",
+            takeaway.pdf,
+            Who.ANYBODY,
+            limit="way",
+            shape=Shape(body=takeaway.PlanBody),
+        ),
+        Route(
+            "POST",
+            "/api/v1/takeaways",
+            takeaway.make,
+            Who.PERSON,
+            _TAKE,
+            "way",
+            shape=Shape(body=takeaway.MakeBody),
+        ),
         Route("POST", "/takeaways/{id}", takeaway.make_by_form, Who.PERSON, _TAKE),
         Route("POST", "/takeaways/{id}/revoke", takeaway.revoke, Who.PERSON, _TAKE),
         Route("GET", "/followups", followups.board, Who.PERSON, (Action.FOLLOWUP_READ,)),
@@ -134,12 +189,35 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         Route("POST", "/alerts/ways/{id}/remove", alerts.remove, Who.PERSON, _OWN),
         Route("POST", "/alerts/ways/{id}/up", alerts.move_up, Who.PERSON, _OWN),
         Route("POST", "/alerts/ways/{id}/test", alerts.test, Who.PERSON, _OWN, "way"),
-        Route("POST", "/api/v1/alerts/push", alerts.add_push, Who.PERSON, _OWN, "way"),
+        Route(
+            "POST",
+            "/api/v1/alerts/push",
+            alerts.add_push,
+            Who.PERSON,
+            _OWN,
+            "way",
+            shape=Shape(body=alerts.PushBody),
+        ),
         Route("GET", "/api/v1/alerts/tests", alerts.tests, Who.PERSON, _OWN),
         Route("GET", "/alert", alerts.door, Who.ANYBODY),
-        Route("POST", "/api/v1/alert", alerts.answer, Who.ANYBODY, limit="alert", machine=True),
+        Route(
+            "POST",
+            "/api/v1/alert",
+            alerts.answer,
+            Who.ANYBODY,
+            limit="alert",
+            machine=True,
+            shape=Shape(body=alerts.AnswerBody),
+        ),
         Route("GET", "/join", guests.door, Who.ANYBODY),
-        Route("POST", "/api/v1/join", guests.enter, Who.ANYBODY, limit="enrol"),
+        Route(
+            "POST",
+            "/api/v1/join",
+            guests.enter,
+            Who.ANYBODY,
+            limit="enrol",
+            shape=Shape(body=guests.JoinBody),
+        ),
         Route("GET", "/guest", guests.call, Who.GUEST, (Action.SESSION_VISIT,)),
         _machine("GET", "/service-worker.js", alerts.service_worker, "file"),
         _machine("GET", "/manifest.webmanifest", alerts.manifest, "file"),
@@ -165,6 +243,8 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         *consents.routes(),
         *interchange.routes(),
         *odmap.routes(),
+        *api_v1.routes(),
+        *integrations.routes(),
         *exports.routes(),
         *log.routes(),
         Route(
@@ -230,6 +310,7 @@ def create_app(services: Services, *, inside: bool = False) -> web.Application:
     app[GLANCES] = Glances()
     polling = polling_of(services)
     table = routes(services, assets, polling)
+    app[OPENAPI] = openapi.written(table).encode()
     add(app, table if settings.admin_listen is None else sides(table, inside=inside))
 
     async def end_polling(_app: web.Application) -> None:

@@ -23,6 +23,18 @@ class BadRequest(WebError):
     sentence = "The request was not understood. Nothing was changed."
 
 
+class BadQuery(WebError):
+    """Correct the named parameter of the address; nothing was read."""
+
+    code = "bad-query"
+    status = 400
+    sentence = "A parameter of this address is not one that it takes."
+
+    def __init__(self, field: str | None) -> None:
+        self.field = field
+        super().__init__()
+
+
 class BadMatching(WebError):
     """Correct the named field of whom a session rings; nothing was changed."""
 

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from auth import possession, tablet_keys
 from auth.actors import Actor
-from auth.errors import BadLink, KeyNeeded, NotEnrolled, NotSignedIn
+from auth.api_tokens import actor_for_token
+from auth.errors import BadLink, BadToken, KeyNeeded, NotEnrolled, NotSignedIn
 from auth.guests import actor_for_guest
 from auth.logins import Allowed
 from auth.signin import actor_for_login
@@ -152,6 +153,15 @@ async def guest_of(request: web.Request) -> Actor:
     services = services_of(request)
     async with services.db.read() as conn:
         return await actor_for_guest(conn, services.tokens, token, now_of(request))
+
+
+async def program_of(request: web.Request) -> Actor:
+    """The program whose token was sent. Cookies say nothing here. Raises BadToken."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.casefold() != "bearer":
+        raise BadToken
+    services = services_of(request)
+    return await actor_for_token(services.db, services.vault, secret.strip(), now_of(request))
 
 
 async def for_socket(request: web.Request, hello: wire.Hello, ask: Ask) -> Actor:

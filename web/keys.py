@@ -37,6 +37,7 @@ LIMITS = web.AppKey("limits", Limits)
 INSIDE = web.AppKey("inside", bool)  # this application is the admin network's
 CROWD = web.AppKey("crowd", Crowd)
 TYPESETTER = web.AppKey("typesetter", Typesetter)
+OPENAPI = web.AppKey("openapi", bytes)
 ASKED = web.RequestKey("asked", Asked)
 
 

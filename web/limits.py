@@ -1,4 +1,4 @@
-"""How often one place may ask for what. Pure; `now` in seconds.
+"""How often one place, or one token, may ask for what. Pure; `now` in seconds.
 
 Every address has a limit: its own, or that of its kind (`web.routes.Route.limited`). Accounts lock
 by themselves after five failures (auth.locks); this only slows one address that goes through many
@@ -40,6 +40,10 @@ RATES = {
     "poll": Rate(burst=10_000, refill=1_000.0),
     "file": Rate(burst=10_000, refill=500.0),
     "probe": Rate(burst=300, refill=10.0),
+    "api-door": Rate(burst=300, refill=10.0),  # of one place, whatever its tokens
+    "api": Rate(burst=120, refill=4.0),  # of one token
+    "api-report": Rate(burst=20, refill=0.2),
+    "api-export": Rate(burst=5, refill=1 / 60),
 }
 
 

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 MOST_IN_A_ROW = 7
 SET_UP = frozenset(
     {"audit", "grants", "tablets", "resources", "odmap", "planner", "reach", "matching", "alerts"}
+    | {"integrations"}
 )
 
 
@@ -100,6 +101,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("planner", "/manager/planner", Action.PLAN_READ),
         ("reach", "/manager/reach", Action.REACH_READ),
         ("matching", "/manager/matching", Action.MATCHING_SET),
+        ("integrations", "/manager/integrations", Action.INTEGRATION_MANAGE),
         ("roster", "/manager/roster", Action.ROSTER_MANAGE),
         ("shifts", "/shifts", Action.ROSTER_SWAP),
         ("notes", "/notes", Action.RECORD_SIGN),

@@ -74,7 +74,8 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
 async def language(request: web.Request, handler: Handler) -> web.StreamResponse:
     """`?lang=es` on any page: remember the choice and show the page again without it."""
     wanted = request.query.get("lang")
-    if wanted not in i18n.LANGUAGES or request.method != "GET":
+    api = request.path.startswith("/api/")  # whoever reads there keeps no cookie
+    if wanted not in i18n.LANGUAGES or request.method != "GET" or api:
         return await handler(request)
     query = [(name, value) for name, value in request.query.items() if name != "lang"]
     path = request.path if answers.is_local(request.path) else "/"

@@ -14,7 +14,7 @@ from web import answers
 from web.account import completed
 from web.api import body_of
 from web.keys import ASKED, actor_of, now_of, services_of, settings_of
-from web.routes import Route, Who
+from web.routes import Route, Shape, Who
 from web.sign_in import after, home, keep, let_in
 
 LONGEST_NAME = 200
@@ -31,14 +31,15 @@ class Credential(msgspec.Struct, forbid_unknown_fields=True):
 def routes() -> list[Route]:
     """The addresses."""
     own, limit = (Action.SIGN_IN_OWN,), "sign-in"
+    given = Shape(body=Credential)
     new, away, base = Who.NEWCOMER, Who.ABSENT, "/api/v1/passkeys"
     return [
         Route("POST", f"{base}/sign-in/ask", ask_to_sign_in, Who.ANYBODY, limit=limit),
-        Route("POST", f"{base}/sign-in", sign_in, Who.ANYBODY, limit=limit),
+        Route("POST", f"{base}/sign-in", sign_in, Who.ANYBODY, limit=limit, shape=given),
         Route("POST", f"{base}/prove/ask", ask_to_prove, away, own, limit),
-        Route("POST", f"{base}/prove", prove, away, own, limit),
+        Route("POST", f"{base}/prove", prove, away, own, limit, shape=given),
         Route("POST", f"{base}/add/ask", ask_to_add, new, own, limit),
-        Route("POST", f"{base}/add", add, new, own, limit),
+        Route("POST", f"{base}/add", add, new, own, limit, shape=given),
     ]
 
 

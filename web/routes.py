@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
+import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import PayloadEncodingError
 
 from auth import csrf, logins
 from auth.actors import Actor
-from auth.errors import CrossSite, Forbidden
-from auth.policy import RULES, Action, roles_of
+from auth.errors import CrossSite, Forbidden, NoScope
+from auth.policy import RULES, Action, could
 from web import i18n
 from web.errors import BadRequest, TooSlow, WrongType
 from web.identity import (
@@ -29,6 +30,7 @@ from web.identity import (
     neighbours_of,
     newcomer_of,
     person_of,
+    program_of,
     read_cookie,
     require_device,
     tablet_of,
@@ -52,6 +54,7 @@ class Who(Enum):
     ABSENT = "absent"  # a person, perhaps with covered pages or a sign-in that has run out
     TABLET = "tablet"
     GUEST = "guest"
+    PROGRAM = "program"  # by a token in a header; no cookie is looked at
 
 
 _FINDERS: dict[Who, Callable[[web.Request], Awaitable[Actor]]] = {
@@ -60,7 +63,19 @@ _FINDERS: dict[Who, Callable[[web.Request], Awaitable[Actor]]] = {
     Who.ABSENT: absent_of,
     Who.TABLET: tablet_of,
     Who.GUEST: guest_of,
+    Who.PROGRAM: program_of,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an address takes and gives, for its description; the handler reads by the same types."""
+
+    answer: type | None = None
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    media: str = "application/json"
+    lines: bool = False  # an answer on each line, as long as there are any
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,7 @@ class Route:
     machine: bool = False  # for probes and sockets: no forms, no language
     largest: int | None = None  # bytes; for forms with a file, which are larger than all others
     numbers: bool = False  # about the server itself: belongs to the admin network, if there is one
+    shape: Shape | None = None  # of addresses under /api/
 
     @property
     def limited(self) -> str:
@@ -105,7 +121,7 @@ def is_here(request: web.Request, action: Action) -> bool:
 
 def may_anywhere(actor: Actor, *actions: Action) -> bool:
     """Whether any of the actions is open to this actor on any target at all."""
-    return any(roles_of(actor) & RULES[action].keys() for action in actions)
+    return any(could(actor, action) for action in actions)
 
 
 def origin_allowed(request: web.Request) -> bool:
@@ -115,6 +131,8 @@ def origin_allowed(request: web.Request) -> bool:
 
 def guarded(route: Route) -> Handler:
     """The route's handler behind its guard."""
+    if route.who is Who.PROGRAM:
+        return _guarded_by_token(route)
 
     async def for_machines(request: web.Request) -> web.StreamResponse:
         request.app[LIMITS].take(route.limited, neighbours_of(request), now_of(request))
@@ -141,6 +159,25 @@ def guarded(route: Route) -> Handler:
         return await route.handler(request)
 
     return for_machines if route.machine else handle
+
+
+def _guarded_by_token(route: Route) -> Handler:
+    """For programs: reading only. No cookie, so no form token; the limit counts for each token."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        limits, now = request.app[LIMITS], now_of(request)
+        limits.take("api-door", neighbours_of(request), now)
+        if request.can_read_body:
+            raise BadRequest
+        await _identify(request, route.who)
+        actor = request[ASKED].actor
+        if actor is None or not route.needs or not may_anywhere(actor, *route.needs):
+            raise NoScope
+        if route.limit is not None:
+            limits.take(route.limit, actor.id, now)
+        return await route.handler(request)
+
+    return handle
 
 
 def add(app: web.Application, routes: list[Route]) -> None:

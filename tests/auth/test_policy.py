@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from auth import policy
-from auth.actors import GUEST, ROLES, TABLET, Actor
+from auth.actors import GUEST, ROLES, TABLET, TOKEN, WEBHOOK, Actor
 from auth.errors import Forbidden
 from auth.policy import Action, Scope, Target
 
@@ -33,6 +33,7 @@ EXPECTED = {
     "card.acknowledge": "t------",
     "disposition.record": "t------",
     "record.read": "--Kvg--",
+    "session.read": "----g--",
     "record.read_summary": "--Kvg--",
     "record.read_clinical": "--Kv---",
     "record.write_clinical": "--ll---",
@@ -72,12 +73,34 @@ EXPECTED = {
     "tablet.manage": "----go-",
     "person.manage": "-----p-",
     "sign_in.own": "--ssss-",
+    "integration.make": "----g--",
+    "integration.manage": "----go-",
+    "notice.send": "-------",
 }
-SUBJECTS = (TABLET, *ROLES, GUEST)
+# what programs of others may do, (token, webhook); all the rest is refused. r: what it was given
+OUTSIDE = {
+    "session.read": "r-",
+    "followup.read": "r-",
+    "log.read": "r-",
+    "report.read": "r-",
+    "log.export": "r-",
+    "log.export_names": "r-",
+    "notice.send": "-r",
+}
+SUBJECTS = (TABLET, *ROLES, GUEST, TOKEN, WEBHOOK)
 FIELDS = ("agency_id", "provider_id", "program_id", "lead_id", "tablet_id", "session_id")
 
 
-KINDS: dict[str, Literal["tablet", "guest"]] = {TABLET: "tablet", GUEST: "guest"}
+KINDS: dict[str, Literal["tablet", "guest", "token", "webhook"]] = {
+    TABLET: "tablet",
+    GUEST: "guest",
+    TOKEN: "token",
+    WEBHOOK: "webhook",
+}
+
+
+def _letters(action: str) -> str:
+    return EXPECTED[action] + OUTSIDE.get(action, "--")
 
 
 def _actor(subject: str) -> Actor:
@@ -92,6 +115,7 @@ def _actor(subject: str) -> Actor:
         provider_id="prv",
         program_id="prg",
         session_id="ses",
+        scopes=frozenset(policy.TOKEN_SCOPES),
     )
 
 
@@ -143,6 +167,7 @@ def _expected(letter: str, target: Target) -> bool:
         and (own["agency_id"] or own["provider_id"] or own["program_id"]),
         "s": target.person_id == "me",
         "c": own["session_id"] and own["provider_id"],
+        "r": own["agency_id"] and own["provider_id"] and own["program_id"],
         "-": False,
     }[letter]
 
@@ -151,7 +176,7 @@ def _expected(letter: str, target: Target) -> bool:
 def test_the_matrix_is_as_pinned_for_every_subject_and_every_mixture_of_scopes(
     action: Action,
 ) -> None:
-    for subject, letter in zip(SUBJECTS, EXPECTED[action], strict=True):
+    for subject, letter in zip(SUBJECTS, _letters(action), strict=True):
         actor = _actor(subject)
         for target in _targets():
             wanted = _expected(letter, target)
@@ -160,6 +185,7 @@ def test_the_matrix_is_as_pinned_for_every_subject_and_every_mixture_of_scopes(
 
 def test_every_action_is_pinned_and_explained() -> None:
     assert set(EXPECTED) == {str(action) for action in Action}
+    assert set(OUTSIDE) <= set(EXPECTED)
     assert set(policy.MEANING) == set(Action)
     assert set(policy.RULES) == set(Action)
 
@@ -207,7 +233,8 @@ def test_requiring_what_is_not_allowed_raises_and_what_is_allowed_does_not() -> 
 
 def test_the_reach_of_a_list_is_what_the_rule_allows_row_by_row() -> None:
     listable = [Action.LOG_READ, Action.LOG_EXPORT, Action.LOG_EXPORT_NAMES, Action.BOARD_READ]
-    for subject, action in itertools.product(SUBJECTS, listable):
+    people = [one for one in SUBJECTS if one not in (TOKEN, WEBHOOK)]  # theirs: test_api_tokens
+    for subject, action in itertools.product(people, listable):
         actor = _actor(subject)
         programs, providers = policy.reach(actor, action)
         for target in _targets():
@@ -228,7 +255,33 @@ def test_the_documented_table_has_a_row_for_every_action_and_a_word_for_every_ce
         "c": Scope.OWN_CALL,
         "p": Scope.OWN_PEOPLE,
         "s": Scope.SELF,
+        "r": Scope.OWN_REACH,
     }
     assert set(cells) == set(EXPECTED)
     for action, row in cells.items():
-        assert row[2:] == [letters[letter] for letter in EXPECTED[action]]
+        assert row[2:] == [letters[letter] for letter in _letters(action)]
+
+
+def test_a_token_does_what_its_scopes_name_and_nothing_else() -> None:
+    target = Target(**OWN)
+    for scope, action in policy.TOKEN_SCOPES.items():
+        one = replace(_actor(TOKEN), scopes=frozenset({scope}))
+        assert [a for a in Action if policy.allows(one, a, target)] == [action]
+        assert [a for a in Action if policy.could(one, a)] == [action]
+    for scopes in (frozenset[str](), frozenset({"record.read_clinical", "root"})):
+        none = replace(_actor(TOKEN), scopes=scopes)
+        assert not [a for a in Action if policy.allows(none, a, target)]
+
+
+def test_a_token_without_agency_or_provider_reaches_all_of_its_program_and_never_wellness() -> None:
+    wide = replace(_actor(TOKEN), agency_id=None, provider_id=None)
+    elsewhere = Target(agency_id="other", provider_id="other", program_id="prg")
+    assert policy.allows(wide, Action.LOG_READ, elsewhere)
+    assert not policy.allows(_actor(TOKEN), Action.LOG_READ, elsewhere)
+    for actor, action in ((wide, Action.LOG_READ), (_actor(WEBHOOK), Action.NOTICE_SEND)):
+        assert not policy.allows(actor, action, Target(**OWN, wellness=True))
+
+
+def test_scopes_make_no_person_more_than_they_are() -> None:
+    clinician = replace(_actor("clinician"), scopes=frozenset(policy.TOKEN_SCOPES))
+    assert not policy.allows(clinician, Action.LOG_READ, Target(**OWN))

@@ -40,6 +40,11 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
         assert named - {"CRISISBRIDGE_"} <= known, page
 
 
+def test_the_description_of_the_api_is_that_of_the_table_of_addresses() -> None:
+    assert text("docs/openapi.json") == write_docs.openapi(), "run scripts/write_docs.py"
+    assert write_docs.api(text("docs/api.md")) == text("docs/api.md"), "run scripts/write_docs.py"
+
+
 def test_the_table_of_permissions_is_the_policy() -> None:
     assert text("docs/permissions.md") == write_docs.permissions(), "run scripts/write_docs.py"
 

@@ -35,6 +35,7 @@ from signaling.hub import Hub, Stream
 from signaling.post import Post
 from signaling.rows import machine
 from signaling.settings import Sensitive, Settings
+from signaling.webhook_address import Reach
 from web.app import create_app
 from web.dev import cast as demo
 from web.dev.seed import seed
@@ -67,6 +68,7 @@ class QuietDesk:
         self.line = SimpleNamespace(wake=lambda: None)
         self.alarms: list[tuple[object, ...]] = []
         self.pager = SimpleNamespace(post=Post(), wake=lambda: None, raise_alarm=self._raise_alarm)
+        self.courier = SimpleNamespace(reach=Reach(loopback=True), wake=lambda: None)
         self.now: Callable[[], float] = lambda: NOW
         self.vault: Vault | None = None
         self.bridge = SimpleNamespace(totals=lambda: BridgeTotals(1, 2, 3, 4, {"late": 5}))
