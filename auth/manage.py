@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,8 +16,10 @@ from auth import audit, locks, passwords, signin, tablets
 from auth.actors import Actor
 from auth.errors import AuthError, Forbidden, NoSuchRecord
 from auth.policy import RULES, Action, Target, allows, roles_of
-from records import schema
+from records import schema, tablet_reports
 from records.engine import Database
+from records.schema_tablets import tablet_report
+from records.tablet_reports import Report
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -34,6 +36,11 @@ class TabletRecord:
     last_seen_at: float | None
     revoked_at: float | None
     officer: str | None  # on shift now
+    has_key: bool = False
+    key_bound_at: float | None = None
+    key_bound_by: str | None = None  # enrolment, first_use, pin
+    key_refused_at: float | None = None  # a device without the key showed this tablet's cookie
+    report: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,11 @@ async def list_tablets(db: Database, actor: Actor, now: float) -> list[TabletRec
         .outerjoin(coverage, coverage.c.agency_id == tablet.c.agency_id)
         .outerjoin(shift, (shift.c.tablet_id == tablet.c.id) & shift.c.ended_at.is_(None))
         .outerjoin(person, person.c.id == shift.c.person_id)
+        .outerjoin(tablet_report, tablet_report.c.tablet_id == tablet.c.id)
     )
-    columns = (
+    columns: tuple[Any, ...] = (
         tablet,
+        *(column for column in tablet_report.c if column.name != "tablet_id"),
         agency.c.name.label("agency"),
         coverage.c.provider_id,
         coverage.c.program_id,
@@ -77,6 +86,11 @@ async def list_tablets(db: Database, actor: Actor, now: float) -> list[TabletRec
             row.last_seen_at,
             row.revoked_at,
             row.officer,
+            row.device_key is not None,
+            row.key_bound_at,
+            row.key_bound_by,
+            row.key_refused_at,
+            tablet_reports.of_row(row),
         )
         for row in rows
         if allows(

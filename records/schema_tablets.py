@@ -22,6 +22,9 @@ tablet_report = Table(  # the newest that each tablet told of itself
         Column(name, String(12), nullable=False, server_default="unknown")
         for name in ("camera", "microphone", "storage")
     ),
+    Column(
+        "troubles", String(160), nullable=False, server_default=""
+    ),  # codes: why it is not ready
     Column("battery", Integer),  # percent; null: the browser does not say
     Column("charging", Boolean),
     Column("tested_at", Double),

@@ -38,6 +38,7 @@ HANDLERS: dict[type, Handler] = {
     wire.MediaStill: shared.show_still,
     wire.StillGot: shared.got_still,
     wire.ShiftOfficers: device.list_officers,
+    wire.TabletReport: device.keep_report,
     wire.SessionOpen: tablet.open_session,
     wire.SessionIntake: tablet.tell_intake,
     wire.SessionLanguage: tablet.tell_language,

@@ -80,6 +80,39 @@ class ShiftOfficers(ClientMessage, frozen=True, tag="shift.officers"):
     audience = ("tablet",)
 
 
+Ability = Literal["granted", "denied", "prompt", "missing", "unknown"]
+Found = Literal["ok", "weak", "failed", "waiting"]
+Label = Annotated[str, Meta(max_length=40, pattern="^[A-Za-z0-9 ._-]*$")]
+
+
+class SelfTestResults(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a test call found out; `waiting`: it ended before that was known."""
+
+    picture: Found
+    microphone: Found
+    upload: Found
+    heard: Found
+    relay: Found | None = None  # null: there is none
+
+
+class TabletReport(ClientMessage, frozen=True, tag="tablet.report"):
+    """What this tablet is like, for the manager's page; the newest one is kept.
+
+    When it connects, when something changes, after a self-test; `too-many` within 5 seconds.
+    """
+
+    audience = ("tablet",)
+    browser: Label
+    system: Label
+    build: Annotated[str, Meta(max_length=40, pattern="^[0-9a-f]*$")]  # of the page
+    camera: Ability
+    microphone: Ability
+    storage: Literal["lasting", "passing", "none"]
+    battery: Annotated[int, Meta(ge=0, le=100)] | None = None
+    charging: bool | None = None
+    test: SelfTestResults | None = None  # a self-test that has just ended
+
+
 class SessionOpen(ClientMessage, frozen=True, tag="session.open"):
     """The press. `key` makes it happen once, however often it is sent."""
 
@@ -392,6 +425,7 @@ class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
 Command = (
     Beat
     | ShiftOfficers
+    | TabletReport
     | SessionOpen
     | SessionIntake
     | SessionLanguage

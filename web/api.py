@@ -10,6 +10,7 @@ from aiohttp import web
 from auth import access, tablet_keys, tablets
 from auth.actors import Actor
 from auth.errors import KeyNeeded
+from records import tablet_reports
 from web import answers, scene
 from web.board import numbers
 from web.errors import BadRequest, WrongType
@@ -110,7 +111,9 @@ async def board(request: web.Request) -> web.Response:
     services, actor, now = services_of(request), actor_of(request), now_of(request)
     counted = await access.read_board(services.db, actor, now)
     picture = await services.desk.screens.picture()
-    told = msgspec.to_builtins(numbers(counted, picture, actor, now))
+    async with services.db.read() as conn:
+        troubled = await tablet_reports.troubled(conn)
+    told = msgspec.to_builtins(numbers(counted, picture, actor, now, troubled))
     return answers.answer({**told, "scene": msgspec.to_builtins(await scene.table(request))})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from auth.actors import Actor
 from auth.policy import Action, Target, allows
 from records.log import Board
+from web.readiness import is_ready
 
 if TYPE_CHECKING:
     from signaling.views import Picture
@@ -27,8 +29,10 @@ class Numbers(msgspec.Struct, frozen=True):
     tablets_not_ready: int
 
 
-def numbers(counted: Board, picture: Picture, actor: Actor, now: float) -> Numbers:
-    """The numbers within the actor's scope."""
+def numbers(
+    counted: Board, picture: Picture, actor: Actor, now: float, troubled: Container[str] = ()
+) -> Numbers:
+    """The numbers within the actor's scope. `troubled`: tablets that said that something fails."""
     agencies = {
         agency.id
         for agency in picture.directory.agencies.values()
@@ -48,7 +52,15 @@ def numbers(counted: Board, picture: Picture, actor: Actor, now: float) -> Numbe
         for tablet in picture.directory.tablets.values()
         if tablet.agency_id in agencies and not tablet.revoked
     ]
-    ready = {tablet.id for tablet in tablets if tablet.officer_id is not None}
+    ready = {
+        tablet.id
+        for tablet in tablets
+        if is_ready(
+            online=tablet.id in picture.tablets_online,
+            officer=tablet.officer_id is not None,
+            troubled=tablet.id in troubled,
+        )
+    }
     oldest = counted.oldest_pressed_at
     return Numbers(
         waiting=counted.waiting,
@@ -58,5 +70,5 @@ def numbers(counted: Board, picture: Picture, actor: Actor, now: float) -> Numbe
         clinicians_ready=sum(picture.ready_clinicians(provider) for provider in providers),
         clinicians_rostered=len(rostered),
         tablets=len(tablets),
-        tablets_not_ready=len(tablets) - len(ready & picture.tablets_online),
+        tablets_not_ready=len(tablets) - len(ready),
     )

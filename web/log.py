@@ -8,7 +8,7 @@ from aiohttp import web
 
 from auth import access, log_search, misses, views
 from auth.policy import Action
-from records import directory
+from records import directory, tablet_reports
 from records.errors import RecordError
 from records.log_filters import FLAGS_TO_FIND, Found
 from records.near_misses import MOST_COUNTED
@@ -111,6 +111,8 @@ async def _show(
     )
     counted = await access.read_board(services.db, actor, now)
     picture = await services.desk.screens.picture()
+    async with services.db.read() as conn:
+        troubled = await tablet_reports.troubled(conn)
     known, begins = await views.listed(services.db, actor)
     here = {"view": query["view"]} if query.get("view") else {}
     return answers.page(
@@ -119,7 +121,7 @@ async def _show(
         status=200 if refused is None else refused.status,
         strings=TEXTS,
         nav=nav(request, "log"),
-        board=numbers(counted, picture, actor, now),
+        board=numbers(counted, picture, actor, now, troubled),
         scene=await table(request) if first else None,
         misses=await misses.count_open(services.db, actor, now),
         many_misses=MOST_COUNTED,

@@ -1,6 +1,8 @@
-"""The tablets' page: which are set up, a set-up code as QR, and the end of a set-up."""
+"""The tablets' page: which are ready and why not, a set-up code as QR, the end of a set-up."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import segno
 from aiohttp import web
@@ -9,8 +11,8 @@ from auth import manage
 from auth.errors import NoSuchRecord
 from auth.manage import TabletRecord
 from auth.policy import Action
-from web import answers, present
-from web.keys import ASKED, actor_of, now_of, services_of, settings_of
+from web import answers, present, readiness
+from web.keys import ASKED, ASSETS, actor_of, now_of, services_of, settings_of
 from web.manager import nav
 from web.routes import may_anywhere
 
@@ -20,13 +22,17 @@ ZONE = "UTC"
 async def listing(request: web.Request) -> web.Response:
     """GET /manager/tablets."""
     services, actor = services_of(request), actor_of(request)
-    listed = await manage.list_tablets(services.db, actor, now_of(request))
+    now = now_of(request)
+    listed = await manage.list_tablets(services.db, actor, now)
+    picture = await services.desk.screens.picture()
+    shown = readiness.listed(listed, picture.tablets_online, request.app[ASSETS].build, now)
     ended = next((one for one in listed if one.id == request.query.get("ended")), None)
     return answers.page(
         request,
         "manager_tablets",
         nav=nav(request, "tablets"),
-        tablets=listed,
+        tablets=shown,
+        counted=Counter(one.word for one in shown),
         ended=ended.label if ended is not None and ended.revoked_at is not None else None,
         may_manage=may_anywhere(actor, Action.TABLET_MANAGE),
         present=present,

@@ -138,6 +138,46 @@ async def test_checking_out_by_pin_takes_less_than_fifteen_seconds(
     assert time.monotonic() - began < 15
 
 
+async def test_a_manager_sees_which_tablets_are_ready_and_why_the_others_are_not(
+    demo: Demo, people: People
+) -> None:
+    officer = Officer(await people.page("sam", size=TABLET), demo.card["tablet"])
+    tom = await people.page("tom")
+    await officer.enrol()
+    await sign_in(tom, demo.card["admin"])
+    row = tom.locator("tr[data-tablet]").filter(has_text=officer.card["unit"])
+
+    async def shows(selector: str) -> None:
+        async def look() -> bool:
+            await tom.reload()
+            return await row.locator(selector).count() > 0
+
+        async with asyncio.timeout(20):
+            while not await look():
+                await asyncio.sleep(0.5)
+
+    await shows("details.device")
+    assert await row.get_attribute("data-word") == "ready"
+    assert await row.locator('[data-remark="never_tested"]').count() == 1
+    await expect(row.locator("details.device summary")).to_contain_text("Chrome")
+    await officer.page.click("#test-call")
+    await officer.screen("connecting")
+    good = "() => document.querySelectorAll('#test-checks [data-result=ok]').length >= 4"
+    await until(officer.page, good)
+    await officer.page.click("#test-heard-no")
+    await officer.page.click("#cancel")
+    await officer.screen("ready")
+    await shows('[data-reason="test_failed"]')
+    assert await row.get_attribute("data-word") == "not_ready"
+    assert await tom.locator("tr[data-tablet]").last.get_attribute("data-word") != "not_ready"
+    await row.locator("details.device summary").click()
+    await expect(row.locator("details.device")).to_contain_text("Heard by somebody: failed")
+    await fine(tom, "manager-tablets")
+    await tom.set_viewport_size({"width": 390, "height": 844})
+    await picture(tom, "manager-tablets-phone")
+    assert await tom.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 async def test_a_tablet_lost_in_a_call_is_out_at_once(demo: Demo, people: People) -> None:
     officer = Officer(await people.page("jo", size=TABLET), demo.card["tablets"][1])
     dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])

@@ -133,6 +133,7 @@ on("#later", () => tablet.later());
 /** Readiness is found before the crisis: look again whenever devices or the page come back. */
 async function look() {
   tablet.set({ devices: await readiness() });
+  tablet.report.soon();
 }
 
 navigator.mediaDevices?.addEventListener("devicechange", () => { void look(); });

@@ -43,12 +43,14 @@ export function judge({ loudest, upload, step, relay, hasRelay, heard }, passed)
 }
 
 export class SelfTest {
-  /** @param {{ media: import("./media.js").TabletMedia, meter: HTMLMeterElement, changed: () => void }} given */
+  /** @param {{ media: import("./media.js").TabletMedia, meter: HTMLMeterElement, changed: () => void, ended: (found: import("./report.js").Test) => void }} given */
   constructor(given) {
     this.given = given;
     /** @type {Found} */
     this.found = NOTHING;
     this.upAt = 0;
+    /** @type {Result} whether picture and sound came back */
+    this.came = "waiting";
     /** @type {MediaStreamAudioSourceNode | null} */
     this.ear = null;
     /** @type {AnalyserNode | null} */
@@ -70,10 +72,12 @@ export class SelfTest {
     if (wanted === (this.timer !== undefined)) return;
     clearInterval(this.timer);
     clearInterval(this.backTimer);
+    if (this.timer !== undefined) this.given.ended({ ...this.results, picture: this.came });
     this.timer = undefined;
     this.ear?.disconnect();
     this.ear = this.analyser = this.listening = null;
     this.upAt = 0;
+    this.came = "waiting";
     this.found = NOTHING;
     if (!wanted) return;
     this.timer = setInterval(() => this.#look(), METER_MS);
@@ -90,6 +94,8 @@ export class SelfTest {
   #look() {
     const { media, meter } = this.given;
     if (this.upAt === 0 && media.link === "up") this.upAt = performance.now();
+    if (media.link === "up") this.came = "ok";
+    else if (media.link === "refused" || media.link === "blocked") this.came = "failed";
     const audio = sounds.unlocked();
     if (audio && media.stream && media.stream !== this.listening) this.#listen(audio, media.stream);
     const level = this.#level();

@@ -13,6 +13,7 @@ import { WakeLock } from "../lib/wake_lock.js";
 import { TabletMedia } from "./media.js";
 import { PinPad } from "./pin.js";
 import { render } from "./render.js";
+import { Reporter } from "./report.js";
 import { SelfTest } from "./self_test.js";
 import { FRESH, differs, openSession, outcomeFor, toggleTile } from "./state.js";
 import { MAX_TILES } from "./vocabulary.js";
@@ -54,7 +55,8 @@ export class Tablet {
     this.media = new TabletMedia({
       line: this.line, session: () => this.session, relay: given.relay, changed: () => this.draw(),
     });
-    this.selfTest = new SelfTest({ media: this.media, meter: find("#test-level", HTMLMeterElement), changed: () => this.draw() });
+    this.selfTest = new SelfTest({ media: this.media, meter: find("#test-level", HTMLMeterElement), changed: () => this.draw(), ended: (found) => this.report.tested(found) });
+    this.report = new Reporter({ line: this.line, build: given.build });
     /** @type {import("./render.js").Model} */
     this.model = {
       view: null, local: { ...FRESH, later: sessionStorage.getItem(LATER), chosen: kept()?.chosen ?? null, flags: kept()?.flags ?? [] }, line: "connecting", dismissed: null, given, media: this.media, selfTest: this.selfTest,
@@ -111,6 +113,7 @@ export class Tablet {
       void this.media.relay.fresh(); // before it is needed
       void this.#whoMayCheckOut();
       void this.key.mend();
+      this.report.afresh();
     }
     this.set({ line: state, dismissed: info.final && info.reason !== "closed" ? info.reason : null });
   }
