@@ -55,6 +55,7 @@ from web.keys import (
     ASKED,
     ASSETS,
     CROWD,
+    EVERYBODYS,
     INSIDE,
     LIMITS,
     OPENAPI,
@@ -296,6 +297,8 @@ def create_app(services: Services, *, inside: bool = False) -> web.Application:
 
     With an admin network there are two, each with its part of the addresses; `inside`: its own.
     """
+    everybodys = services.settings.origins[0]
+    services = inside_of(services) if inside else services
     settings = services.settings
     app = web.Application(middlewares=[outermost, language], client_max_size=LARGEST_BODY)
     assets = Assets()
@@ -304,6 +307,7 @@ def create_app(services: Services, *, inside: bool = False) -> web.Application:
     app[RENDERER] = Renderer(assets)
     app[TEXTS] = i18n.load()
     app[INSIDE] = inside
+    app[EVERYBODYS] = everybodys
     app[LIMITS] = Limits()
     app[CROWD] = Crowd(settings.max_connections, settings.max_connections_per_address)
     app[TYPESETTER] = Typesetter()

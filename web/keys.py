@@ -34,6 +34,7 @@ RENDERER = web.AppKey("renderer", Renderer)
 ASSETS = web.AppKey("assets", Assets)
 TEXTS = web.AppKey("texts", dict[str, Texts])
 LIMITS = web.AppKey("limits", Limits)
+EVERYBODYS = web.AppKey("everybodys", str)  # the origin that people open who are not administrators
 INSIDE = web.AppKey("inside", bool)  # this application is the admin network's
 CROWD = web.AppKey("crowd", Crowd)
 TYPESETTER = web.AppKey("typesetter", Typesetter)
@@ -60,3 +61,10 @@ def actor_of(request: web.Request) -> Actor:
     if actor is None:
         raise RuntimeError("this route has no guard")
     return actor
+
+
+def everybodys_origin(request: web.Request) -> str:
+    """Where a link leads that is given to somebody else: never into the admin network."""
+    if request.app[INSIDE]:
+        return request.app[EVERYBODYS]
+    return request.headers.get("Origin") or settings_of(request).origins[0]

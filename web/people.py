@@ -13,7 +13,7 @@ from auth.people import NewPerson, PersonEntry
 from auth.policy import Action
 from web import answers, present
 from web.errors import BadRequest
-from web.keys import actor_of, now_of, services_of, settings_of
+from web.keys import actor_of, everybodys_origin, now_of, services_of
 from web.manager import nav
 from web.routes import Route, Who, fields
 
@@ -243,8 +243,7 @@ async def _roles(request: web.Request) -> frozenset[str]:
 
 
 def _invitation(request: web.Request, name: str, token: str) -> web.Response:
-    origin = request.headers.get("Origin") or settings_of(request).origins[0]
-    link = f"{origin}/welcome#{token}"
+    link = f"{everybodys_origin(request)}/welcome#{token}"
     picture = segno.make_qr(link, error="m")
     return answers.page(
         request,

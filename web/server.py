@@ -20,7 +20,7 @@ from pathlib import Path
 from aiohttp import web as http
 
 from web import gate, i18n, packs
-from web.app import create_app, inside_of
+from web.app import create_app
 from web.keys import CROWD
 from web.services import Services
 from web.typeset import Typesetter
@@ -138,10 +138,9 @@ class House:
 
     async def _runner(self, *, inside: bool) -> http.AppRunner:
         if inside not in self._runners:
-            services = inside_of(self._services) if inside else self._services
-            settings = services.settings
+            settings = self._services.settings
             self._runners[inside] = http.AppRunner(
-                create_app(services, inside=inside),
+                create_app(self._services, inside=inside),
                 access_log=None,  # it would print addresses
                 handle_signals=False,
                 shutdown_timeout=settings.drain_seconds,

@@ -11,9 +11,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from auth.policy import Action
 from records.engine import Database
 from signaling.settings import Sensitive, Settings, load, unfit_to_serve
-from tests.web.cast import ORIGIN, Site, make_site
+from tests.web.cast import ORIGIN, PASSWORD, Site, make_site
 from tests.web.test_guards import everything_of
-from web.app import create_app, inside_of, sides
+from web.app import create_app, sides
 from web.dev import cast as demo
 from web.routes import Route, Who, guarded
 
@@ -25,7 +25,7 @@ NUMBERS = ("/healthz", "/readyz", "/metrics")
 async def opened(folder: Path, db: Database, *, inside: bool) -> TestClient[Any, Any]:
     more: dict[str, Any] = {"admin_listen": ("127.0.0.1", 9090), "admin_origins": (INSIDE,)}
     services, _, _ = make_site(folder, db, **more)
-    app = create_app(inside_of(services) if inside else services, inside=inside)
+    app = create_app(services, inside=inside)
     client: TestClient[Any, Any] = TestClient(TestServer(app))
     await client.start_server()
     return client
@@ -59,6 +59,33 @@ async def test_each_side_takes_forms_of_its_own_pages_only(db: Database, tmp_pat
                     "/sign-in", data={**form, "next": ""}, headers={"Origin": origin}
                 )
                 assert response.status == status
+    finally:
+        await outside.close()
+        await inside.close()
+
+
+async def test_an_invitation_made_inside_leads_to_the_address_that_everybody_opens(
+    db: Database, tmp_path: Path
+) -> None:
+    outside, inside = [await opened(tmp_path, db, inside=one) for one in (False, True)]
+    try:
+        assert (await outside.get("/manager/people", allow_redirects=False)).status == 404
+        site = Site(inside, None, None)  # type: ignore[arg-type]
+        form = {"email": demo.TOM.email, "password": PASSWORD, "next": ""}
+        signed = await inside.post(
+            "/sign-in", data={"csrf": await site.csrf(), **form}, headers={"Origin": INSIDE}
+        )
+        assert signed.url.path == "/manager/people"
+        form = {"name": "Noor", "short_name": "Noor", "email": "noor@demo.invalid", "role": "admin"}
+        made = await inside.post(
+            "/manager/people",
+            data={"csrf": await site.csrf("/manager/people"), **form},
+            headers={"Origin": INSIDE},
+        )
+        text = await made.text()
+        assert made.status == 200, text
+        assert f">{ORIGIN}/welcome#" in text
+        assert f"{INSIDE}/welcome" not in text
     finally:
         await outside.close()
         await inside.close()
