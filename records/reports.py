@@ -40,6 +40,9 @@ from records.schema_reports import (
 from records.tally import DAY, Facts, Seen, Tally, Task
 
 BLOCK_DAYS: Final = 32
+# what time alone changes (a follow-up becomes due) may be so late in a report: at a thousand
+# sessions a day something turns every minute, and `records.daybook` follows a little sooner
+LATE_SECONDS: Final = 1200.0
 PIECE_DAYS: Final = 7  # that are counted row by row at once
 _MISSED: Final = ("expired", "undelivered")
 
@@ -125,7 +128,7 @@ async def fresh_days(conn: AsyncConnection, first: int, last: int, now: float) -
             report_built.c.day >= first,
             report_built.c.day < last,
             report_built.c.rules == tally.RULES,
-            or_(report_built.c.turns_at.is_(None), report_built.c.turns_at > now),
+            or_(report_built.c.turns_at.is_(None), report_built.c.turns_at > now - LATE_SECONDS),
             ~changed.exists(),
         )
     )
