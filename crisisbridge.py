@@ -5,6 +5,7 @@ crisisbridge serve     with your settings (environment CRISISBRIDGE_* or a TOML 
 crisisbridge doctor    what is wrong, and what to do about it
 crisisbridge sample    a realistic log without any real person, for a demo
 crisisbridge invite    the first administrator, or a way back in for somebody
+crisisbridge retention     deletes sessions whose time is over, or only counts them
 crisisbridge instruments   the questionnaires, and importing a site's own
 """
 
@@ -30,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth.actors import Actor
 from auth.checkpoints import Signer
 from auth.errors import AuthError, BadPerson
+from auth.keeping import gathered
 from auth.people import NewPerson, make_first
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
@@ -37,13 +39,15 @@ from media import Bridge, BridgeSettings, LegEvent, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.policy import Rules
 from records import guest_links, schema
-from records.crypto import Vault
+from records.crypto import Vault, ring_beside
 from records.engine import Database, upgrade
 from records.errors import RecordError
+from records.ring import Ring
 from signaling import addresses, logs
 from signaling.cluster import Shared, share
 from signaling.desk import Desk
 from signaling.gateways import Gateways, GatewaySettings
+from signaling.keeper import BATCH, EVERYTHING, erase_due, rewrap
 from signaling.post import Post
 from signaling.settings import (
     Sensitive,
@@ -438,6 +442,53 @@ def invite(args: argparse.Namespace) -> int:
     return 0
 
 
+def keep(args: argparse.Namespace) -> int:
+    """`crisisbridge retention`: `--preview`, `--run`, and the aging keys."""
+    logs.configure(as_json=False, level="ERROR")
+    settings = _settings_or_demo(args, 8080)
+
+    async def work() -> int:
+        async with _database(settings) as db:
+            vault = Vault.from_key_file(settings.key_file, create=False)
+            async with db.read() as conn:
+                await vault.check(conn)
+            ring = Ring(ring_beside(settings.key_file))
+            if args.new_key:
+                ring.add(time.time(), waits=args.later)
+                print("A new key is in records.key.ring. Copy that file to its safe places now.")
+                return 0
+            if args.use_key:
+                print(f"{ring.use()} keys are used from now on.")
+                return 0
+            if args.drop_keys:
+                done = await rewrap(db, vault, sys.maxsize)
+                async with db.read() as conn:
+                    old = await vault.unneeded(conn, time.time() - args.days * 86_400)
+                print(f"{done} data keys wrapped anew, {ring.drop(old)} old keys destroyed here.")
+                print("Destroy every older copy of records.key.ring, and every backup older yet.")
+                return 0
+            if args.run_now:
+                total = done = await erase_due(db, vault, time.time())
+                while done == BATCH:
+                    done = await erase_due(db, vault, time.time())
+                    total += done
+                print(f"{total} sessions deleted.")
+                return 0
+            found = await gathered(db, vault, EVERYTHING, time.time())
+            print(
+                f"{found.total} sessions are due: {found.going.get('adult', 0)} of adults, "
+                f"{found.going.get('juvenile', 0)} of children or of nobody known, "
+                f"{found.going.get('test', 0)} tests. {found.keep_numbers} rows of numbers stay. "
+                f"{found.held} are on legal hold, {found.owed} have an open follow-up: they stay."
+            )
+        return 0
+
+    try:
+        return uvloop.run(work())
+    except RecordError as error:
+        raise CannotStart(str(error)) from error
+
+
 def make_sample(args: argparse.Namespace) -> int:
     """`crisisbridge sample`."""
     logs.configure(as_json=False, level="ERROR")
@@ -554,6 +605,19 @@ def parser() -> argparse.ArgumentParser:
     for place in ("agency", "provider", "program"):
         one.add_argument(f"--{place}", metavar="ID", help=f"the {place} that they administer")
     one.set_defaults(run=invite)
+
+    one = commands.add_parser("retention", help="delete sessions whose time is over, or only count")
+    one.add_argument("--config", type=Path, help="TOML file with settings")
+    one.add_argument("--data", type=Path, help="the demo in this folder instead")
+    which = one.add_mutually_exclusive_group(required=True)
+    which.add_argument("--preview", action="store_true", help="say what would be deleted now")
+    which.add_argument("--run", action="store_true", dest="run_now", help="delete it now")
+    which.add_argument("--new-key", action="store_true", help="a new key that wraps data keys")
+    which.add_argument("--use-key", action="store_true", help="use the keys that wait")
+    which.add_argument("--drop-keys", action="store_true", help="destroy keys of older backups")
+    one.add_argument("--later", action="store_true", help="with --new-key: let it wait")
+    one.add_argument("--days", type=_count, default=35, help="with --drop-keys: backups are kept")
+    one.set_defaults(run=keep)
 
     forms = commands.add_parser("instruments", help="the questionnaires, and a site's own wording")
     whats = forms.add_subparsers(dest="what", required=True)

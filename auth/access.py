@@ -24,6 +24,7 @@ from auth.shapes import (
     DisclosureRecord,
     Durations,
     FollowupRecord,
+    HoldRecord,
     JoinRecord,
     LogEntry,
     LogPage,
@@ -48,6 +49,7 @@ from records import (
     openings,
     quality,
     recommendations,
+    retention,
     sessions,
     takeaways,
 )
@@ -103,7 +105,7 @@ async def read_session(
     record: SessionRecord | None = None
     async with db.read() as conn:
         row = await sessions.get(conn, session_id) if _AN_ID.fullmatch(session_id) else None
-        if row is not None:
+        if row is not None and row.erased_at is None:  # of which numbers are left: it is gone
             open_to = await openings.open_to(conn, row.id, now)
             own = target_of(row, await followups.owners(conn, row.id))
             target = replace(own, opened_to=frozenset(open_to))
@@ -228,6 +230,11 @@ async def _assemble(
         consents=await _consents(conn, vault, row, who) if clinical else None,
         given_out=await _given_out(conn, vault, row, who) if clinical else None,
         may_consent=allows(actor, Action.CONSENT_WRITE, target),
+        holds=(
+            await _holds(conn, vault, actor, row, who, clinical=clinical)
+            if allows(actor, Action.HOLD_SET, target)
+            else None
+        ),
         takeaways=(
             tuple(await takeaways.of_session(conn, row.id))
             if allows(actor, Action.TAKEAWAY_MAKE, target)
@@ -304,6 +311,28 @@ async def _given_out(
     return tuple(
         DisclosureRecord(one.at, one.actor_kind, shapes.name(who, one.actor_id), one.given)
         for one in await disclosures.of_session(conn, vault, row.id)
+    )
+
+
+async def _holds(
+    conn: AsyncConnection,
+    vault: Vault,
+    actor: Actor,
+    row: SessionRow,
+    who: Directory,
+    *,
+    clinical: bool,
+) -> tuple[HoldRecord, ...]:
+    return tuple(
+        HoldRecord(
+            one.id,
+            one.reason if clinical or one.set_by == actor.id else None,
+            shapes.name(who, one.set_by) or one.set_by,
+            one.set_at,
+            shapes.name(who, one.lifted_by),
+            one.lifted_at,
+        )
+        for one in await retention.holds(conn, vault, row.id)
     )
 
 

@@ -57,6 +57,8 @@ class Action(StrEnum):
     CONSENT_WRITE = "consent.write"
     CASE_NUMBER_SET = "case_number.set"
     TAKEAWAY_MAKE = "takeaway.make"
+    HOLD_SET = "hold.set"
+    RETENTION_SET = "retention.set"
     # follow-ups
     FOLLOWUP_READ = "followup.read"
     FOLLOWUP_WORK = "followup.work"
@@ -124,6 +126,8 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.CASE_NUMBER_SET: "write the number under which dispatch knows the incident",
         Action.PERSON_WRITE: "write who a session was about, and join sessions of one person",
         Action.CONSENT_WRITE: "write down what somebody agreed to or refused, and its revocation",
+        Action.HOLD_SET: "stop a session's deletion, and lift that again",
+        Action.RETENTION_SET: "set how long sessions are kept, and see what is due",
         Action.TAKEAWAY_MAKE: "give the person a link to their own safety plan, and take it back",
         Action.FOLLOWUP_READ: "see which follow-ups are open, due and whose, without notes",
         Action.FOLLOWUP_WORK: "put down an attempt, close a follow-up, move it, open it again",
@@ -256,6 +260,12 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
         Action.CONSENT_WRITE: {
             "clinician": Scope.OWN_CARE,
             "supervisor": Scope.OWN_PROVIDER,
+        },
+        Action.HOLD_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
+        Action.RETENTION_SET: {
+            "supervisor": Scope.OWN_PROVIDER,
+            "manager": Scope.OWN_PROGRAM,
+            "admin": Scope.OWN_ORGANISATION,
         },
         Action.TAKEAWAY_MAKE: {
             "clinician": Scope.OWN_CARE,

@@ -158,6 +158,18 @@ class DisclosureRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldRecord:
+    """A legal hold; `reason` None: the reader has no right to the words."""
+
+    id: str
+    reason: str | None
+    by: str
+    set_at: float
+    lifted_by: str | None
+    lifted_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class PersonRecord:
     """Who a session was about."""
 
@@ -195,6 +207,7 @@ class SessionRecord:
     consents: tuple[ConsentRecord, ...] | None  # None: the reader may not know
     given_out: tuple[DisclosureRecord, ...] | None
     may_consent: bool
+    holds: tuple[HoldRecord, ...] | None  # None: the reader sets none
     takeaways: tuple[TakeawayRow, ...] | None  # None: the reader may not give any
     has_plan: bool
     case_number: str | None  # under which dispatch knows the incident

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import itertools
 import os
 import secrets
 from collections import OrderedDict
@@ -19,12 +20,13 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import sessions
 from records.errors import KeyMissing, KeyWrong, NotFound
+from records.ring import Ring, RingKey
 from records.schema import contact_point, session_key
 from records.schema_programs import webhook
 from records.schema_signin import totp
@@ -40,9 +42,25 @@ UNREADABLE = (
 )
 ANOTHERS = (
     "The key file belongs to another database: it opens none of the encrypted records here. "
-    "Restore the key file that was in use with this database."
+    "Restore the key file that was in use with this database, and the file of aging keys beside it "
+    "(records.key.ring) if there was one."
 )
 DESTROYED = "This session's key is not there any more, so what was sealed with it cannot be read."
+
+
+RING_GONE = (
+    "A key that wraps encrypted records is neither the key file's nor in the file of aging keys "
+    "(records.key.ring) here. Restore that file from its newest copy."
+)
+
+
+def ring_beside(key_file: Path) -> Path:
+    """Where the aging keys of a key file are, if there are any."""
+    return key_file.with_name(f"{key_file.name}.ring")
+
+
+def _id_of(key: bytes) -> str:
+    return hashlib.sha256(b"crisisbridge kek" + key).hexdigest()[:16]
 
 
 def _place(*parts: str) -> bytes:
@@ -68,12 +86,13 @@ def _open(key: bytes, sealed: bytes, place: bytes) -> bytes:
 class Vault:
     """Seals and opens fields with the keys of their sessions."""
 
-    def __init__(self, kek: bytes) -> None:
+    def __init__(self, kek: bytes, ring: Ring | None = None) -> None:
         if len(kek) != KEY:
             raise KeyWrong(UNREADABLE)
         self._kek = kek
+        self._ring = ring
         self._new_file: Path | None = None
-        self.kek_id = hashlib.sha256(b"crisisbridge kek" + kek).hexdigest()[:16]
+        self.kek_id = _id_of(kek)
         self._cache: OrderedDict[str, bytes] = OrderedDict()
 
     @classmethod
@@ -85,7 +104,7 @@ class Vault:
                 if not create:
                     raise KeyMissing
                 make_secret_file(path, secrets.token_hex(KEY) + "\n")
-            vault = cls(bytes.fromhex(path.read_text().strip()))
+            vault = cls(bytes.fromhex(path.read_text().strip()), Ring(ring_beside(path)))
         except (OSError, ValueError) as error:
             raise KeyWrong(UNREADABLE) from error
         vault._new_file = path if new else None
@@ -103,8 +122,11 @@ class Vault:
         ids |= set((await conn.execute(select(totp.c.kek_id).distinct())).scalars())
         sealed = select(webhook.c.kek_id).where(webhook.c.url_enc.is_not(None)).distinct()
         ids |= set((await conn.execute(sealed)).scalars())
-        if not ids or self.kek_id in ids:
+        known = {self.kek_id, *self._aging()}
+        if ids <= known:
             return
+        if ids & known:
+            raise KeyMissing(RING_GONE)
         if self._new_file is None:
             raise KeyWrong(ANOTHERS)
         self._new_file.unlink(missing_ok=True)
@@ -174,14 +196,74 @@ class Vault:
         self._cache.pop(session_id, None)
 
     async def _stored(self, conn: AsyncConnection, session_id: str) -> bytes | None:
-        wrapped = (
-            await conn.execute(
-                select(session_key.c.wrapped).where(session_key.c.session_id == session_id)
-            )
-        ).scalar()
-        if wrapped is None:
+        columns = (session_key.c.wrapped, session_key.c.kek_id)
+        row = (
+            await conn.execute(select(*columns).where(session_key.c.session_id == session_id))
+        ).first()
+        if row is None:
             return None
-        return _open(self._kek, wrapped, _place("session_key", "wrapped", session_id))
+        return self._unwrapped(session_id, row.wrapped, row.kek_id)
+
+    def _unwrapped(self, session_id: str, wrapped: bytes, kek_id: str) -> bytes:
+        """A data key. Raises KeyWrong when what it is wrapped with is not here."""
+        key = self._kek if kek_id == self.kek_id else self._aging().get(kek_id)
+        if key is None:
+            raise KeyWrong(RING_GONE)
+        return _open(key, wrapped, _place("session_key", "wrapped", session_id))
+
+    def _wrapped(self, session_id: str, key: bytes) -> tuple[bytes, str]:
+        """A data key wrapped with the newest key that is used, and that key's id."""
+        kek_id, with_key = self._current()
+        return _seal(with_key, key, _place("session_key", "wrapped", session_id)), kek_id
+
+    def _aging(self) -> dict[str, bytes]:
+        """The keys of the ring by id, each worth nothing without the key file; the oldest first."""
+        return {_id_of(key): key for key, _ in self._combined()}
+
+    def _current(self) -> tuple[str, bytes]:
+        used = [key for key, one in self._combined() if not one.waits]
+        return (_id_of(used[-1]), used[-1]) if used else (self.kek_id, self._kek)
+
+    def _combined(self) -> list[tuple[bytes, RingKey]]:
+        ring = self._ring.keys() if self._ring is not None else ()
+        prefix = b"crisisbridge aging key"
+        return [(hmac.digest(self._kek, prefix + one.key, hashlib.sha256), one) for one in ring]
+
+    async def rewrap(self, conn: AsyncConnection, limit: int) -> int:
+        """Wrap data keys anew with the newest key, `limit` at most; how many were not yet.
+
+        What they seal is not touched. Of two processes one finds less to do.
+        """
+        kek_id, _ = self._current()
+        others = {self.kek_id, *self._aging()} - {kek_id}
+        rows = await conn.execute(
+            select(session_key)
+            .where(session_key.c.kek_id.in_(sorted(others)))
+            .order_by(session_key.c.session_id)
+            .limit(limit)
+        )
+        found = rows.all()
+        for row in found:
+            key = self._unwrapped(row.session_id, row.wrapped, row.kek_id)
+            wrapped, now_id = self._wrapped(row.session_id, key)
+            await conn.execute(
+                update(session_key)
+                .where(
+                    session_key.c.session_id == row.session_id, session_key.c.kek_id == row.kek_id
+                )
+                .values(wrapped=wrapped, kek_id=now_id)
+            )
+        return len(found)
+
+    async def unneeded(self, conn: AsyncConnection, before: float) -> list[RingKey]:
+        """The keys of the ring that wrap nothing here, and whose successor is older than that."""
+        used = set((await conn.execute(select(session_key.c.kek_id).distinct())).scalars())
+        ring = [(key, one) for key, one in self._combined() if not one.waits]
+        return [
+            one
+            for (key, one), (_, after) in itertools.pairwise(ring)
+            if after.made_at <= before and _id_of(key) not in used
+        ]
 
     async def _make(self, conn: AsyncConnection, session_id: str) -> bytes:
         await sessions.lock(conn, session_id)
@@ -189,12 +271,10 @@ class Vault:
         if stored is not None:
             return stored
         key = secrets.token_bytes(KEY)
-        wrapped = _seal(self._kek, key, _place("session_key", "wrapped", session_id))
+        wrapped, kek_id = self._wrapped(session_id, key)
         try:
             await conn.execute(
-                insert(session_key).values(
-                    session_id=session_id, wrapped=wrapped, kek_id=self.kek_id
-                )
+                insert(session_key).values(session_id=session_id, wrapped=wrapped, kek_id=kek_id)
             )
         except IntegrityError as error:
             raise NotFound from error  # no such session

@@ -288,3 +288,9 @@ async def _tablets(conn: AsyncConnection) -> dict[str, TabletOnDuty]:
             revoked=row.revoked_at is not None,
         )
     return tablets
+
+
+async def program_names(conn: AsyncConnection) -> dict[str, str]:
+    """The programs by id."""
+    rows = await conn.execute(select(schema.program.c.id, schema.program.c.name))
+    return {row.id: row.name for row in rows}

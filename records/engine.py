@@ -130,6 +130,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         f"busy_timeout={BUSY_MILLISECONDS}",
         "trusted_schema=OFF",
+        "secure_delete=ON",  # what is deleted is overwritten, in the file too
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

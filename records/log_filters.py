@@ -76,7 +76,7 @@ class LogFilter:
 
 def conditions(wanted: LogFilter) -> Conditions:
     """What a session must be, but for near misses, and for `arms` where there are several."""
-    these: Conditions = []
+    these: Conditions = [session.c.erased_at.is_(None)]  # a row of numbers is for reports
     if not wanted.tests:
         these.append(session.c.test.is_(False))
     if wanted.pressed_from is not None:

@@ -430,6 +430,7 @@ session = Table(
     Column("funding", String(24), nullable=False, server_default="unknown"),  # as at the press
     Column("node_id", String(40)),  # the process that carries its media; no key: they come and go
     Column("body_camera", String(8)),  # as the officer said; NULL: not said
+    Column("erased_at", Double),  # its time was over: numbers alone are left of it
     CheckConstraint(
         "state IN ('waiting','answering','connected','recovering','wrap_up','closed')",
         name="known_state",
@@ -885,6 +886,7 @@ from records import schema_parties as _parties  # noqa: E402, F401
 from records import schema_programs as _programs  # noqa: E402, F401
 from records import schema_reports as _reports  # noqa: E402, F401
 from records import schema_resources as _resources  # noqa: E402, F401
+from records import schema_retention as _retention  # noqa: E402, F401
 from records import schema_signin as _signin  # noqa: E402, F401
 from records import schema_tablets as _tablets  # noqa: E402, F401
 from records import schema_views as _views  # noqa: E402, F401

@@ -95,6 +95,7 @@ class SessionRow:
     wellness: bool = False  # the officer called for themselves
     funding: str = "unknown"  # who pays, as the agency's was at the press
     body_camera: str | None = None  # on | off | muted, as the officer said
+    erased_at: float | None = None  # its time was over: numbers alone are left
 
 
 @dataclass(frozen=True, slots=True)

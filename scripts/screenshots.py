@@ -105,6 +105,7 @@ SCREENS = {
     "manager-integrations": "Manager: programs of others",
     "manager-integrations-secret": "Manager: a token, shown once",
     "manager-webhook": "Manager: an address that is told of events",
+    "manager-keeping": "Manager: how long sessions are kept, before a rule is saved",
     "manager-roster": "Manager: the roster's week and its gaps",
     "manager-roster-shifts": "Manager: shifts and exceptions",
     "manager-roster-shift": "Manager: one weekly shift",
@@ -455,6 +456,7 @@ async def the_office(demo: Demo, office: Page, camera: Camera) -> None:
     await camera.take(office, "manager-reach")
     await office.goto(f"{demo.base_url}/manager/matching")
     await camera.take(office, "manager-matching")
+    await keeping(demo, office, camera)
     await help_near_by(demo, office, camera)
     await overdoses(demo, office, camera)
     await other_programs(demo, office, camera)
@@ -566,6 +568,17 @@ async def other_programs(demo: Demo, office: Page, camera: Camera) -> None:
     await camera.take(office, "manager-webhook")
     await office.goto(page)
     await camera.take(office, "manager-integrations")
+
+
+async def keeping(demo: Demo, office: Page, camera: Camera) -> None:
+    """What a rule would delete."""
+    async with seeds.record_of(demo) as db:
+        for number in range(2):
+            await seeds.session(db, f"old-{number}", (27 + number) * 31_557_600)
+    await office.goto(f"{demo.base_url}/manager/keeping")
+    await office.locator('form[method="get"] button').first.click()
+    await office.wait_for_load_state()
+    await camera.take(office, "manager-keeping")
 
 
 async def off(office: Page, name: str, starts: datetime, ends: datetime) -> None:

@@ -38,6 +38,7 @@ from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
 from signaling.followwatch import FollowWatch
 from signaling.gapwatch import GapWatch
 from signaling.hub import Hub, Stream
+from signaling.keeper import Keeper
 from signaling.legs import Legs
 from signaling.linekeeper import Linekeeper
 from signaling.misswatch import MissWatch
@@ -124,6 +125,7 @@ class Desk:
         self.gaps = GapWatch(self)
         self.follows = FollowWatch(self)
         self.misses = MissWatch(self)
+        self.keeper = Keeper(self)
         self.days = DayWatch(self)
         self.audits = AuditWatch(self)
         self.courier = Courier(self)
@@ -188,6 +190,7 @@ class Desk:
             tasks.create_task(self._supervise("pager", self.pager.run), name="pager")
             tasks.create_task(self._supervise("gaps", self.gaps.run), name="gaps")
             tasks.create_task(self._supervise("follows", self.follows.run), name="follows")
+            tasks.create_task(self._supervise("keeper", self.keeper.run), name="keeper")
             tasks.create_task(self._supervise("misses", self.misses.run), name="misses")
             tasks.create_task(self._supervise("days", self.days.run), name="days")
             tasks.create_task(self._supervise("audits", self.audits.run), name="audits")

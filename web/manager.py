@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 MOST_IN_A_ROW = 7
 SET_UP = frozenset(
     {"audit", "grants", "tablets", "resources", "odmap", "planner", "reach", "matching", "alerts"}
-    | {"integrations"}
+    | {"integrations", "keeping"}
 )
 
 
@@ -98,6 +98,7 @@ def nav(request: web.Request, here: str) -> list[Nav]:
         ("grants", "/manager/grants", Action.GRANT_SET),
         ("resources", "/manager/resources", Action.RESOURCE_SET),
         ("odmap", "/manager/odmap", Action.ODMAP_RELEASE),
+        ("keeping", "/manager/keeping", Action.RETENTION_SET),
         ("planner", "/manager/planner", Action.PLAN_READ),
         ("reach", "/manager/reach", Action.REACH_READ),
         ("matching", "/manager/matching", Action.MATCHING_SET),

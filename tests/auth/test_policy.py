@@ -46,6 +46,8 @@ EXPECTED = {
     "person.write": "--kv---",
     "consent.write": "--kv---",
     "takeaway.make": "--kv---",
+    "hold.set": "---vg--",
+    "retention.set": "---vgo-",
     "followup.read": "--vvg--",
     "followup.work": "--kv---",
     "followup.assign": "--kvg--",

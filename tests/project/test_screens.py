@@ -28,6 +28,7 @@ PICTURES = {
     "manager_integrations": "manager-integrations",
     "manager_integrations_secret": "manager-integrations-secret",
     "manager_webhook": "manager-webhook",
+    "manager_keeping": "manager-keeping",
     "manager_log": "manager-log",
     "manager_matching": "manager-matching",
     "manager_miss": "manager-miss",
