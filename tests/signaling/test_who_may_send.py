@@ -26,7 +26,16 @@ from tests.signaling.test_guests import Call
 from web.dev.cast import AGENCY_ID, PROVIDER_ID
 
 # about nobody's session: their own page, shift, presses and list
-OF_ONESELF = {"beat", "activity.set", "missed.read", "session.open", "still.got", "media.relay"}
+OF_ONESELF = {
+    "beat",
+    "activity.set",
+    "missed.read",
+    "session.open",
+    "still.got",
+    "media.relay",
+    "shift.officers",
+    "tablet.report",
+}
 REFUSALS = {"no-such-session", "stale-epoch", "wrong-role", "no-such-offer", "forbidden"}
 # what a call consists of; nothing here may change by what somebody else sends
 KEPT = (
@@ -124,7 +133,7 @@ def test_every_message_type_has_a_handler_and_names_its_pages() -> None:
     every = {kind for kind in _members(wire.Command) if issubclass(kind, msgspec.Struct)}
     assert every == set(HANDLERS)
     for kind in every:
-        made = sample(kind, {"session": "ses_x", "epoch": 1, "pin": "258047"})
+        made = sample(kind, {"session": "ses_x", "epoch": 1, "pin": "258047", "build": "0a1b"})
         wire.parse_command(json.dumps({"type": tag_of(kind), "id": 1, **made}))
         assert audience_of(kind), kind
         assert set(audience_of(kind)) <= {"tablet", "console", "guest"}
@@ -146,7 +155,7 @@ async def test_nobody_changes_a_call_that_is_not_theirs_by_any_message(
     house = call.house
     page = await call.guest() if who == "guest" else await house.page(who)
     audience = page.page
-    known = {"session": call.session, "epoch": call.epoch, "pin": "258047"}
+    known = {"session": call.session, "epoch": call.epoch, "pin": "258047", "build": "0a1b"}
     before = await rows(house)
     tried = refused = 0
     for kind in HANDLERS:
