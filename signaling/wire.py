@@ -95,7 +95,7 @@ class SelfTestResults(Struct, frozen=True, forbid_unknown_fields=True):
     relay: Found | None = None  # null: there is none
 
 
-class TabletReport(ClientMessage, frozen=True, tag="tablet.report"):
+class TabletReport(ClientMessage, frozen=True, tag="device.report"):
     """What this tablet is like, for the manager's page; the newest one is kept.
 
     When it connects, when something changes, after a self-test; `too-many` within 5 seconds.

@@ -30,13 +30,13 @@ async def troubled(house: House) -> Any:
 
 async def test_a_report_is_kept_and_the_next_must_wait(house: House) -> None:
     tablet = await house.page("tablet")
-    await tablet.send("tablet.report", **TOLD, test=TEST)
+    await tablet.send("device.report", **TOLD, test=TEST)
     assert await troubled(house) == {"tab_unit12": ("microphone_denied", "test_failed")}
     with pytest.raises(Refused) as refused:
-        await tablet.send("tablet.report", **TOLD)
+        await tablet.send("device.report", **TOLD)
     assert refused.value.code == "too-many"
     house.clock.advance(6)
-    await tablet.send("tablet.report", **TOLD | {"microphone": "granted", "battery": None})
+    await tablet.send("device.report", **TOLD | {"microphone": "granted", "battery": None})
     assert await troubled(house) == {"tab_unit12": ("test_failed",)}
 
 
@@ -57,14 +57,14 @@ async def test_a_report_is_kept_and_the_next_must_wait(house: House) -> None:
 async def test_a_report_that_is_none_is_refused_whole(house: House, bad: dict[str, Any]) -> None:
     tablet = await house.page("tablet")
     with pytest.raises(Refused) as refused:
-        await tablet.send("tablet.report", **TOLD | bad)
+        await tablet.send("device.report", **TOLD | bad)
     assert refused.value.code == "bad-message"
     assert await troubled(house) == {}
 
 
 async def test_only_tablets_report_and_read_who_may_check_out(house: House) -> None:
     dana, tablet = await house.page("dana"), await house.page("tablet")
-    for kind, fields in (("tablet.report", TOLD), ("shift.officers", {})):
+    for kind, fields in (("device.report", TOLD), ("shift.officers", {})):
         with pytest.raises(Refused) as refused:
             await dana.send(kind, **fields)
         assert refused.value.code == "wrong-role"

@@ -109,7 +109,7 @@ export class Reporter {
     if (text === this.last && test === null && performance.now() - this.sentAt < 6 * EVERY_MS) return;
     this.sentAt = performance.now();
     try {
-      await this.line.send("tablet.report", { ...report, test });
+      await this.line.send("device.report", { ...report, test });
       this.last = text;
       if (this.test === test) this.test = null;
     } catch (error) {
