@@ -138,6 +138,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
             (Action.SHIFT_CHANGE,),
             "shift",
             unproven=True,
+            shape=Shape(body=api.KeyBody),
         ),
         Route("GET", "/console", live.console, Who.PERSON, (Action.SESSION_ANSWER,)),
         Route("GET", "/plan", takeaway.page, Who.ANYBODY),
