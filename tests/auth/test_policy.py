@@ -58,6 +58,7 @@ EXPECTED = {
     "log.export_names": "----g--",
     "odmap.release": "----g--",
     "view.keep": "---vg--",
+    "audit.read": "----go-",
     "miss.read": "---vg--",
     "miss.close": "---vg--",
     "alert.own": "--vvg--",
