@@ -27,6 +27,15 @@ EXPORT = """() => new Promise((resolve, reject) => {
     };
 })"""
 
+HAS_KEY = """() => new Promise((resolve) => {
+    const opening = indexedDB.open('crisisbridge');
+    opening.onupgradeneeded = () => opening.transaction.abort();
+    opening.onerror = () => resolve(false);
+    opening.onsuccess = () => {
+        const asked = opening.result.transaction('keys').objectStore('keys').count('tablet');
+        asked.onsuccess = () => { opening.result.close(); resolve(asked.result === 1); };
+    };
+})"""
 KEEPS = """
     globalThis.kept = [];
     RTCPeerConnection.prototype.close = () => {};
@@ -78,6 +87,7 @@ async def test_a_copied_cookie_opens_nothing_and_the_tablet_goes_on(
     assert "Jo Larsen" not in html
     await expect(officer.page.locator("#connect")).to_be_visible()
     await officer.press()  # the copy has not put the tablet out
+    await expect(officer.page.locator("#intake")).to_be_visible()  # there is a session to cancel
     await officer.cancel()
 
 
@@ -94,6 +104,7 @@ async def test_a_browser_that_forgot_the_key_says_so_at_once_and_an_officer_s_pi
     await expect(tablet.locator("#network")).to_be_visible(timeout=30_000)
     await tablet.context.set_offline(False)
     await expect(tablet.locator("#network")).to_be_hidden(timeout=30_000)
+    await until(tablet, HAS_KEY)
     await tablet.reload()
     await officer.screen("ready")
 
@@ -117,6 +128,7 @@ async def test_a_browser_that_forgot_the_key_says_so_at_once_and_an_officer_s_pi
     await tablet.click("#key-submit")
     await officer.screen("ready")
     await officer.press()
+    await expect(tablet.locator("#intake")).to_be_visible()
     await officer.cancel()
 
 
@@ -195,8 +207,8 @@ async def test_a_tablet_lost_in_a_call_is_out_at_once(demo: Demo, people: People
 
     await sign_in(tom, demo.card["admin"])
     row = tom.locator("tr[data-tablet]").filter(has_text=officer.card["unit"])
-    await row.locator("summary").click()
-    await row.locator("details .button--danger").click()
+    await row.locator(".sure summary").click()
+    await row.locator(".sure .button--danger").click()
     await expect(officer.page.locator("#network-text")).to_be_visible()
     await expect(dana.page.locator("#remote-words")).to_contain_text("not connected")
     before = await officer.page.evaluate(RECEIVED)

@@ -1,7 +1,7 @@
 // The tablet's key: what is signed is what the server checks, and a browser that keeps nothing is told apart from one that does.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DeviceKey, base64url, signedText } from "../../web/static/js/lib/device_key.js";
+import { DeviceKey, base64url, keeping, signedText } from "../../web/static/js/lib/device_key.js";
 
 test("what is signed are five lines, with an empty one where there is no stream", () => {
   assert.equal(signedText("socket", "tab_1.3", "s", "n"), "crisisbridge tablet proof 1\nsocket\ntab_1.3\ns\nn");
@@ -31,4 +31,15 @@ test("a key in memory signs for its challenge, and gives its public half only wh
   const first = await key.prove({ subject: "tab_1.1", nonce: "n", bind: true }, "s");
   assert.equal(Buffer.from(first.key ?? "", "base64url").length, 65);
   await assert.rejects(crypto.subtle.exportKey("jwk", key.pair.privateKey));
+});
+
+test("a browser that asks the person whether to keep things holds nothing up", async () => {
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator"); // older Nodes have none
+  const storage = { persisted: async () => false, persist: () => new Promise(() => {}) };
+  Object.defineProperty(globalThis, "navigator", { configurable: true, value: { storage } });
+  try {
+    assert.equal(await keeping(), "passing");
+  } finally {
+    Object.defineProperty(globalThis, "navigator", before ?? { configurable: true, value: undefined });
+  }
 });

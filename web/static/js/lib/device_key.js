@@ -11,6 +11,7 @@ const STORE = "keys";
 const KEPT = "tablet";
 const DRAFT = "draft"; // made for a set-up whose answer we do not know yet
 const PATIENCE_MS = 2000; // a database that hangs (Safari's does now and then) must not hold up a tablet
+const ASKED_MS = 1000;
 const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 const SIGNING = { name: "ECDSA", hash: "SHA-256" };
 
@@ -147,19 +148,26 @@ export class DeviceKey {
   }
 }
 
+/** @type {Promise<boolean> | undefined} once for each page: a person is not asked again and again */
+let asked;
+
 /** @param {CryptoKeyPair} pair */
 async function publicHalf(pair) {
   return base64url(await crypto.subtle.exportKey("raw", pair.publicKey));
 }
 
 /**
- * Ask the browser to keep what we store, and say whether it will.
+ * Ask the browser to keep what we store, and say whether it will. Firefox asks the person, and its promise waits for the
+ * answer, perhaps for ever: nothing of ours may wait with it.
  * @returns {Promise<"lasting" | "passing" | "none">} passing: it may forget, as Safari does after seven days without use
  */
 export async function keeping() {
   try {
-    if (await navigator.storage.persisted() || await navigator.storage.persist()) return "lasting";
-    return "passing";
+    if (await navigator.storage.persisted()) return "lasting";
+    /** @type {Promise<boolean>} */
+    const patience = new Promise((resolve) => { setTimeout(() => resolve(false), ASKED_MS); });
+    asked ??= navigator.storage.persist();
+    return await Promise.race([asked, patience]) ? "lasting" : "passing";
   } catch {
     return "none";
   }

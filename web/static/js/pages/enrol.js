@@ -36,7 +36,7 @@ async function enrol() {
   refuse(null);
   tell(t("common.enrol.working"));
   try {
-    await keeping();
+    void keeping();
     const key = await deviceKey.draft();
     const response = await fetch("/api/v1/enrol", {
       method: "POST",
