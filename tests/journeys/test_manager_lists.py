@@ -159,7 +159,8 @@ async def test_who_has_nobody_is_followed_up_by_keyboard_alone(demo: Demo, peopl
     await tab_to(desk, "#none button")
     await desk.keyboard.press("Enter")
     await expect(desk.locator("[role=status]")).to_contain_text("The reason is saved.")
-    await expect(desk.locator("#gaps")).to_have_count(0)
+    for one in (row, told):  # a look-out may have found others of this demo meanwhile
+        await expect(desk.locator(f'[data-gap="{one.id}"]')).to_have_count(0)
     assert people.errors["dana"] == []
 
 

@@ -91,8 +91,12 @@ async def test_a_push_is_shown_while_no_page_is_open_and_its_arrival_is_told(
 async def register(page: Page) -> None:
     """As the page for one's alerts does; no push service of a browser's maker is asked."""
     await page.evaluate(
-        "() => navigator.serviceWorker.register('/service-worker.js', { scope: '/' })"
-        ".then(() => navigator.serviceWorker.ready).then(() => undefined)"
+        """async () => {
+          const here = document.querySelector("script[type=module][src*='/js/pages/']").src;
+          const { scriptAt } = await import(here.replace(/pages\\/[^/]*$/, "lib/trusted.js"));
+          await navigator.serviceWorker.register(scriptAt("/service-worker.js"), { scope: "/" });
+          await navigator.serviceWorker.ready;
+        }"""
     )
 
 
