@@ -347,7 +347,7 @@ class BadField(AuthError):
     status = 422
     sentence = "One field of the form cannot be used. Nothing was made."
 
-    def __init__(self, field: str) -> None:
+    def __init__(self, field: str = "") -> None:
         super().__init__()
         self.field = field
 

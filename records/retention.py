@@ -371,6 +371,9 @@ def _of_session(table: Table, session_id: str) -> ColumnElement[bool] | None:
     for key in table.foreign_keys:
         if key.column.table is session:
             return key.parent == session_id
+    if "session_id" in table.columns:  # by its id alone, so that the row may outlive it otherwise
+        own: ColumnElement[bool] = table.c.session_id == session_id
+        return own
     for key in table.foreign_keys:
         parent = key.column.table
         if key.parent.primary_key and parent is not table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,9 @@ async def _press(house: House) -> None:
 async def test_a_head_is_signed_once_and_kept_in_the_file_as_well(
     house: House, tmp_path: Path
 ) -> None:
+    async with asyncio.timeout(20):  # the look-out's own first signature
+        while house.desk.audits._signed_at is None:
+            await asyncio.sleep(0.01)
     file = house.desk.audits.file = tmp_path / "audit-checkpoints.jsonl"
     await _press(house)
     made = await house.desk.audits.sign()
@@ -40,7 +44,7 @@ async def test_a_head_is_signed_once_and_kept_in_the_file_as_well(
     with file.open() as lines:
         assert checkpoints.read(lines) == [made, again]
     async with house.db.read() as conn:
-        kept = checkpoints.read(file.read_text().splitlines())
+        kept = [made, again]
         assert await checkpoints.verify(conn, Signer(house.desk.vault), kept) is None
 
 

@@ -34,7 +34,7 @@ OF_ONESELF = {
     "still.got",
     "media.relay",
     "shift.officers",
-    "tablet.report",
+    "device.report",
 }
 REFUSALS = {"no-such-session", "stale-epoch", "wrong-role", "no-such-offer", "forbidden"}
 # what a call consists of; nothing here may change by what somebody else sends

@@ -117,7 +117,7 @@ async def test_an_officer_who_called_for_themselves_is_read_by_their_provider_al
     assert own not in await (await site.client.get("/manager/sessions.csv")).text()
     days = "from=2027-01-01&until=2027-01-31"
     report = await (await site.client.get(f"/manager/reports?{days}")).text()
-    assert re.search(r'id="offered">\s*1\s*<', report)
+    assert re.search(r'data-ending="offered">\s*1\s*<', report)
     await site.sign_in(demo.ADA)
     assert (await site.client.get(f"/manager/sessions/{own}")).status == 200
     await site.sign_in(demo.DANA)
