@@ -344,7 +344,15 @@ class Page:
     async def until_view(
         self, true: Callable[[dict[str, Any]], Any], seconds: float = BOUND
     ) -> dict[str, Any]:
-        await self.until(lambda: bool(self.view) and true(self.view), seconds)
+        """Wait for a view of which `true` holds; one without what it asks for is passed over."""
+
+        def holds() -> bool:
+            try:
+                return bool(self.view) and bool(true(self.view))
+            except (TypeError, KeyError, IndexError):  # no session in it yet, or no such row
+                return False
+
+        await self.until(holds, seconds)
         return self.view
 
     def seen(self, kind: str) -> list[dict[str, Any]]:

@@ -78,7 +78,8 @@ async def test_a_passkey_is_set_up_signs_in_by_itself_and_uncovers_the_page(
     await page.click("#cover-passkey")
     await expect(page.locator("#cover")).to_be_hidden()
     await expect(page.locator("h1")).to_be_visible()
-    assert people.errors["lena"] == []
+    # A page that asks something while it is covered is refused, and the browser writes that down.
+    assert [error for error in people.errors["lena"] if "423 (Locked)" not in error] == []
 
 
 async def test_a_device_that_does_not_verify_its_user_lets_nobody_in(
