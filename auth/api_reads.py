@@ -17,7 +17,7 @@ from auth.access import audited, record_refusal, scope_of, target_of
 from auth.actors import Actor
 from auth.outside import OutsideEvent
 from auth.policy import Action, Target, allows, could
-from records import directory, followup_board, log, part2, sessions
+from records import directory, followup_board, log, sessions
 from records.directory import Agency, Directory
 from records.engine import Database
 from records.followup_board import BoardFilter, BoardPage
@@ -129,7 +129,7 @@ async def read_followups(
     Raises Forbidden, BadInput, AuditFailed.
     """
     scope = await scope_of(db, actor, Action.FOLLOWUP_READ, now)
-    wanted = BoardFilter(closed=closed, hidden=tuple(sorted(part2.FOLLOWUPS)))
+    wanted = BoardFilter(closed=closed)
     async with db.read() as conn:
         page = await followup_board.page(conn, scope, wanted, after, limit)
         who = await directory.read(conn)

@@ -95,9 +95,11 @@ def events(rows: Iterable[TimelineRow]) -> list[OutsideEvent]:
     found = []
     for row in rows:
         keys = EVENTS.get(row.kind)
-        if keys is None or row.data.get("followup") in part2.FOLLOWUPS:
+        if keys is None:
             continue
         data = {key: row.data[key] for key in keys if key in row.data and _plain(row.data[key])}
+        if "followup" in data:  # left out, its overdue notice or a count would still give it away
+            data["followup"] = part2.followup_kind(str(data["followup"]))
         found.append(OutsideEvent(row.no, row.at, row.kind, row.actor_kind, row.actor_id, data))
     return found
 

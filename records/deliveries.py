@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import part2
 from records.ids import new_id
 from records.schema_programs import webhook
 from records.schema_programs import webhook_delivery as table
@@ -73,7 +72,7 @@ _OVERDUE = text(
     JOIN session s ON s.program_id = w.program_id AND NOT s.test AND NOT s.wellness
     JOIN followup f ON f.session_id = s.id
     WHERE e.kind = '{OVERDUE}' AND f.status = 'open' AND f.due_at <= :now
-      AND f.due_at > :since AND f.due_at >= w.made_at AND f.kind NOT IN :hidden
+      AND f.due_at > :since AND f.due_at >= w.made_at
       AND NOT EXISTS (
         SELECT 1 FROM webhook_delivery d
         WHERE d.id = w.id || '.' || f.id || '.' || CAST(f.due_at AS BIGINT))
@@ -81,7 +80,7 @@ _OVERDUE = text(
     LIMIT {MOST_OVERDUE}
     ON CONFLICT DO NOTHING
     """  # noqa: S608 - constants of this file only
-).bindparams(bindparam("hidden", expanding=True))
+)
 _WANTED = text(f"SELECT 1 FROM webhook_event WHERE kind = '{OVERDUE}' LIMIT 1")  # noqa: S608
 
 
@@ -92,7 +91,7 @@ async def wants_overdue(conn: AsyncConnection) -> bool:
 
 async def queue_overdue(conn: AsyncConnection, now: float) -> int:
     """Queue the follow-ups whose time has come, each once; how many were new."""
-    values = {"now": now, "since": now - LOOK_BACK_SECONDS, "hidden": sorted(part2.FOLLOWUPS)}
+    values = {"now": now, "since": now - LOOK_BACK_SECONDS}
     return (await conn.execute(_OVERDUE, values)).rowcount
 
 

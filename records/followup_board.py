@@ -47,11 +47,10 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True)
 class BoardFilter:
-    """What to show; `owner_id` None: everybody's; kinds that are `hidden` are left out."""
+    """What to show; `owner_id` None: everybody's."""
 
     closed: bool = False
     owner_id: str | None = None
-    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +100,6 @@ async def page(
     conditions = [within(scope), session.c.test.is_(False)]
     if wanted.owner_id is not None:
         conditions.append(followup.c.owner_id == wanted.owner_id)
-    if wanted.hidden:
-        conditions.append(followup.c.kind.not_in(wanted.hidden))
     at = followup.c.closed_at if wanted.closed else followup.c.due_at
     conditions.append(at.is_not(None) if wanted.closed else followup.c.status == "open")
     if after is not None:

@@ -11,14 +11,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+from records import vocabulary
 from records.instruments.questionnaire import Instrument
-from records.vocabulary import RESOURCE_PROTECTED
 
 TILES: Final = frozenset({"overdose"})
-FLAGS: Final = frozenset({"naloxone_given"})
 ACTIONS: Final = frozenset({"leave_naloxone"})
-FOLLOWUPS: Final = frozenset({"naloxone_delivery", "lead_referral"})
-RESOURCES: Final = frozenset(RESOURCE_PROTECTED)
+RESOURCES: Final = frozenset(vocabulary.RESOURCE_PROTECTED)
+# of these codes the harmless ones are named: one that comes later is protected until somebody says
+# here that it is not
+FLAGS: Final = frozenset(vocabulary.FLAGS) - {
+    "force_used", "person_injured", "officer_injured", "protective_custody", "weapon_present",
+    "children_present", "calmer_at_end",
+}  # fmt: skip
+FOLLOWUPS: Final = frozenset(vocabulary.FOLLOWUP_KINDS) - {
+    "contact_24h", "contact_48h", "warm_handoff", "mobile_crisis_visit", "confirm_arrival",
+    "lethal_means_check",
+}  # fmt: skip
 
 # on pages of readers outside the provider: kinds of follow-ups that say nothing; all others share
 # one name with harmless ones, so that the common name gives nothing away
@@ -38,7 +46,7 @@ def hidden(form: Instrument, versions: Iterable[Instrument]) -> frozenset[str]:
 
 
 def followup_kind(kind: str) -> str:
-    """A follow-up's kind as a manager reads it."""
+    """A follow-up's kind as a manager, or a program of others, reads it."""
     return kind if kind in FOLLOWUPS_OPEN else FOLLOWUP_VEILED
 
 

@@ -21,7 +21,6 @@ from records.vocabulary import (
     DIFFERENCE_REASONS,
     DISPOSITIONS,
     FLAGS,
-    FOLLOWUP_KINDS,
     OTHERWISE,
 )
 
@@ -46,9 +45,7 @@ CloseReason = Annotated[str, _one_of(CLOSE_REASONS, "Why a session is closed")]
 Difference = Annotated[str, _one_of(DIFFERENCE_REASONS, "Why it went differently")]
 Otherwise = Annotated[str, _one_of(OTHERWISE, "What the officer would have done")]
 Flag = Annotated[str, _one_of([one for one in FLAGS if one not in part2.FLAGS], "Flag")]
-FollowupKind = Annotated[
-    str, _one_of([k for k in FOLLOWUP_KINDS if k not in part2.FOLLOWUPS], "Follow-up")
-]
+FollowupKind = Annotated[str, _one_of([*part2.FOLLOWUPS_OPEN, part2.FOLLOWUP_VEILED], "Follow-up")]
 
 
 class Failure(msgspec.Struct):
@@ -208,7 +205,8 @@ class FollowupsQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Followup(msgspec.Struct):
-    """One follow-up, without its notes."""
+    """One follow-up, without its notes. What might tell of substance use is a `referral`, as are
+    harmless kinds."""
 
     id: str
     session: str

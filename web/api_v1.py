@@ -21,6 +21,7 @@ from auth.api_reads import Sessions
 from auth.errors import NoScope
 from auth.policy import Action, could
 from auth.reporting import Chosen
+from records import part2
 from records.directory import Directory
 from records.followup_board import BoardRow
 from records.log import LogFilter
@@ -268,7 +269,7 @@ def _followup(row: BoardRow, who: Directory, now: float, *, named: bool) -> type
         session=row.session_id,
         agency=types.Organisation(agency.id, agency.name),
         provider=_provider(who, row.provider_id),
-        kind=row.kind,
+        kind=part2.followup_kind(row.kind),
         due=_moment(row.due_at),
         overdue=row.overdue(now),
         status=row.status,

@@ -25,7 +25,8 @@ _ABOUT: Final = (
     "Reading by programs of others, with a token that a program's manager made. Answers hold no "
     "clinical content, and names of people only for tokens with the scope log.names. Sessions in "
     "which an officer called for themselves, and everything that tells of substance use "
-    "(42 CFR Part 2), are never among them. Times are UTC in ISO 8601."
+    "(42 CFR Part 2), are never among them: a follow-up that would tell it is called what harmless "
+    "ones are called, `referral`. Times are UTC in ISO 8601."
 )
 _TAGS: Final = (
     ("programs", "For programs, with a token. What is here stays; fields may be added."),

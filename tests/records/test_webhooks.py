@@ -172,8 +172,6 @@ async def test_a_follow_up_is_told_once_when_it_is_due_and_again_when_it_was_mov
     tasks = [
         NewFollowup("contact_24h", "per_dana", NOW + DAY),
         NewFollowup("contact_48h", "per_dana", NOW + 2 * DAY),
-        NewFollowup("naloxone_delivery", "per_dana", NOW + DAY),
-        NewFollowup("lead_referral", "per_dana", NOW + DAY),
         NewFollowup("warm_handoff", "per_dana", NOW - DAY),  # before anybody asked
     ]
     await db.write(lambda conn: followups.add_many(conn, vault, row.id, tasks, NOW))

@@ -104,6 +104,7 @@ async def test_a_timeline_is_codes_and_leaves_out_what_tells_of_the_person_or_of
         Event("session.intake", "officer", None, {"tiles": ["overdose"]}),
         Event("assessment.saved", "person", demo.DANA.id, {"instrument": "cows"}),
         Event("followup.added", "person", demo.DANA.id, {"followup": "naloxone_delivery"}),
+        Event("followup.added", "person", demo.DANA.id, {"followup": "lethal_means_check"}),
         Event("followup.added", "person", demo.DANA.id, {"followup": "contact_24h"}),
         Event("disposition.recorded", "officer", None, {"actual": "other", "flags": ["x"]}),
         Event("something.new", "system", None, {"secret": "words"}),
@@ -115,6 +116,8 @@ async def test_a_timeline_is_codes_and_leaves_out_what_tells_of_the_person_or_of
     assert [(one["kind"], one["data"]) for one in body["events"]] == [
         ("session.pressed", {}),
         ("offer.accepted", {}),
+        ("followup.added", {"followup": "referral"}),
+        ("followup.added", {"followup": "referral"}),
         ("followup.added", {"followup": "contact_24h"}),
         ("disposition.recorded", {"actual": "other"}),
     ]
@@ -357,15 +360,17 @@ async def test_only_a_keyed_hash_of_the_secret_is_kept(site: Site) -> None:
     assert hashlib.sha256(secret.encode()).hexdigest() != stored.secret_hash
 
 
-async def test_follow_ups_come_by_due_time_without_those_that_tell_of_substances(
+async def test_follow_ups_come_by_due_time_and_those_that_tell_of_substances_look_like_others(
     site: Site,
 ) -> None:
     row = await site.session()
-    await with_followups(site, row.id, "contact_24h", "naloxone_delivery", "lead_referral")
+    await with_followups(site, row.id, "contact_24h", "naloxone_delivery", "lethal_means_check")
     secret = await token(site, "followup.read")
     _, body = await ask(site, "followups", secret)
-    (one,) = body["followups"]
-    assert (one["kind"], one["session"], one["overdue"]) == ("contact_24h", row.id, False)
+    kinds = sorted(one["kind"] for one in body["followups"])
+    assert kinds == ["contact_24h", "referral", "referral"]
+    one = body["followups"][0]
+    assert (one["session"], one["overdue"]) == (row.id, False)
     assert "owner" not in one
     site.clock[0] = NOW + DAY + 1
     assert (await ask(site, "followups", secret))[1]["followups"][0]["overdue"] is True

@@ -38,6 +38,7 @@ from records.identity_rules import Identity
 from records.sessions import Event, SessionRow
 from records.vocabulary import FOLLOWUP_KINDS, RESOURCE_PROTECTED
 from tests.web.cast import AWAY_MANAGER, AWAY_SUPERVISOR, NOW, Site
+from tests.web.programs import EVERYTHING, token
 from tests.web.test_guards import everything_of
 from web.dev import cast as demo
 from web.routes import Route, Who
@@ -47,6 +48,9 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "/followups": ("", "?whose=all", "?whose=all&closed=1"),
     "/manager": ("", "?code=482913", f"?q={MARK}", f"?code={MARK[:8]}", "?tests=1"),
     "/manager/sessions.csv": ("", "?names=1"),
+    "/api/v1/sessions": ("", "?actual=voluntary_transport&code=482913", "?tests=true"),
+    "/api/v1/followups": ("", "?closed=true"),
+    "/api/v1/reports": ("?from=2027-01-14&to=2027-01-16",),
 }
 # counts over many sessions, which a program may read to judge its work (42 CFR 2.53): looked
 # through for names here; that small ones are hidden in what is shared is tested with the reports
@@ -58,8 +62,9 @@ _OWN = re.compile(
 )
 
 
-async def read(site: Site, path: str) -> str:
-    response = await site.client.get(path, allow_redirects=False)
+async def read(site: Site, path: str, secret: str | None = None) -> str:
+    headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+    response = await site.client.get(path, headers=headers, allow_redirects=False)
     where = response.headers.get("Location", "")
     return f"{response.status} {where} {_OWN.sub('', _text(await response.read()))}"
 
@@ -248,6 +253,28 @@ async def test_a_tablet_and_a_stranger_read_the_same_too(site: Site) -> None:
     await opioid(site, row)
     for path in asked:
         assert await read(site, path) == before[path], path
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["without names", "with names"])
+async def test_a_program_with_every_scope_reads_the_same_too(
+    site: Site, caplog: pytest.LogCaptureFixture, named: bool
+) -> None:
+    row, tasks = await harmless(site)
+    secret = await token(site, *(one for one in EVERYTHING if named or one != "log.names"))
+    asked = addresses(site, row, tasks, Who.PROGRAM)
+    assert f"/api/v1/sessions/{row.id}/timeline" in asked
+    before = {path: await read(site, path, secret) for path in asked}
+    closed = {path for path, text in before.items() if not text.startswith("200 ")}
+    assert not [one for one in closed if one.startswith("/api/v1/") and "enrol" not in one], closed
+    assert before["/api/v1/followups"].count('"kind"') == len(tasks)
+    await with_protected(site, row)
+    caplog.set_level("INFO")
+    await opioid(site, row)
+    for path in asked:
+        after = await read(site, path, secret)
+        assert MARK not in after, path
+        assert after == before[path], path
+    assert not any(MARK in one.getMessage() for one in caplog.records)
 
 
 def test_what_nobody_decided_about_is_hidden() -> None:
