@@ -13,7 +13,7 @@ from tests.journeys.harness import Demo
 from tests.journeys.rough import MOVES, Call, rough_call
 from tests.journeys.steps import Clinician, Officer, heard, picture, picture_moves, sign_in, until
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(300)]
 
 SENDS = "([step]) => document.querySelector('#self-view').dataset.step === step"
 STILLS = "(count) => Number(document.querySelector('#remote-still').dataset.stills ?? 0) >= count"

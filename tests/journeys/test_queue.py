@@ -13,7 +13,7 @@ from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.alone]
 
 TABLET = (1024, 768)
 

@@ -17,7 +17,11 @@ from tests.journeys.steps import heard
 CUTS = int(os.environ.get("ROUGH_CUTS", "1"))
 CUT_SECONDS = float(os.environ.get("ROUGH_CUT_SECONDS", "10"))
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(250 + CUTS * (CUT_SECONDS + 60))]
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.alone,
+    pytest.mark.timeout(250 + CUTS * (CUT_SECONDS + 60)),
+]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture, picture_moves, sign_in, sound, until
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(300)]
 
 TABLET = (1024, 768)
 

@@ -12,7 +12,7 @@ from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture, picture_moves
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.alone]
 
 # A camera that the test can stop: the first `stuck` ones that were opened give no more.
 CAMERA = """(() => {

@@ -23,6 +23,7 @@ from tests.processes.harness import Installation, installed
 from tests.records import servers
 
 pytestmark = [
+    pytest.mark.alone,
     pytest.mark.skipif(
         redis_server.program() is None or servers.programs() is None,
         reason="redis-server and PostgreSQL are not installed here",

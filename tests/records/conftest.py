@@ -33,12 +33,21 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+def new_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Makes empty databases; each call another one."""
     if backend == "sqlite":
-        return lambda: f"sqlite:///{tmp_path}/empty-{next(servers.NUMBERS)}.db"
+        yield lambda: f"sqlite:///{tmp_path}/empty-{next(servers.NUMBERS)}.db"
+        return
     server: servers.Server = request.getfixturevalue("postgres")
-    return server.make
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(server.make())
+        return made[-1]
+
+    yield make
+    for url in made:
+        server.drop(url)
 
 
 def _fill(url: str) -> None:
@@ -69,14 +78,17 @@ def filled_template(postgres: servers.Server) -> str:
 
 
 @pytest.fixture
-def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated database with the cast in it."""
     if backend == "sqlite":
         path = tmp_path / "records.db"
         shutil.copy(request.getfixturevalue("filled_file"), path)
-        return f"sqlite:///{path}"
+        yield f"sqlite:///{path}"
+        return
     server: servers.Server = request.getfixturevalue("postgres")
-    return server.make(request.getfixturevalue("filled_template"))
+    made = server.make(request.getfixturevalue("filled_template"))
+    yield made
+    server.drop(made)
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 NUMBERS = itertools.count(1)
+FORGETFUL = ("fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
 
 
 def programs() -> Path | None:
@@ -57,6 +58,17 @@ class Server:
         engine.dispose()
         return self.url(name)
 
+    def drop(self, url: str) -> None:
+        """Throw a database away, whoever is still connected to it."""
+        name = make_url(url).database
+        engine = create_engine(
+            self.url("postgres").replace("postgresql:", "postgresql+psycopg:"),
+            isolation_level="AUTOCOMMIT",
+        )
+        with engine.connect() as conn:
+            conn.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        engine.dispose()
+
 
 @contextmanager
 def running(programs: Path, *, durable: bool = False) -> Iterator[Server]:
@@ -69,8 +81,9 @@ def running(programs: Path, *, durable: bool = False) -> Iterator[Server]:
     data = str(folder / "data")
     try:
         server.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
-        fsync = "on" if durable else "off"
-        options = f"-k {folder} -c listen_addresses='' -c fsync={fsync} -c deadlock_timeout=200ms"
+        options = f"-k {folder} -c listen_addresses='' -c deadlock_timeout=200ms"
+        if not durable:
+            options += "".join(f" -c {setting}" for setting in FORGETFUL)
         server.run("pg_ctl", "-D", data, "-w", "-t", "50", "-o", options, "start")
         try:
             yield server

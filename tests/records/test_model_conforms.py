@@ -148,7 +148,8 @@ class Pair:
         except RecordError as error:
             given = type(error)
         if self._of_many_reasons(step):  # each database names another one first
-            assert isinstance(given, type) and isinstance(expected, type), step
+            assert isinstance(given, type), step
+            assert isinstance(expected, type), step
         else:
             assert given == expected, step
         self.refused += isinstance(given, type)
