@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth.access import audited, scope_of
 from auth.actors import Actor
 from auth.policy import Action
-from records import directory, reports
+from records import directory, medication, reports
 from records.catchments import Place
 from records.engine import Database
 from records.identity_rules import SPANS
@@ -40,6 +40,9 @@ class Report:
     before: Tally  # of the same length of time before it
     repeats: Mapping[int, Rate]  # by days: persons seen again within them, of all known persons
     scope: Scope
+    # by outcome, of months that lie in the span; None: not told by place or by who pays, as those
+    # would be more and smaller numbers
+    medication: Mapping[str, int] | None = None
 
 
 async def read(db: Database, actor: Actor, chosen: Chosen, now: float) -> Report:
@@ -61,8 +64,13 @@ async def counted(db: Database, scope: Scope, chosen: Chosen, now: float) -> Rep
         earlier = replace(wanted, since=2 * wanted.since - wanted.until, until=wanted.since)
         found = await reports.total(conn, wanted, now)
         before = await reports.total(conn, earlier, now)
+        told = (
+            await medication.total(conn, scope, chosen.since, chosen.until, chosen.agencies)
+            if chosen.place is None and chosen.funding is None
+            else None
+        )
     again = await asyncio.to_thread(found.repeats, SPANS)
-    return Report(tally=found, before=before, repeats=again, scope=scope)
+    return Report(tally=found, before=before, repeats=again, scope=scope, medication=told)
 
 
 async def _at_home(conn: AsyncConnection, place: Place | None) -> frozenset[str]:

@@ -61,8 +61,10 @@ def within(scope: Scope, table: Table = session) -> ColumnElement[bool]:
     if scope.everything:
         return columns.program_id.is_not(None)
     employers = or_(columns.program_id.in_(scope.programs), columns.agency_id.in_(scope.agencies))
+    if "wellness" in columns:  # elsewhere they are not counted at all
+        employers = and_(employers, columns.wellness.is_(False))
     reached = or_(
-        and_(employers, columns.wellness.is_(False)),
+        employers,
         columns.provider_id.in_(scope.providers),
     )
     for column, only in (

@@ -649,6 +649,12 @@ assessment = Table(
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     UniqueConstraint("session_id", "instrument", name="uq_assessment_instrument"),
+    Index(  # what is counted from sealed answers: records.medication
+        "assessment_counted",
+        "session_id",
+        sqlite_where=text("instrument = 'moud'"),
+        postgresql_where=text("instrument = 'moud'"),
+    ),
 )
 
 recommendation = Table(

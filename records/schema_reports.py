@@ -106,6 +106,24 @@ report_change = Table(  # something of a closed session of that day changed: wri
     sqlite_autoincrement=True,  # a number that was removed never comes back
 )
 
+medication_month = Table(  # which months are counted
+    "medication_month",
+    metadata,
+    Column("month", Integer, primary_key=True, autoincrement=False),  # since year 0, UTC
+    Column("counted_at", Double, nullable=False),
+)
+
+medication_count = Table(  # from sealed answers; nothing smaller is ever written (42 CFR Part 2)
+    "medication_count",
+    metadata,
+    Column("month", Integer, primary_key=True, autoincrement=False),
+    *(Column(n, String(40), primary_key=True) for n in ("program_id", "provider_id")),
+    Column("agency_id", String(40), primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("count", Integer, nullable=False),
+    CheckConstraint("count >= 11", name="large_enough"),
+)
+
 pack_plan = Table(  # a manager wants a grant pack of each month or quarter
     "pack_plan",
     metadata,

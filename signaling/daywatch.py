@@ -11,7 +11,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from records import daybook, fact_reading
+from records import daybook, fact_reading, medication
 
 if TYPE_CHECKING:
     from signaling.desk import Desk
@@ -51,9 +51,21 @@ class DayWatch:
             started = time.monotonic()
             await daybook.build_block(desk.db, block, desk.now())
             await asyncio.sleep(REST * (time.monotonic() - started))
+        await self._count_medication()
         if done:
             log.info("reports.summed_up days=%d", done)
         return done
+
+    async def _count_medication(self) -> None:
+        desk = self._desk
+        while True:
+            async with desk.db.read() as conn:
+                month = await medication.due(conn, desk.now())
+            if month is None:
+                return
+            started = time.monotonic()
+            await medication.count(desk.db, desk.vault, month, desk.now())
+            await asyncio.sleep(REST * (time.monotonic() - started))
 
     async def _read_answers(self) -> None:
         desk = self._desk

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from auth.reporting import Report
 from records import measures
 from records.measures import DIVERTED_FROM, LEVELS, SMALL, Numbers, Rate, Times
+from records.medication_rules import OUTCOMES
 from records.tally import CONTACT_HOURS, HOUR, LINK_DAYS, UNIT, Tally
 from records.vocabulary import DISPOSITIONS, FLAGS, FUNDING, OPIOID
 from web.i18n import Texts
@@ -62,10 +63,20 @@ class Shown:
     groups: tuple[Group, ...]
     opioid: tuple[tuple[str, str], ...]
     funding: tuple[tuple[str, str], ...]
+    medication: tuple[tuple[str, str], ...]  # empty: not told of what was chosen
     matrix: tuple[tuple[str, tuple[str, ...]], ...]  # a row's name and its cells
     columns: tuple[str, ...]
     heat: tuple[tuple[tuple[str, int], ...], ...]
     trend: tuple[Bar, ...]
+
+    @property
+    def grants(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+        """The tables that grants ask for."""
+        return (
+            ("opioid", self.opioid),
+            ("funding", self.funding),
+            *((("medication", self.medication),) if self.medication else ()),
+        )
 
     @property
     def figures(self) -> Iterator[Figure]:
@@ -103,6 +114,7 @@ def drawn(report: Report, staffed: float | None, frame: Frame, texts: Texts) -> 
         groups=tuple(_groups(report, numbers, staffed, share, texts)),
         opioid=_counts("opioid_", OPIOID, tally, share),
         funding=_counts("funding_", FUNDING, tally, share),
+        medication=_medication(report.medication),
         matrix=tuple(zip(words, map(tuple, _cells(cells, share)), strict=True)),
         columns=tuple(words),
         heat=_heat(tally.hours, frame),
@@ -136,6 +148,13 @@ def _counts(
 ) -> tuple[tuple[str, str], ...]:
     numbers = [tally.sums[f"{prefix}{code}"] for code in codes]
     return tuple(zip(codes, _line(numbers, share), strict=True))
+
+
+def _medication(told: Mapping[str, int] | None) -> tuple[tuple[str, str], ...]:
+    """None and few look alike: what is small was never told to us either."""
+    if told is None:
+        return ()
+    return tuple((code, str(told[code]) if code in told else HIDDEN) for code in OUTCOMES)
 
 
 # --- figures --------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def data(
                 [[t(f"reports.{name}.{code}"), number] for code, number in counts],
                 t(f"reports.{name}.means"),
             )
-            for name, counts in (("opioid", shown.opioid), ("funding", shown.funding))
+            for name, counts in shown.grants
         ],
         "matrix": table(
             t("reports.matrix"),

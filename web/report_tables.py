@@ -30,6 +30,8 @@ def _rows(shown: Shown, texts: Texts) -> Iterator[list[str]]:
         yield [f"opioid_{code}", number, "", "", "", "", texts.t("reports.opioid.means")]
     for code, number in shown.funding:
         yield [f"funding_{code}", number, "", "", "", "", texts.t("reports.funding.means")]
+    for code, number in shown.medication:
+        yield [f"medication_{code}", number, "", "", "", "", texts.t("reports.medication.means")]
     for name, cells in shown.matrix:
         for column, cell in zip(shown.columns, cells, strict=True):
             yield [f"recommended {name}, actual {column}", cell, "", "", "", "", ""]

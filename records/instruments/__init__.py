@@ -22,6 +22,7 @@ ORDER: Final = (
     "safety-plan",
     "lethal-means",
     "overdose",
+    "moud",
     "scene-safety",
     "bars",
     "cows",

@@ -9,7 +9,7 @@ from records.scoring.field_safety import FIELD_SAFETY
 from records.scoring.plans import LETHAL_MEANS, SAFETY_PLAN
 from records.scoring.result import INCOMPLETE, UNANSWERED, Answers, Result, Role, Rule
 from records.scoring.scene import BARS, SCENE_SAFETY
-from records.scoring.substance import AUDIT_C, COWS, DAST_10, OVERDOSE
+from records.scoring.substance import AUDIT_C, COWS, DAST_10, MOUD, OVERDOSE
 from records.scoring.suicide import ASQ, CSSRS_SCREENER
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -23,6 +23,7 @@ RULES: Final[Mapping[str, Rule]] = {
         SAFETY_PLAN,
         LETHAL_MEANS,
         OVERDOSE,
+        MOUD,
         COWS,
         AUDIT_C,
         DAST_10,

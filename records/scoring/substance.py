@@ -129,4 +129,32 @@ DAST_10: Final = Rule(
     roles=tuple(Role(item) for item in DAST_ITEMS),
     about_substances=True,
 )
+
+
+def moud(answers: Answers, _asked: frozenset[str], required: frozenset[str]) -> Result:
+    """Medication for opioid use disorder: what came of offering a start; no score.
+
+    A start that was arranged counts even for somebody who takes one already: they changed it.
+    """
+    unanswered = missing(answers, required)
+    if unanswered:
+        return result("moud-1", INCOMPLETE, unanswered)
+    now, start = str(answers.get("now")), str(answers.get("start"))
+    if start in _ARRANGED:
+        return result("moud-1", "arranged", [], ["start"])
+    if now in _TAKEN:
+        return result("moud-1", "continued", [], ["now"])
+    level = start if start in ("not-needed", "declined") else "not-offered"
+    return result("moud-1", level, [], ["start"])
+
+
+_ARRANGED: Final = ("bridge-clinic", "telemedicine")
+_TAKEN: Final = ("methadone", "buprenorphine", "naltrexone")
+
+MOUD: Final = Rule(
+    "moud-1",
+    moud,
+    ("continued", "arranged", "not-needed", "declined", "not-offered"),
+    about_substances=True,
+)
 OVERDOSE: Final = Rule("overdose-1", overdose, ("none", "moderate", "high"), about_substances=True)

@@ -22,6 +22,7 @@ RELEASED = {
     "field-safety-1.0": "677b74147e4597a2",
     "field-safety-1.1": "bc72bf68f76f9797",
     "lethal-means-1.0": "44548c55b1bf09f6",
+    "moud-1.0": "fcf14ef360db9403",
     "overdose-1.0": "e9766b2358f51d81",
     "safety-plan-1.0": "b9b3086845bc43e7",
     "scene-safety-1.0": "4f010d8eb972a9db",
@@ -80,7 +81,7 @@ def test_every_question_and_answer_is_there_in_both_languages(form: Instrument) 
 
 
 def test_answers_about_substance_use_are_tagged_wherever_they_are_asked() -> None:
-    about = {"overdose", "cows", "audit-c"}
+    about = {"overdose", "cows", "audit-c", "moud"}
     assert {code for code, form in NEWEST.items() if form.rule.about_substances} == about
     assert {code for code, form in NEWEST.items() if form.about_substances} == about
     for code in about:

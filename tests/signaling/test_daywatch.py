@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import select, text, update
 
-from records import schema
-from records.schema_reports import report_built, session_fact
+from records import assessments, medication, schema
+from records.medication_rules import begins, month_of
+from records.schema_reports import medication_count, medication_month, report_built, session_fact
 from signaling import daywatch
 from tests.signaling.conftest import House
 from tests.signaling.test_followwatch import DAY, planned
@@ -45,3 +46,22 @@ async def test_older_answers_are_read_a_few_at_a_time(house: House) -> None:
     async with house.db.read() as conn:
         found = (await conn.execute(select(session_fact))).one()
     assert (found.session_id, found.rules) == (session, 1)
+
+
+async def test_medication_is_counted_when_its_month_has_settled_and_one_session_is_no_number(
+    house: House,
+) -> None:
+    session = await planned(house)
+    said = {"now": "no", "start": "telemedicine"}
+    await house.db.write(
+        lambda conn: assessments.save(
+            conn, house.desk.vault, session, "moud", 0, said, "per_dana", house.clock.now
+        )
+    )
+    month = month_of(house.clock.now)
+    settled = begins(month + 1) + medication.SETTLE_SECONDS
+    house.clock.advance(settled - house.clock.now + 1)
+    await house.desk.days.look()
+    async with house.db.read() as conn:
+        assert list((await conn.execute(select(medication_month.c.month))).scalars()) == [month]
+        assert (await conn.execute(select(medication_count))).all() == []

@@ -10,7 +10,9 @@ import re
 import pytest
 from sqlalchemy import insert
 
+from records.medication_rules import month_of
 from records.schema import agency_place
+from records.schema_reports import medication_count
 from tests.web import pdfs
 from tests.web.cast import AWAY, AWAY_MANAGER, NOW, Site
 from web.dev import cast as demo
@@ -145,3 +147,24 @@ async def test_a_county_is_the_incidents_or_else_the_agencys_own(site: Site) -> 
         shown = await text(site, f"/manager/reports?{DAYS}&county={key}")
         assert re.search(rf'data-ending="offered">{count}<', shown), key
     assert (await site.client.get("/manager/reports?county=XX|Nowhere")).status == 400
+
+
+async def test_medication_is_told_for_whole_months_and_not_by_place_or_payer(site: Site) -> None:
+    january = month_of(NOW)
+    told = {"program_id": demo.PROGRAM_ID, "provider_id": demo.PROVIDER_ID, "count": 14}
+    here = {**told, "agency_id": demo.AGENCY_ID, "outcome": "arranged", "month": january}
+    away = {**here, **{key: AWAY[key] for key in ("program_id", "provider_id", "agency_id")}}
+    await site.services.db.write(
+        lambda conn: conn.execute(insert(medication_count), [here, {**away, "count": 77}])
+    )
+    await site.sign_in(demo.LENA)
+    whole = await text(site, f"/manager/reports?{DAYS}")
+    cell = 'data-count="medication_{}">{}<'
+    assert cell.format("arranged", 14) in whole
+    assert cell.format("declined", "<11") in whole, "few and none look alike"
+    table = await text(site, f"/manager/reports.csv?{DAYS}")
+    assert "medication_arranged,14," in table
+    part = await text(site, "/manager/reports?from=2027-01-02&until=2027-01-31")
+    assert cell.format("arranged", "<11") in part
+    payer = await text(site, f"/manager/reports?{DAYS}&funding=county")
+    assert "medication_" not in payer
