@@ -160,7 +160,10 @@ async def _forms(conn: AsyncConnection, vault: Vault, session_id: str) -> list[F
 def _staff(who: Directory, named: list[str | None]) -> dict[str, Staff]:
     """Those of the provider who took part, each once."""
     people = [who.people[one] for one in dict.fromkeys(named) if one and one in who.people]
-    return {one.id: Staff(one.id, one.name, one.licences) for one in people}
+    return {
+        one.id: Staff(one.id, one.name, one.licences, tuple(sorted(one.specialities)))
+        for one in people
+    }
 
 
 async def _seen(conn: AsyncConnection, session_id: str) -> list[Seen]:

@@ -14,6 +14,7 @@ from typing import Final
 from records import vocabulary
 from records.instruments.questionnaire import Instrument
 
+SPECIALITIES: Final = frozenset({"substance_use"})
 TILES: Final = frozenset({"overdose"})
 ACTIONS: Final = frozenset({"leave_naloxone"})
 RESOURCES: Final = frozenset(vocabulary.RESOURCE_PROTECTED)

@@ -26,6 +26,7 @@ _WORDS: Final[Mapping[str, str]] = {  # kind of code -> where its words are, if 
     "purpose": "consent.purpose",
     "recipient": "consent.recipient",
     "consent_method": "consent.said",
+    "speciality": "matching.field",
 }
 
 

@@ -15,6 +15,7 @@ from records.assessments import SAFETY_PLAN
 from records.fhir.facts import Facts, Form
 from records.fhir.shapes import (
     CATEGORY,
+    DISPLAY,
     LOINC,
     OURS,
     Resource,
@@ -107,6 +108,9 @@ def _response(facts: Facts, shown: _Shown) -> Resource:
         identifier=identifier("assessment", row.id),
         questionnaire=f"{form.body.get('url') or OURS + 'questionnaire:' + form.code}"
         f"|{form.version}",
+        _questionnaire={
+            "extension": [{"url": DISPLAY, "valueString": str(form.body.get("title"))}]
+        },
         status="completed" if shown.result.get("complete") is True else "in-progress",
         subject=subject(facts),
         encounter=encounter(facts),

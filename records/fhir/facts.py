@@ -37,6 +37,7 @@ class Staff:
     id: str
     name: str
     licences: tuple[LicenceRow, ...] = ()
+    specialities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from records import part2
 from records.fhir.facts import Facts, House, Staff
 from records.fhir.shapes import (
     ABSENT,
@@ -18,6 +19,7 @@ from records.fhir.shapes import (
     coding,
     concept,
     identifier,
+    own,
     reference,
     resource,
     subject_of,
@@ -99,9 +101,14 @@ def role(facts: Facts, staff: Staff) -> Resource:
         practitioner=reference("Practitioner", staff.id, staff.name),
         organization=reference("Organization", house.id, house.name),
         code=[concept(coding(f"{OURS}role", "clinician", "Crisis clinician"), text=first)],
+        specialty=[
+            own(facts, "speciality", code)
+            for code in staff.specialities
+            if facts.consented or code not in part2.SPECIALITIES
+        ],
         telecom=[{"system": "phone", "value": house.phone, "use": "work"}]
         if house.phone
-        else [{"system": "phone", **_absent("unknown")}],
+        else [{"system": "phone", "_value": _absent("unknown")}],
     )
 
 

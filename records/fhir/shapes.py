@@ -20,6 +20,8 @@ MODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode"
 CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 US_CORE: Final = "http://hl7.org/fhir/us/core/StructureDefinition/"
+US_CORE_VERSION: Final = "6.1.0"
+DISPLAY: Final = "http://hl7.org/fhir/StructureDefinition/display"
 ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 RESTRICTED: Final = {"system": CONFIDENTIALITY, "code": "R", "display": "restricted"}
@@ -48,7 +50,7 @@ def resource(
     """
     meta: Resource = {}
     if profile is not None:
-        meta["profile"] = [US_CORE + profile]
+        meta["profile"] = [f"{US_CORE}{profile}|{US_CORE_VERSION}"]
     if protected:
         meta["security"] = [RESTRICTED, PART_2]
     made = {"resourceType": kind, "id": key(kind, ours), "meta": meta}

@@ -20,6 +20,7 @@ from records.sessions import SessionRow
 from records.takeaways import TakeawayRow
 from tests.records.cast import NOW
 
+LICENCE: Final = LicenceRow("LPC", "SD", "123", None)
 DANA, MIGUEL = "per_dana", "per_miguel"
 SECRET: Final = "heroin"  # stands in every free text that nobody may read without consent
 SIGNED: Final = Consent(
@@ -129,7 +130,7 @@ def facts(**changes: Any) -> Facts:
         unit="Unit 12",
         words=words,
         staff={
-            DANA: Staff(DANA, "Dana Whitefeather", (LicenceRow("LPC", "SD", "123", None),)),
+            DANA: Staff(DANA, "Dana Whitefeather", (LICENCE,), ("psychosis",)),
             MIGUEL: Staff(MIGUEL, "Miguel Ortiz"),
         },
         person=Identity("Doe, John", "1990-02-03", ""),

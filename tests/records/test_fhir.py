@@ -17,11 +17,13 @@ from pydantic import ValidationError
 from records import instruments, part2
 from records.consent_rules import NOTICE, SUBSTANCES, Cover
 from records.fhir.bundle import WITHOUT, build
-from records.fhir.facts import Facts
+from records.fhir.facts import Facts, House, Staff
 from records.identity_rules import Identity
 from records.vocabulary import CLOSE_REASONS, DISPOSITIONS, TILES
+from tests.records import us_core
 from tests.records.cast import NOW
-from tests.records.fhir_cast import COVER, DANA, PLAIN, SECRET, facts, form, row
+from tests.records.fhir_cast import COVER, DANA, MIGUEL, PLAIN, SECRET, facts, form, row
+from tests.records.us_core import PROFILES
 
 # R4 4.0.1, bindings of strength "required": element -> codes
 REQUIRED = {
@@ -55,32 +57,6 @@ REQUIRED = {
     " failed completed entered-in-error",
 }
 
-# US Core 6.1.0: what must be there (first), and what must be there when it is known (second)
-MUST = {
-    "Patient": (
-        "identifier.system identifier.value name gender",
-        "name.text birthDate communication.language",
-    ),
-    "Encounter": (
-        "status class type subject",
-        "identifier.system identifier.value participant.type participant.period"
-        " participant.individual period reasonCode hospitalization.dischargeDisposition"
-        " location.location serviceProvider",
-    ),
-    "Practitioner": ("identifier.system identifier.value name", "name._family"),
-    "PractitionerRole": ("practitioner organization code telecom", ""),
-    "Organization": ("active name", "identifier.system identifier.value telecom"),
-    "Location": ("name", "status address.state"),
-    "QuestionnaireResponse": (
-        "questionnaire status subject authored",
-        "identifier author item.linkId item.answer",
-    ),
-    "CarePlan": ("text.status text.div status intent category subject", ""),
-    "ServiceRequest": (
-        "status intent code subject",
-        "category occurrenceDateTime authoredOn requester",
-    ),
-}  # fmt: skip
 NAMED = {  # clinical.md, "Interchange"
     "Encounter", "Patient", "Practitioner", "PractitionerRole", "Device", "QuestionnaireResponse",
     "Observation", "RiskAssessment", "CarePlan", "ServiceRequest", "Task", "Consent",
@@ -142,20 +118,42 @@ def valid(bundle: dict[str, Any]) -> None:
         assert {code for one in found for code in at(one, rest)} <= set(codes.split()), path
 
 
+def profiled(bundle: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The resources that say they are of a profile."""
+    url = f"{us_core.BASE}{name}|{us_core.VERSION}"
+    return [one for one in of(bundle, PROFILES[name].kind) if url in at(one, "meta.profile")]
+
+
 def must_haves(bundle: dict[str, Any]) -> None:
-    for kind, (always, _known) in MUST.items():
-        for one in of(bundle, kind):
-            for path in always.split():
-                assert at(one, path), (kind, path)
+    """Each resource that says it is of a profile has what the profile asks of it."""
+    by_url = {one["fullUrl"]: one["resource"]["resourceType"] for one in bundle["entry"]}
+    claimed = 0
+    for name, profile in PROFILES.items():
+        for one in profiled(bundle, name):
+            claimed += 1
+            for path in profile.always.split():
+                above = path.rpartition(".")[0]
+                assert at(one, path) or (above and not at(one, above)), (name, path)
+            for path, (system, code) in profile.codes.items():
+                found = [node for node in nodes(at(one, path)) if "code" in node]
+                assert (system, code) in {(node.get("system"), node["code"]) for node in found}
+            for path, kinds in profile.targets.items():
+                for target in at(one, path):
+                    assert by_url[target["reference"]] in kinds, (name, path)
+    assert claimed == len(at(bundle, "entry.resource.meta.profile")), "no profile is unknown here"
+    absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
     for one in of(bundle, "Patient"):
         for name in one["name"]:
             parts = "family" in name or "given" in name
-            absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
             assert parts != (absent in at(name, "extension.url"))  # us-core-6
+    for one in of(bundle, "Practitioner"):
+        assert at(one, "name._family.extension.url") == [absent]
+    for one in of(bundle, "PractitionerRole"):
+        for way in one["telecom"]:  # pd-1
+            assert way.get("value") or at(way, "_value.extension.url") == [absent]
     for one in of(bundle, "CarePlan"):
-        assert "assess-plan" in at(one, "category.coding.code")
+        assert one["text"]["status"] in us_core.NARRATIVE
     for one in of(bundle, "Observation"):
-        assert "survey" in at(one, "category.coding.code")
         said = [key for key in one if key.startswith("value")]
         assert said or "component" in one or "dataAbsentReason" in one  # us-core-2
         assert not (said and "dataAbsentReason" in one)  # obs-6
@@ -169,9 +167,79 @@ def test_the_bundle_is_valid_r4_with_us_cores_must_haves_and_every_resource_that
     valid(bundle)
     must_haves(bundle)
     assert {one["resource"]["resourceType"] for one in bundle["entry"]} >= NAMED
-    for kind, (_always, known) in MUST.items():
-        for path in known.split():
-            assert any(at(one, path) for one in of(bundle, kind)), (kind, path)
+    assert {one.kind for one in PROFILES.values()} | us_core.PLAIN_R4 >= NAMED
+    for name, profile in PROFILES.items():
+        found = profiled(bundle, name)
+        assert found, name
+        for path in [*profile.always.split(), *profile.known.split()]:
+            assert any(at(one, path) for one in found), (name, path)
+        for path in profile.not_held:
+            assert not any(at(one, path) for one in found if path != "extension"), (name, path)
+    for kind in us_core.PLAIN_R4:
+        assert not at(of(bundle, kind), "meta.profile"), kind
+
+
+# what we may not know of a session -> the path that has it when we do
+KNOWN: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "born": ("us-core-patient", "birthDate", {"person": Identity("Doe, John", "", "")}),
+    "name": ("us-core-patient", "name.text", {"person": Identity("", "1990-02-03", "")}),
+    "language": ("us-core-patient", "communication.language", {"row": row(language=None)}),
+    "disposition": (
+        "us-core-encounter", "hospitalization.dischargeDisposition",
+        {"row": row(actual_disposition=None)},
+    ),
+    "reasons": ("us-core-encounter", "reasonCode", {"row": row(intake=("adult",))}),
+    "leader": ("us-core-encounter", "participant.individual", {"row": row(lead_id=None)}),
+    "phone": (
+        "us-core-practitionerrole", "telecom.value",
+        {"provider": House("prv_1", "Plains Crisis Care", "")},
+    ),
+    "speciality": (
+        "us-core-practitionerrole", "specialty", {"staff": {DANA: Staff(DANA, "Dana"),
+        MIGUEL: Staff(MIGUEL, "Miguel")}},
+    ),
+    "licence": (
+        "us-core-practitioner", "qualification.code", {"staff": {DANA: Staff(DANA, "Dana"),
+        MIGUEL: Staff(MIGUEL, "Miguel")}},
+    ),
+    "state": (
+        "us-core-location", "address.state",
+        {"row": row(place_county=None, place_state=None),
+         "agency": House("agy_1", "Sheriff", "", "", "")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", KNOWN)
+def test_what_is_known_is_in_its_resource_and_what_is_not_known_breaks_no_must_have(
+    what: str,
+) -> None:
+    name, path, unknown = KNOWN[what]
+    assert any(at(one, path) for one in profiled(build(facts()), name))
+    without = build(facts(**unknown))
+    valid(without)
+    must_haves(without)
+    assert not any(at(one, path) for one in profiled(without, name))
+
+
+def test_the_check_itself_misses_what_is_taken_away() -> None:
+    for name, profile in PROFILES.items():
+        for path in profile.always.split():
+            bundle = build(facts(cover=COVER))
+            for one in profiled(bundle, name):
+                above, _, last = path.rpartition(".")
+                for node in at(one, above) if above else [one]:
+                    node.pop(last, None)
+            with pytest.raises((AssertionError, KeyError)):
+                must_haves(bundle)
+
+
+def test_a_clinicians_speciality_in_substance_use_is_told_with_consent_only() -> None:
+    staff = {DANA: Staff(DANA, "Dana", specialities=("psychosis", "substance_use")),
+             MIGUEL: Staff(MIGUEL, "Miguel")}  # fmt: skip
+    for cover, told in ((None, ["psychosis"]), (COVER, ["psychosis", "substance_use"])):
+        roles = of(build(facts(staff=staff, cover=cover)), "PractitionerRole")
+        assert at(roles, "specialty.coding.code") == told
 
 
 @pytest.mark.parametrize(
