@@ -274,3 +274,15 @@ def test_the_net_catches_rings_for_somebody_who_paused(
 
     monkeypatch.setattr(EmbeddedLiveStore, "set_activity", deaf)
     assert caught(template, tmp_path / "try").startswith("S4: rings for somebody who paused")
+
+
+def test_the_net_catches_an_accept_of_an_offer_that_was_over(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = offers._end
+
+    async def any_state(conn: Any, one: str, to: str, why: Any, now: float, _from: Any) -> bool:
+        return await end(conn, one, to, why, now, (*offers.RINGING, *offers.OVER))
+
+    monkeypatch.setattr(offers, "_end", any_state)
+    assert caught(template, tmp_path / "try").startswith("S6: an offer that was over")
