@@ -6,6 +6,7 @@ crisisbridge doctor    what is wrong, and what to do about it
 crisisbridge sample    a realistic log without any real person, for a demo
 crisisbridge invite    the first administrator, or a way back in for somebody
 crisisbridge retention     deletes sessions whose time is over, or only counts them
+crisisbridge keys          the keys that encrypt the record, and new ones
 crisisbridge instruments   the questionnaires, and importing a site's own
 """
 
@@ -28,6 +29,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from auth import rekeying
 from auth.actors import Actor
 from auth.checkpoints import Signer
 from auth.errors import AuthError, BadPerson
@@ -39,7 +41,7 @@ from media import Bridge, BridgeSettings, LegEvent, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.policy import Rules
 from records import guest_links, schema
-from records.crypto import Vault, ring_beside
+from records.crypto import ring_beside
 from records.engine import Database, upgrade
 from records.errors import RecordError
 from records.ring import Ring
@@ -47,7 +49,7 @@ from signaling import addresses, logs
 from signaling.cluster import Shared, share
 from signaling.desk import Desk
 from signaling.gateways import Gateways, GatewaySettings
-from signaling.keeper import BATCH, EVERYTHING, erase_due, rewrap
+from signaling.keeper import BATCH, EVERYTHING, erase_due
 from signaling.post import Post
 from signaling.settings import (
     Sensitive,
@@ -59,7 +61,7 @@ from signaling.settings import (
 )
 from signaling.webhook_address import Reach
 from signaling.webpush import Vapid, WebPush
-from web import backups, doctor, i18n, site_forms, trail
+from web import backups, doctor, i18n, keyring, site_forms, trail
 from web.dev import cast, certificate
 from web.dev.fill import NotASample, fill, refuse_strangers
 from web.dev.folder import Folder, card, welcome
@@ -98,13 +100,14 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         # first: whoever ends before it may still write
         db = await stack.enter_async_context(_database(settings))
         async with db.read() as conn:
-            vault = Vault.from_key_file(settings.key_file)
+            vault = await asyncio.to_thread(keyring.vault_of, settings, create=True)
             await vault.check(conn)
             if not settings.demo and settings.public and await demo_people(conn):
                 raise CannotStart(
                     "This database holds the demo's people, whose password is known. "
                     "Serve it on this machine only, or start with an empty database."
                 )
+        await rekeying.enrol(db, vault, time.time())
         tokens = Tokens(settings.secret.reveal())
         desk = Desk(
             db,
@@ -322,6 +325,8 @@ def demo_settings(folder: Folder, port: int, origins: tuple[str, ...]) -> Settin
             "data_dir": folder.path,
             "database_url": None,
             "kek_file": None,
+            "kek": None,
+            "kek_command": (),
             "tls_cert": None,
             "tls_key": None,
             "trust_proxy": False,
@@ -401,7 +406,10 @@ def audit(args: argparse.Namespace) -> int:
         async with _database(settings) as db:
             if args.what == "export":
                 return await trail.export(db, sys.stdout)
-            signer = Signer(Vault.from_key_file(settings.key_file, create=False))
+            vault = keyring.vault_of(settings)
+            async with db.read() as conn:
+                await vault.check(conn)
+            signer = Signer(vault)
             if args.what == "key":
                 print(signer.public)
                 return 0
@@ -449,7 +457,7 @@ def keep(args: argparse.Namespace) -> int:
 
     async def work() -> int:
         async with _database(settings) as db:
-            vault = Vault.from_key_file(settings.key_file, create=False)
+            vault = keyring.vault_of(settings)
             async with db.read() as conn:
                 await vault.check(conn)
             ring = Ring(ring_beside(settings.key_file))
@@ -461,10 +469,10 @@ def keep(args: argparse.Namespace) -> int:
                 print(f"{ring.use()} keys are used from now on.")
                 return 0
             if args.drop_keys:
-                done = await rewrap(db, vault, sys.maxsize)
+                done = (await rekeying.rewrap(db, vault, time.time())).seen
                 async with db.read() as conn:
                     old = await vault.unneeded(conn, time.time() - args.days * 86_400)
-                print(f"{done} data keys wrapped anew, {ring.drop(old)} old keys destroyed here.")
+                print(f"{done} values sealed anew, {ring.drop(old)} old keys destroyed here.")
                 print("Destroy every older copy of records.key.ring, and every backup older yet.")
                 return 0
             if args.run_now:
@@ -487,6 +495,35 @@ def keep(args: argparse.Namespace) -> int:
         return uvloop.run(work())
     except RecordError as error:
         raise CannotStart(str(error)) from error
+
+
+def encryption(args: argparse.Namespace) -> int:
+    """`crisisbridge keys`: `new`, `status`, `rotate`, `rewrap` and `retire ID`."""
+    logs.configure(as_json=False, level="WARNING")
+    if args.what == "new":
+        return keyring.new(time.time(), sys.stdout)
+    settings = _settings_or_demo(args, 8080)
+
+    async def work() -> int:
+        source, now, out = keyring.source_of(settings), time.time(), sys.stdout
+        async with _database(settings) as db:
+            vault = keyring.vault_of(settings)
+            if args.what == "status":  # of a record whose key is missing too
+                return await keyring.status(db, vault, now, out)
+            async with db.read() as conn:
+                await vault.check(conn)
+            if args.what == "rotate":
+                return await keyring.rotate(db, vault, source, now, out, later=args.later)
+            if args.what == "rewrap":
+                return await keyring.rewrap(db, vault, now, out)
+            return await keyring.retire(db, vault, source, args.id, args.days, now, out)
+
+    try:
+        return uvloop.run(work())
+    except (RecordError, OSError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        print(said, file=sys.stderr)
+        return 2
 
 
 def make_sample(args: argparse.Namespace) -> int:
@@ -619,6 +656,25 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--days", type=_count, default=35, help="with --drop-keys: backups are kept")
     one.set_defaults(run=keep)
 
+    ring = commands.add_parser("keys", help="the keys that encrypt the record, and new ones")
+    whats = ring.add_subparsers(dest="what", required=True)
+    for what, words in (
+        ("new", "print a fresh key, for the environment or a secret manager"),
+        ("status", "which keys there are and how much hangs on each"),
+        ("rotate", "a new key encrypts from now on; the older ones still open"),
+        ("rewrap", "move everything to the current key, while servers run"),
+        ("retire", "take an old key out of use, once nothing needs it"),
+    ):
+        one = whats.add_parser(what, help=words)
+        one.add_argument("--config", type=Path, help="TOML file with settings")
+        one.add_argument("--data", type=Path, help="the demo in this folder instead")
+        if what == "rotate":
+            one.add_argument("--later", action="store_true", help="only put it into the key file")
+        if what == "retire":
+            one.add_argument("id", metavar="ID", help="as `keys status` names it")
+            one.add_argument("--days", type=_days, default=35, help="backups are kept so long")
+        one.set_defaults(run=encryption)
+
     forms = commands.add_parser("instruments", help="the questionnaires, and a site's own wording")
     whats = forms.add_subparsers(dest="what", required=True)
     for what, words in (("list", "which there are"), ("import", "add a FHIR R4 Questionnaire")):
@@ -637,6 +693,10 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return int(text)
+
+
+def _days(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 def _count(text: str) -> int:

@@ -175,7 +175,7 @@ async def _use_app(
     row = found.first()
     if row is None:
         return False
-    secret = vault.open_own("totp", "secret_enc", person_id, row.secret_enc)
+    secret = await vault.open_own("totp", "secret_enc", person_id, row.secret_enc, row.kek_id)
     step = totp.step_of(secret, digits, now, row.last_step)
     return step is not None and await _use_step(conn, person_id, step)
 
@@ -228,7 +228,6 @@ async def begin_app(db: Database, vault: Vault, actor: Actor, now: float) -> byt
     Raises ProofNeeded, Forbidden, AuditFailed.
     """
     secret = secrets.token_bytes(totp.SECRET_BYTES)
-    sealed = vault.seal_own("totp", "secret_enc", actor.id, secret)
 
     async def work(conn: AsyncConnection) -> None:
         app = schema_signin.totp
@@ -237,10 +236,10 @@ async def begin_app(db: Database, vault: Vault, actor: Actor, now: float) -> byt
         if row is not None and row.confirmed_at is not None:
             raise TooManyFactors
         await conn.execute(delete(app).where(app.c.person_id == actor.id))
+        own = await vault.own(conn)
+        sealed = own.seal("totp", "secret_enc", actor.id, secret)
         await conn.execute(
-            insert(app).values(
-                person_id=actor.id, secret_enc=sealed, kek_id=vault.kek_id, made_at=now
-            )
+            insert(app).values(person_id=actor.id, secret_enc=sealed, kek_id=own.id, made_at=now)
         )
 
     await change(db, actor, "factor.begin_app", now, work)
@@ -252,14 +251,14 @@ async def unconfirmed_app(db: Database, vault: Vault, actor: Actor) -> bytes:
     app = schema_signin.totp
     async with db.read() as conn:
         found = await conn.execute(
-            select(app.c.secret_enc).where(
+            select(app.c.secret_enc, app.c.kek_id).where(
                 app.c.person_id == actor.id, app.c.confirmed_at.is_(None)
             )
         )
-        sealed: bytes | None = found.scalar()
-    if sealed is None:
+        row = found.first()
+    if row is None:
         raise NoSuchRecord
-    return vault.open_own("totp", "secret_enc", actor.id, sealed)
+    return await vault.open_own("totp", "secret_enc", actor.id, row.secret_enc, row.kek_id)
 
 
 async def confirm_app(db: Database, vault: Vault, actor: Actor, typed: str, now: float) -> None:

@@ -7,6 +7,8 @@ that key file: it must be kept apart, and never in the same place.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import re
@@ -23,7 +25,7 @@ from sqlalchemy.engine import make_url
 from records import dumps
 from records.crypto import Vault
 from records.dumps import CannotDump, Contents
-from records.sealed_stream import Damaged, opened, seal
+from records.sealed_stream import Damaged, KeyOf, opened, seal
 
 FORMAT: Final = 1
 _NAME: Final = re.compile(r"crisisbridge-\d{8}T\d{6}Z\.backup")
@@ -56,10 +58,11 @@ def make(url: str, vault: Vault, folder: Path, now: float) -> Path:
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=folder) as scratch:
         copy, draft = Path(scratch) / "copy", Path(scratch) / "sealed"
         found = dumps.dump(url, copy)
-        label = Label(FORMAT, now, make_url(url).get_backend_name(), vault.kek_id, found)
+        backend = make_url(url).get_backend_name()
+        label = Label(FORMAT, now, backend, vault.keks.newest.id, found)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file, copy.open("rb") as source:
-            seal(_pieces(label, source), file, lambda salt: _key(vault, salt))
+            seal(_pieces(label, source), file, lambda salt: next(vault.backup_keys(salt)))
             file.flush()
             os.fsync(file.fileno())
         copy.unlink()
@@ -112,8 +115,18 @@ def prune(folder: Path, keep: int) -> list[Path]:
 # --- inside ---------------------------------------------------------------------------------------
 
 
-def _key(vault: Vault, salt: bytes) -> bytes:
-    return vault.tag("backups", salt.hex())
+def _key_of(path: Path, vault: Vault) -> KeyOf:
+    """Whichever of the vault's keys opens the first frame; the newest where none does."""
+    for number, _ in enumerate(vault.keks.keys):
+        key_of = _nth(vault, number)
+        with path.open("rb") as file, contextlib.suppress(Damaged):
+            next(opened(file, key_of))
+            return key_of
+    return _nth(vault, 0)
+
+
+def _nth(vault: Vault, number: int) -> KeyOf:
+    return lambda salt: next(itertools.islice(vault.backup_keys(salt), number, None))
 
 
 def _pieces(label: Label, source: BinaryIO) -> Iterator[bytes]:
@@ -129,10 +142,11 @@ def _unpack(path: Path, vault: Vault, copy: Path) -> Label:
     """Open the whole file into a copy. Raises CannotDump when any of it does not open."""
     descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     unpacker = zlib.decompressobj()
+    key_of = _key_of(path, vault)
     waiting, label = bytearray(), None
     try:
         with path.open("rb") as file, os.fdopen(descriptor, "wb") as target:
-            for plain in opened(file, lambda salt: _key(vault, salt)):
+            for plain in opened(file, key_of):
                 if label is not None:
                     _unzip(unpacker, plain, target)
                     continue

@@ -103,17 +103,18 @@ async def get(conn: AsyncConnection, contact_id: str) -> Way | None:
 
 async def details(conn: AsyncConnection, vault: Vault, contact_id: str) -> Mapping[str, Any] | None:
     """What a way needs, opened; None when it was removed. Raises KeyWrong."""
-    sealed = (
+    row = (
         await conn.execute(
-            select(contact_point.c.details_enc).where(
+            select(contact_point.c.details_enc, contact_point.c.kek_id).where(
                 contact_point.c.id == contact_id, contact_point.c.removed_at.is_(None)
             )
         )
-    ).scalar()
-    if sealed is None:
+    ).first()
+    if row is None or row.details_enc is None:
         return None
+    place = ("contact_point", "details", contact_id)
     opened: Mapping[str, Any] = json.loads(
-        vault.open_own("contact_point", "details", contact_id, sealed)
+        await vault.open_own(*place, row.details_enc, row.kek_id)
     )
     return opened
 
@@ -141,9 +142,10 @@ async def add(
     ).scalar()
     contact_id = known or new_id("con")
     plain = json.dumps(dict(new.details), separators=(",", ":")).encode()
+    own = await vault.own(conn)
     values = {
-        "details_enc": vault.seal_own("contact_point", "details", contact_id, plain),
-        "kek_id": vault.kek_id,
+        "details_enc": own.seal("contact_point", "details", contact_id, plain),
+        "kek_id": own.id,
     }
     if known is not None:
         await conn.execute(

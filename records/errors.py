@@ -167,6 +167,27 @@ class KeyMissing(RecordError):
     )
 
 
+class KeyCommandFailed(RecordError):
+    """The command that prints the key did not: try it by hand, as the server's user."""
+
+    code = "key-command-failed"
+    status = 500
+    sentence = "The command that prints the key failed."
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(
+            f"{self.sentence} {why} Try it by hand, as the server's user. Nothing was changed."
+        )
+
+
+class KeyNeeded(RecordError):
+    """The key still seals something, or seals now; the message says what to do first."""
+
+    code = "key-needed"
+    status = 409
+    sentence = "This key is still needed. Nothing was changed."
+
+
 class KeyWrong(RecordError):
     """The key file belongs to other data, or the stored bytes were changed."""
 

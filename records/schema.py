@@ -885,6 +885,7 @@ from records import schema_audit as _audit  # noqa: E402, F401
 from records import schema_consents as _consents  # noqa: E402, F401
 from records import schema_identities as _identities  # noqa: E402, F401
 from records import schema_interchange as _interchange  # noqa: E402, F401
+from records import schema_keys as _keys  # noqa: E402, F401
 from records import schema_misses as _misses  # noqa: E402, F401
 from records import schema_odmap as _odmap  # noqa: E402, F401
 from records import schema_openings as _openings  # noqa: E402, F401

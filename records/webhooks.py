@@ -109,16 +109,16 @@ async def add(conn: AsyncConnection, vault: Vault, new: NewWebhook, by: str, now
     )
     if (await conn.scalar(known) or 0) >= MOST:
         raise BadInput("There are too many addresses. Remove those that nobody uses.")
-    webhook_id = new_id("whk")
+    webhook_id, own = new_id("whk"), await vault.own(conn)
     await conn.execute(
         insert(table).values(
             id=webhook_id,
             program_id=new.program_id,
             name=new.name,
             host=new.host,
-            kek_id=vault.kek_id,
-            url_enc=vault.seal_own("webhook", "url_enc", webhook_id, new.url.encode()),
-            secret_enc=vault.seal_own("webhook", "secret_enc", webhook_id, new.secret),
+            kek_id=own.id,
+            url_enc=own.seal("webhook", "url_enc", webhook_id, new.url.encode()),
+            secret_enc=own.seal("webhook", "secret_enc", webhook_id, new.secret),
             owner_id=by,
             made_at=now,
             state_at=now,
@@ -147,17 +147,16 @@ async def opened(conn: AsyncConnection, vault: Vault, webhook_id: str) -> Sealed
     """Address and secret; None when they were destroyed. Raises KeyWrong."""
     row = (
         await conn.execute(
-            select(table.c.url_enc, table.c.secret_enc).where(
+            select(table.c.url_enc, table.c.secret_enc, table.c.kek_id).where(
                 table.c.id == webhook_id, table.c.url_enc.is_not(None)
             )
         )
     ).first()
     if row is None:
         return None
-    return Sealed(
-        vault.open_own("webhook", "url_enc", webhook_id, row.url_enc).decode(),
-        vault.open_own("webhook", "secret_enc", webhook_id, row.secret_enc),
-    )
+    url = await vault.open_own("webhook", "url_enc", webhook_id, row.url_enc, row.kek_id)
+    secret = await vault.open_own("webhook", "secret_enc", webhook_id, row.secret_enc, row.kek_id)
+    return Sealed(url.decode(), secret)
 
 
 async def pause(conn: AsyncConnection, webhook_id: str, why: str, now: float) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.audit import record
+from auth.rekeying import rewrap
 from records import retention
 from records.crypto import Vault
 from records.engine import Database
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 600.0
 NIGHT = range(7, 11)  # hours UTC: from the small hours in the east to those in the west
-REWRAPPED = 20_000  # data keys in one look
 BATCH = 200  # sessions in one look; the next look has the next
 REST_SECONDS = 0.02  # between two deletions, for whoever waits
 ERASED = "record.erase"
@@ -51,20 +51,8 @@ class Keeper:
     async def look(self) -> int:
         """Delete up to a batch of what is due now; how many were deleted."""
         desk = self._desk
-        await rewrap(desk.db, desk.vault)
+        await rewrap(desk.db, desk.vault, desk.now())
         return await erase_due(desk.db, desk.vault, desk.now())
-
-
-async def rewrap(db: Database, vault: Vault, most: int = REWRAPPED) -> int:
-    """Data keys wrapped with an old key of the ring, or with none, get the newest; how many."""
-    done = 0
-    while done < most:
-        some = await db.write(lambda conn: vault.rewrap(conn, BATCH))
-        done += some
-        if some < BATCH:
-            break
-        await asyncio.sleep(REST_SECONDS)
-    return done
 
 
 async def erase_due(db: Database, vault: Vault, now: float) -> int:

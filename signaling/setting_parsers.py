@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from auth.actors import ROLES
 from media import TurnUrl
+from records import kek
+from records.errors import KeyWrong
 from signaling.sensitive import Sensitive
 
 SHORTEST_SECRET = 32
@@ -21,6 +24,26 @@ def text(raw: str) -> str:
     if not raw.strip():
         raise ValueError("must not be empty")
     return raw.strip()
+
+
+def keys(raw: str) -> Sensitive[str]:
+    try:
+        kek.parse(raw)
+    except KeyWrong:
+        raise ValueError(
+            "must be a key of 64 hexadecimal digits, or several with commas between"
+        ) from None
+    return Sensitive(raw)
+
+
+def command(raw: str) -> tuple[str, ...]:
+    try:
+        argv = tuple(shlex.split(raw))
+    except ValueError:
+        argv = ()
+    if not argv or not Path(argv[0]).is_absolute():
+        raise ValueError("must be a program's full path with its arguments")
+    return argv
 
 
 def flag(raw: str) -> bool:

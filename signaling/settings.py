@@ -114,6 +114,21 @@ class Settings:
         default=None,
         shown="records.key in the data folder",
     )
+    kek: Sensitive[str] | None = _setting(
+        parse.keys,
+        "The key itself instead of a file: 64 hexadecimal digits; several with commas between, the "
+        "newest last.",
+        default=None,
+    )
+    kek_command: tuple[str, ...] = _setting(
+        parse.command,
+        "A program with its arguments that prints the key, as of a key management service, instead "
+        "of a file. No shell is between.",
+        default=(),
+    )
+    kek_command_seconds: float = _setting(
+        parse.number(1, 60), "Seconds that this program may take.", default=10.0
+    )
     demo: bool = _setting(
         parse.flag,
         "Sample people with a known password. Refused on a public address.",
@@ -458,6 +473,10 @@ def _conflicts(values: Mapping[str, Any]) -> list[str]:
     problems = []
     if bool(values.get("tls_cert")) != bool(values.get("tls_key")):
         problems.append(f"{PREFIX}TLS_CERT and {PREFIX}TLS_KEY belong together: set both or none.")
+    if sum(bool(values.get(name)) for name in ("kek", "kek_file", "kek_command")) > 1:
+        problems.append(
+            f"{PREFIX}KEK, {PREFIX}KEK_FILE and {PREFIX}KEK_COMMAND exclude each other: set one."
+        )
     if bool(values.get("turn_urls")) != bool(values.get("turn_secret")):
         problems.append(
             f"{PREFIX}TURN_URLS and {PREFIX}TURN_SECRET belong together: set both or none."

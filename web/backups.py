@@ -11,14 +11,15 @@ from typing import Final, TextIO
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from auth import checkpoints
+from auth import checkpoints, rekeying
 from auth.checkpoints import Signer
 from records import backups
 from records.backups import Label
 from records.crypto import Vault
 from records.dumps import CannotDump
-from records.engine import Database, upgrade
+from records.engine import Database, current, head, upgrade
 from signaling.settings import Settings
+from web import keyring
 
 OLDEST_SECONDS: Final = 48 * 3600.0  # the proposal for 45 CFR 164.308: copies no older than 48 h
 _MARK: Final = "last-backup.json"
@@ -27,8 +28,10 @@ _MARK: Final = "last-backup.json"
 def make(settings: Settings, folder: Path, keep: int | None, out: TextIO) -> int:
     """Back up, read the file back, and remove old ones; 0 when it is done."""
     try:
-        vault = Vault.from_key_file(settings.key_file, create=False)
+        vault = keyring.vault_of(settings)
         path = backups.make(settings.database, vault, folder, time.time())
+        if current(settings.database) == head():  # else nobody can have made a second key yet
+            asyncio.run(_note(settings.database, vault))
         old = backups.prune(folder, keep) if keep is not None else []
     except (CannotDump, SQLAlchemyError, OSError) as error:
         return _failed("No backup was made", error, out)
@@ -45,7 +48,7 @@ def make(settings: Settings, folder: Path, keep: int | None, out: TextIO) -> int
 def check(settings: Settings, path: Path, out: TextIO) -> int:
     """Open all of a backup and try what is in it; 0 when it could be restored."""
     try:
-        label = backups.check(path, Vault.from_key_file(settings.key_file, create=False))
+        label = backups.check(path, keyring.vault_of(settings))
     except (CannotDump, SQLAlchemyError, OSError) as error:
         return _failed("This backup cannot be used", error, out)
     print(f"Whole. {_words(label)}", file=out)
@@ -58,7 +61,7 @@ async def restore(settings: Settings, path: Path, out: TextIO, *, replace: bool)
     The server must not run: the caller holds the data folder.
     """
     try:
-        vault = Vault.from_key_file(settings.key_file, create=False)
+        vault = keyring.vault_of(settings)
         label = backups.restore(path, settings.database, vault, time.time(), replace=replace)
     except (CannotDump, SQLAlchemyError, OSError) as error:
         return _failed("Nothing was restored", error, out)
@@ -90,6 +93,16 @@ def age(settings: Settings, now: float) -> float | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return max(0.0, now - at) if isinstance(at, int | float) else None
+
+
+async def _note(url: str, vault: Vault) -> None:
+    """Which keys this backup needs, so that none of them is retired too early."""
+    db = Database(url)
+    await db.start()
+    try:
+        await rekeying.note_backup(db, vault, time.time())
+    finally:
+        await db.close()
 
 
 def _words(label: Label) -> str:

@@ -24,10 +24,13 @@ from cryptography import x509
 from sqlalchemy.exc import SQLAlchemyError
 
 from media import Relay, RelayRefused, TurnUrl, there_and_back
-from records.engine import current, head
+from records.crypto import Vault
+from records.engine import Database, current, head
+from records.errors import RecordError
+from records.kek_sources import FileSource
 from signaling import addresses
 from signaling.settings import Settings, unfit_to_serve
-from web import backups
+from web import backups, keyring
 
 BUILT = 1_767_225_600.0  # 2026-01-01: a clock before this is wrong
 SOON_SECONDS = 21 * 86400.0
@@ -57,7 +60,7 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
     yield from configuration(settings)
     yield folder(settings.data_dir)
     yield database(settings)
-    yield key_file(settings)
+    yield key_source(settings)
     if not settings.demo:
         yield backup(settings, time.time())
     if settings.redis_url is not None:
@@ -170,13 +173,44 @@ def shared_store(url: str) -> Finding:
     return Finding(Verdict.OK, f"{what} {version}")
 
 
-def key_file(settings: Settings) -> Finding:
-    path = settings.key_file
-    if not path.exists():
-        return Finding(Verdict.WARN, "Key file: not there", "Made at the first start; keep a copy.")
-    if path.stat().st_mode & 0o077:
-        return Finding(Verdict.FAIL, "Key file: others can read it", "chmod 600 the key file.")
-    return Finding(Verdict.OK, "Key file")
+def key_source(settings: Settings) -> Finding:
+    """Where the key that encrypts the record comes from, and whether it opens what is stored."""
+    source = keyring.source_of(settings)
+    what = source.name.capitalize() if source.name == "key file" else f"Key from the {source.name}"
+    if isinstance(source, FileSource):
+        if not source.path.exists():
+            todo = "Made at the first start; keep a copy."
+            return Finding(Verdict.WARN, f"{what}: not there", todo)
+        if source.path.stat().st_mode & 0o077:
+            return Finding(Verdict.FAIL, f"{what}: others can read it", "chmod 600 the key file.")
+    try:
+        vault = keyring.vault_of(settings)
+        tried = _record_is_there(settings.database)
+        if tried:
+            asyncio.run(_opens(settings.database, vault))
+    except RecordError as error:
+        return Finding(Verdict.FAIL, what, str(error))
+    return Finding(Verdict.OK, f"{what}: opens the record" if tried else what)
+
+
+def _record_is_there(url: str) -> bool:
+    """Whether there is a record of this version to try keys on."""
+    if url.startswith("sqlite:") and not Path(url.removeprefix("sqlite:///")).exists():
+        return False
+    try:
+        return current(url) == head()
+    except SQLAlchemyError:
+        return False  # said already
+
+
+async def _opens(url: str, vault: Vault) -> None:
+    db = Database(url)
+    await db.start()
+    try:
+        async with db.read() as conn:
+            await vault.prove(conn)
+    finally:
+        await db.close()
 
 
 def web_port(settings: Settings) -> Finding:

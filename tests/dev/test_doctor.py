@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import socket
+import sqlite3
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from records.engine import upgrade
+from records import contacts
+from records.contacts import NewWay
+from records.crypto import Vault
+from records.engine import Database, upgrade
 from signaling.settings import Settings, load
 from tests.media.coturn import SECRET, Coturn
 from tests.oncall.redis_server import RedisServer
@@ -17,6 +23,7 @@ from web import doctor
 from web.dev import certificate
 from web.doctor import Finding, Verdict
 
+WAY = NewWay("sms", "+16055550100", {"to": "+16055550100"})
 GOOD = {"CRISISBRIDGE_SECRET": "fine-and-long-0123456789-abcdefghijk"}
 
 
@@ -60,11 +67,11 @@ def test_a_folder_or_key_that_others_can_read_is_found(tmp_path: Path) -> None:
     assert doctor.folder(one.data_dir).verdict is Verdict.WARN
     one.data_dir.chmod(0o700)
     assert doctor.folder(one.data_dir).verdict is Verdict.OK
-    one.key_file.write_text("00")
+    one.key_file.write_text("00" * 32)
     one.key_file.chmod(0o644)
-    assert doctor.key_file(one).verdict is Verdict.FAIL
+    assert doctor.key_source(one).verdict is Verdict.FAIL
     one.key_file.chmod(0o600)
-    assert doctor.key_file(one).verdict is Verdict.OK
+    assert doctor.key_source(one).verdict is Verdict.OK
 
 
 def test_a_database_is_current_old_or_out_of_reach(tmp_path: Path) -> None:
@@ -184,3 +191,48 @@ def test_a_shared_store_is_good_wrongly_set_or_away(tmp_path: Path) -> None:
         assert doctor.shared_store(at).verdict is Verdict.OK
     finally:
         server.kill()
+
+
+async def _sealed(url: str, key: str) -> None:
+    db = Database(url)
+    await db.start()
+    try:
+        vault = Vault(bytes.fromhex(key))
+        await db.write(lambda conn: contacts.add(conn, vault, "per_1", WAY, 1.0))
+    finally:
+        await db.close()
+
+
+def _record(one: Settings, key: str) -> None:
+    """A database with one value under this key."""
+    one.data_dir.mkdir(exist_ok=True)
+    upgrade(one.database)
+    with sqlite3.connect(one.data_dir / "crisisbridge.db") as made:
+        made.execute(
+            "INSERT INTO person (id, name, short_name, email, active)"
+            " VALUES ('per_1', 'P', 'P', 'p@demo.invalid', 1)"
+        )
+    made.close()
+    asyncio.run(_sealed(one.database, key))
+
+
+def test_it_says_where_the_key_comes_from_and_whether_it_opens_the_record(tmp_path: Path) -> None:
+    right, wrong = "ab" * 32, "cd" * 32
+    printing = f"{sys.executable} -I -c 'print(\"{{}}\")'"
+    _record(settings(tmp_path), right)
+    for more, name in (
+        ({"kek": "{}"}, "Key from the environment"),
+        ({"kek_command": printing}, "Key from the command"),
+    ):
+        given = {setting: value.replace("{}", right) for setting, value in more.items()}
+        found = doctor.key_source(settings(tmp_path, **given))
+        assert (found.verdict, found.what) == (Verdict.OK, f"{name}: opens the record")
+        given = {setting: value.replace("{}", wrong) for setting, value in more.items()}
+        found = doctor.key_source(settings(tmp_path, **given))
+        assert (found.verdict, found.what) == (Verdict.FAIL, name)
+        assert "another database" in found.todo
+        assert wrong not in found.todo
+    failing = f"{sys.executable} -I -c 'raise SystemExit(4)'"
+    found = doctor.key_source(settings(tmp_path, kek_command=failing))
+    assert found.verdict is Verdict.FAIL
+    assert "ended with code 4" in found.todo

@@ -149,7 +149,7 @@ def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> Non
     path = tmp_path / "deeper" / "records.key"
     first = Vault.from_key_file(path)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert Vault.from_key_file(path).kek_id == first.kek_id
+    assert Vault.from_key_file(path).keks.newest.id == first.keks.newest.id
     assert [each.name for each in path.parent.iterdir()] == ["records.key"]
     assert path.read_text().strip() not in repr(first)
 

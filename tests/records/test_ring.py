@@ -45,7 +45,7 @@ async def wrapped_with(db: Database) -> set[str]:
 
 
 async def rewrap(db: Database, vault: Vault, limit: int = 100) -> int:
-    return await db.write(lambda conn: vault.rewrap(conn, limit))
+    return (await db.write(lambda conn: vault.rewrap(conn, limit))).seen
 
 
 async def drop(db: Database, vault: Vault, ring: Ring, before: float) -> int:
@@ -56,7 +56,7 @@ async def drop(db: Database, vault: Vault, ring: Ring, before: float) -> int:
 async def test_without_the_file_everything_is_as_it_was(db: Database, key_file: Path) -> None:
     vault = Vault.from_key_file(key_file)
     session, words = await sealed(db, vault)
-    assert await wrapped_with(db) == {vault.kek_id}
+    assert await wrapped_with(db) == {vault.keks.newest.id}
     assert await rewrap(db, vault) == 0
     assert await read(db, vault, session, words) == b"words"
     assert not ring_beside(key_file).exists()
@@ -71,7 +71,7 @@ async def test_keys_of_before_are_wrapped_anew_by_themselves_and_everything_stil
     new = await sealed(db, vault, "tab_3")
     assert len(await wrapped_with(db)) == 2
     assert [await rewrap(db, vault, 1) for _ in range(3)] == [1, 1, 0]
-    assert vault.kek_id not in await wrapped_with(db)
+    assert vault.keks.newest.id not in await wrapped_with(db)
     for one in (vault, Vault.from_key_file(key_file)):
         async with db.read() as conn:
             await one.check(conn)
@@ -128,7 +128,7 @@ async def test_a_key_that_waits_opens_and_wraps_nothing_until_it_is_used(
     here = Vault.from_key_file(key_file)
     ring.add(T0, waits=True)
     await sealed(db, here)
-    assert await wrapped_with(db) == {here.kek_id}
+    assert await wrapped_with(db) == {here.keks.newest.id}
     assert ring.use() == 1
     session, words = await sealed(db, here, "tab_2")
     assert len(await wrapped_with(db)) == 2

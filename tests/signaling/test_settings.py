@@ -144,3 +144,24 @@ def test_every_setting_says_what_it_is() -> None:
 def test_the_escalation_s_steps_follow_each_other() -> None:
     said = problems(GOOD | {"CRISISBRIDGE_SECOND_TIER_SECONDS": "90"})
     assert "must follow each other in time" in said
+
+
+def test_the_key_comes_from_one_place_and_a_mistake_in_it_is_never_repeated() -> None:
+    key = "ab" * 32
+    assert load(GOOD | {"CRISISBRIDGE_KEK": f"{key},{'cd' * 32} 1790000000"}).kek is not None
+    argv = load(GOOD | {"CRISISBRIDGE_KEK_COMMAND": "/bin/echo 'two words' $(true)"}).kek_command
+    assert argv == ("/bin/echo", "two words", "$(true)")
+    for name, value in (
+        ("KEK", "ab" * 31),
+        ("KEK", f"{key},{key}"),
+        ("KEK_COMMAND", "echo it"),
+        ("KEK_COMMAND", "/bin/echo 'it"),
+        ("KEK_COMMAND_SECONDS", "0"),
+    ):
+        with pytest.raises(SettingsError, match=f"CRISISBRIDGE_{name} must be") as refused:
+            load(GOOD | {f"CRISISBRIDGE_{name}": value})
+        assert value not in str(refused.value) or value == "0"
+    for pair in (("KEK", "KEK_FILE"), ("KEK_FILE", "KEK_COMMAND"), ("KEK", "KEK_COMMAND")):
+        values = {"KEK": key, "KEK_FILE": "some.key", "KEK_COMMAND": "/bin/true"}
+        with pytest.raises(SettingsError, match="exclude each other"):
+            load(GOOD | {f"CRISISBRIDGE_{name}": values[name] for name in pair})
