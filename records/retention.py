@@ -312,12 +312,32 @@ async def erase(
     one = await _judged(conn, vault, row, known, now)
     if one is None or not one.goes:
         return None
+    await _delete(conn, vault, row, one.keep_numbers, now)
+    return one
+
+
+async def erase_again(
+    conn: AsyncConnection, vault: Vault, session_id: str, *, keep_numbers: bool, now: float
+) -> bool:
+    """Delete a session that a restore brought back, whatever the rules say now; False: not here."""
+    await sessions.lock(conn, session_id)
+    row = await sessions.get(conn, session_id)
+    if row is None or row.erased_at is not None:
+        return False
+    await _delete(conn, vault, row, keep_numbers, now)
+    return True
+
+
+async def _delete(
+    conn: AsyncConnection, vault: Vault, row: SessionRow, keep_numbers: bool, now: float
+) -> None:
+    session_id = row.id
     await conn.execute(delete(session_key).where(session_key.c.session_id == session_id))
-    kept = KEPT if one.keep_numbers else frozenset[str]()
+    kept = KEPT if keep_numbers else frozenset[str]()
     for table, condition in hanging(session_id):
         if table.name not in kept and table is not session_key:
             await conn.execute(delete(table).where(condition))
-    if one.keep_numbers:
+    if keep_numbers:
         await conn.execute(insert(report_change).values(day=int(row.pressed_at // 86_400)))
         await conn.execute(
             update(session).where(session.c.id == session_id).values(numbers(row, now))
@@ -325,7 +345,6 @@ async def erase(
     else:
         await conn.execute(delete(session).where(session.c.id == session_id))
     vault.forget(session_id)
-    return one
 
 
 def numbers(row: SessionRow, now: float) -> dict[str, object]:

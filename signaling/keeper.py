@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.audit import record
+from auth.erasures import ERASED
 from auth.rekeying import rewrap
 from records import retention
 from records.crypto import Vault
@@ -31,7 +32,6 @@ EVERY_SECONDS = 600.0
 NIGHT = range(7, 11)  # hours UTC: from the small hours in the east to those in the west
 BATCH = 200  # sessions in one look; the next look has the next
 REST_SECONDS = 0.02  # between two deletions, for whoever waits
-ERASED = "record.erase"
 EVERYTHING = Scope(everything=True)
 
 

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from auth import checkpoints, rekeying
+from auth import checkpoints, erasures, rekeying
 from auth.checkpoints import Signer
+from auth.erasures import BadList, Erased
 from records import backups
 from records.backups import Label
 from records.crypto import Vault
@@ -31,9 +33,9 @@ def make(settings: Settings, folder: Path, keep: int | None, out: TextIO) -> int
         vault = keyring.vault_of(settings)
         path = backups.make(settings.database, vault, folder, time.time())
         if current(settings.database) == head():  # else nobody can have made a second key yet
-            asyncio.run(_note(settings.database, vault))
+            asyncio.run(_note(settings.database, vault, folder))
         old = backups.prune(folder, keep) if keep is not None else []
-    except (CannotDump, SQLAlchemyError, OSError) as error:
+    except (CannotDump, SQLAlchemyError, OSError, BadList) as error:
         return _failed("No backup was made", error, out)
     mark = {"at": time.time(), "file": path.name, "bytes": path.stat().st_size}
     (settings.data_dir / _MARK).write_text(json.dumps(mark))
@@ -62,7 +64,14 @@ async def restore(settings: Settings, path: Path, out: TextIO, *, replace: bool)
     """
     try:
         vault = keyring.vault_of(settings)
-        label = backups.restore(path, settings.database, vault, time.time(), replace=replace)
+        gone = (
+            await _erased_here(settings.database)
+            if replace and _is_there(settings.database)
+            else {}
+        )
+        label = await asyncio.to_thread(
+            backups.restore, path, settings.database, vault, time.time(), replace=replace
+        )
     except (CannotDump, SQLAlchemyError, OSError) as error:
         return _failed("Nothing was restored", error, out)
     print(f"Restored. {_words(label)}", file=out)
@@ -73,8 +82,14 @@ async def restore(settings: Settings, path: Path, out: TextIO, *, replace: bool)
         async with db.read() as conn:
             await vault.check(conn)
             broken = await checkpoints.verify(conn, Signer(vault))
+        gone = {**erasures.read_list(path.parent, vault), **gone}
+        again = await erasures.again(db, vault, gone, time.time())
+    except BadList as error:
+        return _failed("What had been deleted was not deleted again", error, out)
     finally:
         await db.close()
+    if again:
+        print(f"{again} sessions that had been deleted since are deleted again.", file=out)
     if broken is not None:
         print(
             f"Its audit trail is not whole, from entry {broken.no} on: it was so when the backup "
@@ -95,12 +110,36 @@ def age(settings: Settings, now: float) -> float | None:
     return max(0.0, now - at) if isinstance(at, int | float) else None
 
 
-async def _note(url: str, vault: Vault) -> None:
-    """Which keys this backup needs, so that none of them is retired too early."""
+async def _note(url: str, vault: Vault, folder: Path) -> None:
+    """Which keys this backup needs, so that none of them is retired too early; and beside it what
+    had been deleted by now, which a restore of an older one needs."""
     db = Database(url)
     await db.start()
     try:
         await rekeying.note_backup(db, vault, time.time())
+        async with db.read() as conn:
+            await vault.check(conn)
+            found = await erasures.known(conn)
+    finally:
+        await db.close()
+    erasures.write_list(folder, vault, found)
+
+
+def _is_there(url: str) -> bool:
+    """Whether there may be a record; a file is not made by looking."""
+    place = make_url(url)
+    return place.get_backend_name() != "sqlite" or Path(place.database or "").exists()
+
+
+async def _erased_here(url: str) -> Erased:
+    """What the record that is about to be replaced says; nothing where none can be read."""
+    db = Database(url)
+    try:
+        await db.start()
+        async with db.read() as conn:
+            return await erasures.known(conn)
+    except SQLAlchemyError:
+        return {}
     finally:
         await db.close()
 

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import audit
+from auth.erasures import ERASED
 from auth.errors import AuditFailed
 from records import retention, schema, sessions
 from records.retention_rules import YEAR, Rule
@@ -57,7 +58,7 @@ async def test_what_is_due_is_deleted_once_and_the_audit_says_so_and_stays_whole
     async with house.db.read() as conn:
         told = (
             await conn.execute(
-                select(entries.object_id, entries.actor_kind).where(entries.action == keeper.ERASED)
+                select(entries.object_id, entries.actor_kind).where(entries.action == ERASED)
             )
         ).all()
         assert await audit.verify(conn, before) is None
