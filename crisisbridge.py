@@ -37,7 +37,7 @@ from auth.keeping import gathered
 from auth.people import NewPerson, make_first
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
-from media import Bridge, BridgeSettings, LegEvent, MediaError, Relay
+from media import Bridge, BridgePool, BridgeSettings, Forwarding, LegEvent, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.policy import Rules
 from records import guest_links, schema
@@ -129,13 +129,16 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         )
 
 
-def bridge_of(settings: Settings) -> Callable[[Callable[[LegEvent], None]], Bridge]:
+def bridge_of(settings: Settings) -> Callable[[Callable[[LegEvent], None]], Forwarding]:
     """The bridge with these settings, once the desk says whom to tell of its events."""
     configured = BridgeSettings(
         addresses=tuple(addresses.for_media(settings.media_addresses)),
         port=settings.media_port,
         public_addresses=settings.media_public_addresses,
     )
+    processes = settings.media_processes
+    if processes:
+        return lambda on_event: BridgePool(configured, processes, on_event)
     return lambda on_event: Bridge(configured, on_event)
 
 

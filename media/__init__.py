@@ -1,24 +1,35 @@
 """The bridge: forwards encoded media between the legs of a call. Knows no people and no queue."""
 
-from media.api import BridgeSettings, BridgeTotals, LegEvent, LegEventKind, LegStats
+from media.api import (
+    BridgeSettings,
+    BridgeTotals,
+    Forwarding,
+    LegEvent,
+    LegEventKind,
+    LegStats,
+)
 from media.bridge import Bridge
 from media.errors import (
     BadDescription,
     MediaError,
     NoSocket,
     NotStarted,
+    ProcessLost,
     RelayRefused,
     TooManyCalls,
     TooManyLegs,
 )
+from media.pool import BridgePool
 from media.quality import Measured, Window, Word, worst
 from media.turn import Relay, TurnUrl, there_and_back
 
 __all__ = [
     "BadDescription",
     "Bridge",
+    "BridgePool",
     "BridgeSettings",
     "BridgeTotals",
+    "Forwarding",
     "LegEvent",
     "LegEventKind",
     "LegStats",
@@ -26,6 +37,7 @@ __all__ = [
     "MediaError",
     "NoSocket",
     "NotStarted",
+    "ProcessLost",
     "Relay",
     "RelayRefused",
     "TooManyCalls",

@@ -1,10 +1,11 @@
-"""The values that go in and out of the bridge."""
+"""What a bridge does for whoever runs calls, and the values that go in and out of it."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +76,34 @@ class BridgeTotals:
     packets_in: int
     packets_out: int
     dropped: Mapping[str, int]
+
+
+class Forwarding(Protocol):
+    """A bridge, in this process or in others. `Bridge` says what each does and raises."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def answer(self, call: str, seat: str, generation: str, description: str) -> str: ...
+
+    def plan(
+        self,
+        call: str,
+        hears: Mapping[str, Sequence[str | None]],
+        sees: Mapping[str, Sequence[str | None]] | None = None,
+    ) -> None: ...
+
+    def move(self, call: str, seat: str, to: str) -> None: ...
+
+    def leave(self, call: str, seat: str, generation: str | None = None) -> None: ...
+
+    def close_call(self, call: str) -> None: ...
+
+    def request_key_frame(self, call: str, seat: str) -> None: ...
+
+    def calls(self) -> list[str]: ...
+
+    def stats(self, call: str) -> list[LegStats]: ...
+
+    def totals(self) -> BridgeTotals: ...

@@ -197,6 +197,10 @@ class Bridge:
         self._versions += 1
         return sdp.answer(offered, self._ours(leg))
 
+    async def answer(self, call: str, seat: str, generation: str, description: str) -> str:
+        """`describe`, for who need not know in which process the bridge is."""
+        return self.describe(call, seat, generation, description)
+
     def _place(self, call: str, seat: str) -> Seat:
         """The seat, made if there is room for it. Raises TooManyLegs, TooManyCalls."""
         known = self._call(call)

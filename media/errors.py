@@ -47,6 +47,14 @@ class NotStarted(MediaError):
     sentence = "The server is starting. Try again in a moment."
 
 
+class ProcessLost(MediaError):
+    """The media process ended or does not answer; a new one starts. Describe again."""
+
+    code = "media-process-lost"
+    status = 503
+    sentence = "Sound and picture were interrupted on the server. Connecting again."
+
+
 class NoSocket(MediaError):
     """The media port cannot be bound: it is in use, or the address is not this machine's."""
 

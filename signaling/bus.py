@@ -54,10 +54,11 @@ class Touched(Note, frozen=True, tag="touched"):
 
 
 class ForPages(Note, frozen=True, tag="pages"):
-    """A message for all consoles of one person, as JSON text."""
+    """A message for all pages of one kind of one actor, as JSON text."""
 
-    person: str
+    actor: str
     message: str
+    audience: Audience = "console"
 
 
 class LegsSeen(Note, frozen=True, tag="legs"):

@@ -34,6 +34,7 @@ from signaling import metrics, party_wire, wire
 from signaling.commands import HANDLERS, dispatch
 from signaling.errors import Relayed, SessionError
 from signaling.session import OPEN
+from signaling.wire_base import Audience
 
 if TYPE_CHECKING:
     from auth.actors import Actor
@@ -67,7 +68,8 @@ AT_HOME = (
 # What must not fail because another process is silent; the bridge there follows the record.
 EVEN_ALONE = (wire.SessionEnd, wire.SessionCancel, party_wire.SessionRequeue)
 
-_message = msgspec.json.Decoder(wire.OfferRung | wire.OfferGone | wire.SessionMoved)
+ForPages = wire.OfferRung | wire.OfferGone | wire.SessionMoved | wire.MediaRebuild
+_message: msgspec.json.Decoder[ForPages] = msgspec.json.Decoder(ForPages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,15 +331,22 @@ class Cluster:
         if self._bus is not None:
             self._bus.post(note, to)
 
-    def tell(
-        self, person_id: str, message: wire.OfferRung | wire.OfferGone | wire.SessionMoved
-    ) -> None:
+    def tell(self, person_id: str, message: ForPages) -> None:
         """A message for all consoles of one person, wherever they are."""
-        for stream in self._desk.hub.of("console", person_id):
-            stream.send(message)
-        self._desk.screens.touch_console(person_id)
+        self.tell_pages("console", person_id, message)
+
+    def tell_pages(self, audience: Audience, actor_id: str, message: ForPages) -> None:
+        """A message for all pages of one kind of one actor, wherever they are."""
+        self._tell_here(audience, actor_id, message)
         if self._bus is not None:
-            self._post(b.ForPages(person_id, msgspec.json.encode(message).decode()))
+            text = msgspec.json.encode(message).decode()
+            self._post(b.ForPages(actor_id, text, audience))
+
+    def _tell_here(self, audience: Audience, actor_id: str, message: ForPages) -> None:
+        for stream in self._desk.hub.of(audience, actor_id):
+            stream.send(message)
+        if audience == "console":
+            self._desk.screens.touch_console(actor_id)
 
     def touched(self, tablet_id: str) -> None:
         """A tablet's session has changed; many changes of one moment are one word."""
@@ -403,11 +412,8 @@ class Cluster:
                 for tablet_id in tablets:
                     desk.screens.touch_tablet(tablet_id)
                 desk.screens.touch_consoles()
-            case b.ForPages(person, message):
-                told = _message.decode(message)
-                for stream in desk.hub.of("console", person):
-                    stream.send(told)
-                desk.screens.touch_console(person)
+            case b.ForPages(actor, message, audience):
+                self._tell_here(audience, actor, _message.decode(message))
             case b.LegsSeen(session_id, tablet_id, seats):
                 if session_id not in self._hosted:
                     desk.legs.heard(session_id, seats)

@@ -73,6 +73,23 @@ class Company:
         else:
             self._seated.pop(row.id, None)
 
+    async def describe_anew(self, row: SessionRow, seat: str) -> None:
+        """The bridge lost a leg by itself: its pages, wherever they are, make it again."""
+        desk = self._desk
+        if row.state not in OPEN:
+            return
+        told = wire.MediaRebuild(session=row.id)
+        if seat == "tablet":
+            desk.cluster.tell_pages("tablet", row.tablet_id, told)
+            return
+        async with desk.db.read() as conn:
+            here = await parties.present(conn, [row.id])
+        for one in here:
+            if one.seat == seat and one.person_id is not None:
+                desk.cluster.tell_pages("console", one.person_id, told)
+            elif one.seat == seat and one.guest_link_id is not None:
+                desk.cluster.tell_pages("guest", one.guest_link_id, told)
+
     async def lead_changes(
         self,
         session_id: str,

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.actors import Actor
 from auth.errors import AuthError
-from media import Bridge, LegEvent, LegEventKind, MediaError, Relay
+from media import Forwarding, LegEvent, LegEventKind, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.live import EmbeddedLiveStore, LiveStore
 from oncall.policy import Rules
@@ -87,7 +87,7 @@ class Desk:
         self,
         db: Database,
         vault: Vault,
-        bridge_of: Callable[[Callable[[LegEvent], None]], Bridge],
+        bridge_of: Callable[[Callable[[LegEvent], None]], Forwarding],
         clock: Clock,
         still_welcome: StillWelcome,
         rules: Rules | None = None,
@@ -134,6 +134,7 @@ class Desk:
         self._draining = False
         self._tasks: asyncio.Task[None] | None = None
         self._attention: set[str] = set()  # sessions whose legs changed
+        self._lost_legs: set[tuple[str, str]] = set()  # (session, seat) whose page must hear of it
         self._looked_at: asyncio.Event = asyncio.Event()
         self._lead_missing: dict[str, float] = {}
 
@@ -345,6 +346,10 @@ class Desk:
     def _on_leg(self, event: LegEvent) -> None:
         """Called by the bridge, inside a datagram: note it and return."""
         self.legs.told(event, self.now())
+        known = self.legs.known(event.call, event.seat)
+        current = known is not None and known.generation == event.generation
+        if current and event.kind is LegEventKind.CLOSED:
+            self._lost_legs.add((event.call, event.seat))
         if event.kind is not LegEventKind.PATH_CHANGED:
             self._attention.add(event.call)
             self._looked_at.set()
@@ -367,6 +372,9 @@ class Desk:
             self._lead_missing.pop(session_id, None)
         self.cluster.legs_changed(row)
         self.screens.touch(row)
+        for seat in [seat for one, seat in self._lost_legs if one == session_id]:
+            self._lost_legs.discard((session_id, seat))
+            await self.company.describe_anew(row, seat)
 
     async def _try(self, seen: SessionRow, item: Input) -> bool:
         """Feed an input that may have been overtaken since its session was `seen`.

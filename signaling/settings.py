@@ -143,6 +143,12 @@ class Settings:
     media_port: int = _setting(
         parse.port, "The one UDP port for sound and picture; 0 takes any.", default=9443
     )
+    media_processes: int = _setting(
+        parse.whole(0, 64),
+        "Processes for sound and picture, each on a core and a UDP port of its own, counted from "
+        "the media port; 0: within the server's process.",
+        default=0,
+    )
     media_public_addresses: tuple[str, ...] = _setting(
         parse.addresses,
         "Public address of each media address, in the same order, where a router translates.",

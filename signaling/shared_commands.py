@@ -96,7 +96,7 @@ async def describe_media(
         desk.bridge.plan(row.id, {"tablet": ["tablet"]})  # a test call sees and hears itself
     else:
         await desk.company.arrange(row)
-    answer = desk.bridge.describe(row.id, seat, m.generation, m.description)
+    answer = await desk.bridge.answer(row.id, seat, m.generation, m.description)
     desk.legs.described(row.id, seat, m.generation)
     desk.cluster.legs_changed(row)
     return {"description": answer}

@@ -67,7 +67,8 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
         yield shared_store(settings.redis_url.reveal())
     yield web_port(settings)
     for address in addresses.for_media(settings.media_addresses):
-        yield media(address, settings.media_port)
+        for number in range(max(1, settings.media_processes if settings.media_port else 1)):
+            yield media(address, settings.media_port + number)
     yield clock(time.time())
     yield from certificate(settings)
     if settings.turn_urls and not offline:

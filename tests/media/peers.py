@@ -20,7 +20,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
-from media import Bridge
+from media import Forwarding
 
 BOUND = 15.0
 
@@ -62,7 +62,7 @@ class Tone(AudioStreamTrack):
 class Peer:
     """One browser in one seat, that counts what it decodes."""
 
-    def __init__(self, bridge: Bridge, call: str, seat: str, generation: str = "g1") -> None:
+    def __init__(self, bridge: Forwarding, call: str, seat: str, generation: str = "g1") -> None:
         self.bridge, self.call, self.seat, self.generation = bridge, call, seat, generation
         self.pc = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
@@ -117,7 +117,7 @@ class Peer:
                 if kind == "video":
                     extra.setCodecPreferences(vp8)
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        answer = self.bridge.describe(
+        answer = await self.bridge.answer(
             self.call, self.seat, self.generation, self.pc.localDescription.sdp
         )
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))

@@ -59,7 +59,7 @@ class PlayedBridge:
 
     async def close(self) -> None: ...
 
-    def describe(self, call: str, seat: str, generation: str, description: str) -> str:
+    async def answer(self, call: str, seat: str, generation: str, description: str) -> str:
         self.legs[call, seat] = generation
         return f"answer to {description}"
 

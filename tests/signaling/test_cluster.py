@@ -13,6 +13,7 @@ import pytest
 import redis.asyncio as redis
 
 from auth import tablets
+from media import LegEventKind
 from records import nodes, sessions
 from records.sessions import SessionRow
 from signaling.cluster import share
@@ -108,6 +109,21 @@ async def connected(tablet: Page, console: Page, one: House) -> tuple[str, int]:
     for page in (tablet, console):
         await page.until_view(lambda v: v["session"] and v["session"]["state"] == "connected")
     return session, epoch
+
+
+async def test_a_leg_that_the_bridge_lost_is_made_again_by_its_page_wherever_that_is(
+    two: Two,
+) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    one.bridge.tell(session, "clinician", LegEventKind.CLOSED)
+    await console.until(lambda: console.seen("media.rebuild"))
+    assert [m["session"] for m in console.seen("media.rebuild")] == [session]
+    one.bridge.tell(session, "tablet", LegEventKind.CLOSED)
+    await tablet.until(lambda: tablet.seen("media.rebuild"))
+    assert len(console.seen("media.rebuild")) == 1, "the other side's leg is none of its business"
 
 
 async def test_a_press_here_rings_a_console_there_which_answers_and_talks_here(two: Two) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from media import LegEventKind
+from media import LegEvent, LegEventKind
 from records import parties, sessions, transfers
 from records.sessions import SessionRow
 from tests.signaling import services
@@ -268,6 +268,19 @@ async def test_a_receiver_is_rung_for_nothing_else(
         await page.send("beat")
     await priya.until_view(lambda v: v["offers"])
     assert not miguel.view["offers"]
+
+
+async def test_a_side_whose_leg_the_bridge_lost_makes_it_again_and_one_of_old_is_not_spoken_of(
+    house: House, three: tuple[Page, Page, Page]
+) -> None:
+    dana, miguel, tablet = three
+    session, epoch = await sat_in(house, dana, miguel, tablet)
+    await joined(house, miguel, session, epoch, "side1")
+    house.bridge.on_event(LegEvent(session, "clinician", "older", LegEventKind.CLOSED))
+    house.bridge.tell(session, "side1", LegEventKind.CLOSED)
+    await miguel.until(lambda: miguel.seen("media.rebuild"))
+    assert not dana.seen("media.rebuild")
+    assert not tablet.seen("media.rebuild")
 
 
 async def test_a_sender_who_is_lost_is_followed_at_once_by_the_receivers_press(

@@ -283,7 +283,8 @@ export class CallMedia {
 
   /** The bridge lost our leg, or the server came back: describe ourselves anew. */
   rebuild() {
-    this.peer?.restart();
+    if (!this.peer) return; // a page that takes no part: another tab of the same person
+    this.peer.restart();
     this.tell();
   }
 
