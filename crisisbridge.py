@@ -29,11 +29,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import rekeying
+from auth import issuer_links, rekeying
 from auth.actors import Actor
 from auth.checkpoints import Signer
 from auth.errors import AuthError, BadPerson
 from auth.keeping import gathered
+from auth.logins import in_call
 from auth.people import NewPerson, make_first
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
@@ -108,6 +109,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
                     "Serve it on this machine only, or start with an empty database."
                 )
         await rekeying.enrol(db, vault, time.time())
+        await _follow_issuers(db, settings)
         tokens = Tokens(settings.secret.reveal())
         desk = Desk(
             db,
@@ -127,6 +129,17 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         yield Services(
             settings=settings, db=db, vault=vault, tokens=tokens, desk=desk, clock=time.time
         )
+
+
+async def _follow_issuers(db: Database, settings: Settings) -> None:
+    """What the settings say about directories holds from now on. Raises CannotStart."""
+    async with db.read() as conn:
+        unknown = await issuer_links.unknown_places(conn, settings.single_sign_on)
+    if unknown and not settings.demo:  # the demo's organisations are made after this
+        raise CannotStart(
+            f"CRISISBRIDGE_SINGLE_SIGN_ON names organizations that are not here: {unknown}."
+        )
+    await db.write(lambda conn: issuer_links.follow_settings(conn, settings.single_sign_on))
 
 
 def bridge_of(settings: Settings) -> Callable[[Callable[[LegEvent], None]], Forwarding]:
@@ -219,11 +232,12 @@ async def still_welcome(conn: AsyncConnection, actor: Actor) -> bool:
         return link is not None and link.revoked_at is None
     login, person = schema.login, schema.person
     rows = await conn.execute(
-        select(login.c.id)
+        select(login.c.ends_after_call)
         .join(person, person.c.id == login.c.person_id)
         .where(login.c.id == actor.login_id, login.c.revoked_at.is_(None), person.c.active)
     )
-    return rows.first() is not None
+    ends: bool | None = rows.scalar()
+    return ends is False or (ends is True and await in_call(conn, actor.id))
 
 
 # --- commands -------------------------------------------------------------------------------------

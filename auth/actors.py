@@ -31,6 +31,7 @@ class Actor:
     program_id: str | None = None
     login_id: str | None = None  # a person's sign-in, revocable by itself
     expires_at: float | None = None
+    issuer_id: str | None = None  # the directory that opened the sign-in
     officer_id: str | None = None  # a tablet's officer on shift
     shift_id: str | None = None
     session_id: str | None = None  # a guest's one call

@@ -1,4 +1,5 @@
-"""Challenges that a passkey answers: signed, short-lived, for one purpose and one holder, once.
+"""Challenges that a passkey or a directory answers: signed, short-lived, for one purpose and one
+holder, once.
 
 A challenge carries its own proof that we made it, so that nothing is written for a stranger who
 asks for one; what is written down is that one was answered, until it has run out.
@@ -21,9 +22,9 @@ SECONDS = 300
 _NONCE, _EXPIRES, _MAC = 16, 8, 32
 
 
-def make(tokens: Tokens, purpose: str, holder: str, now: float) -> bytes:
+def make(tokens: Tokens, purpose: str, holder: str, now: float, seconds: int = SECONDS) -> bytes:
     """A fresh challenge for whoever holds this form cookie or sign-in."""
-    head = secrets.token_bytes(_NONCE) + (int(now) + SECONDS).to_bytes(_EXPIRES, "big")
+    head = secrets.token_bytes(_NONCE) + (int(now) + seconds).to_bytes(_EXPIRES, "big")
     return head + _mac(tokens, purpose, holder, head)
 
 
@@ -34,14 +35,21 @@ def genuine(tokens: Tokens, purpose: str, holder: str, challenge: bytes, now: fl
     return ours and len(mac) == _MAC and now < int.from_bytes(head[_NONCE:], "big")
 
 
-async def spend(conn: AsyncConnection, challenge: bytes, now: float) -> bool:
+def ends_at(challenge: bytes) -> float:
+    """When a genuine one runs out."""
+    return float(int.from_bytes(challenge[_NONCE : _NONCE + _EXPIRES], "big"))
+
+
+async def spend(
+    conn: AsyncConnection, challenge: bytes, now: float, seconds: int = SECONDS
+) -> bool:
     """Use it up; False when it was answered before. Forgets the ones that have run out."""
     spent = schema_signin.spent_challenge
     await conn.execute(delete(spent).where(spent.c.expires_at < now - SECONDS))
     digest = hashlib.sha256(challenge).hexdigest()
     try:
         async with conn.begin_nested():
-            await conn.execute(insert(spent).values(digest=digest, expires_at=now + SECONDS))
+            await conn.execute(insert(spent).values(digest=digest, expires_at=now + seconds))
     except IntegrityError:
         return False
     return True

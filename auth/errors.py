@@ -198,6 +198,121 @@ class TooBusy(AuthError):
     sentence = "Many people are signing in at once. Try again in a moment."
 
 
+# --- single sign-on -------------------------------------------------------------------------------
+
+
+class BadSignOn(AuthError):
+    """What came back from the directory does not fit what was asked; nothing was changed."""
+
+    code = "sign-on-bad"
+    status = 401
+    sentence = "What your directory answered was not accepted."
+
+
+class SignOnAway(AuthError):
+    """The directory does not answer, or says that it cannot; try again, or sign in another way."""
+
+    code = "sign-on-away"
+    status = 503
+    sentence = "Your directory does not answer at this moment."
+
+
+class SignOnClock(AuthError):
+    """The clocks of the two servers differ by more than a minute; an operator must look."""
+
+    code = "sign-on-clock"
+    status = 401
+    sentence = "The clock of this server, or of your directory, is wrong."
+
+
+class SignOnStale(AuthError):
+    """Begun too long ago, or in another browser; begin again."""
+
+    code = "sign-on-stale"
+    status = 401
+    sentence = "This sign-in took too long, or was begun in another window."
+
+
+class SignOnUsed(AuthError):
+    """The same answer came a second time; begin again."""
+
+    code = "sign-on-used"
+    status = 401
+    sentence = "This answer of your directory was used already."
+
+
+class SignOnRefused(AuthError):
+    """The person, or the directory, said no; nothing was changed."""
+
+    code = "sign-on-refused"
+    status = 401
+    sentence = "Your directory did not let you sign in."
+
+
+class NotInGroup(AuthError):
+    """None of the person's groups is one that gives a role here."""
+
+    code = "sign-on-no-group"
+    status = 403
+    sentence = "Your directory knows you, but none of your groups has access here."
+
+
+class GroupsConflict(AuthError):
+    """The person's groups lie in two organisations; somebody belongs to one."""
+
+    code = "sign-on-groups-conflict"
+    status = 403
+    sentence = "Your groups belong to two different organizations."
+
+
+class GroupsUnknown(AuthError):
+    """The directory left the groups out, because there are too many; nothing was changed."""
+
+    code = "sign-on-groups-unknown"
+    status = 403
+    sentence = "Your directory did not say which groups you are in."
+
+
+class SignOnIncomplete(AuthError):
+    """The directory gave no name or no e-mail for somebody who is new here."""
+
+    code = "sign-on-incomplete"
+    status = 403
+    sentence = "Your directory gave no name or no e-mail address for you."
+
+
+class EmailTaken(AuthError):
+    """Somebody has an account of this e-mail, which is no proof that it is the same person."""
+
+    code = "sign-on-email-taken"
+    status = 409
+    sentence = "There is an account with your e-mail address already."
+
+
+class OtherPerson(AuthError):
+    """The directory answered for somebody else than the person who is signed in."""
+
+    code = "sign-on-other-person"
+    status = 403
+    sentence = "Your directory answered for another person."
+
+
+class NotAskedAnew(AuthError):
+    """The directory did not ask again who it is, although it was told to."""
+
+    code = "sign-on-not-anew"
+    status = 401
+    sentence = "Your directory did not ask you again who you are."
+
+
+class ByDirectory(AuthError):
+    """This person signs in by their directory alone."""
+
+    code = "sign-on-only"
+    status = 403
+    sentence = "You sign in by your directory. Use its button on the sign-in page."
+
+
 # --- tablets and shifts ---------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, codes, locks, logins, passwords, totp
+from auth import audit, codes, issuer_links, locks, logins, passwords, totp
 from auth.actors import Actor
 from auth.errors import (
     BadSecondFactor,
@@ -66,6 +66,7 @@ class Own:
     passkeys: tuple[Passkey, ...]
     app_since: float | None
     recovery_left: int
+    issuer_id: str | None  # the directory by which they sign in
 
     @property
     def any(self) -> bool:
@@ -101,11 +102,13 @@ async def own(db: Database, actor: Actor, now: float) -> Own:
         )
         since = await conn.execute(select(app.c.confirmed_at).where(app.c.person_id == actor.id))
         email = await conn.execute(select(person.c.email).where(person.c.id == actor.id))
+        links = await issuer_links.of_person(conn, actor.id)
         found = Own(
             email.scalar_one(),
             tuple(Passkey(row.id, row.name, row.made_at, row.used_at) for row in keys),
             since.scalar(),
             (await has(conn, actor.id)).recovery_left,
+            links[0].issuer_id if links else None,
         )
         await audit.record(conn, actor, Action.SIGN_IN_OWN, "person", actor.id, "allowed", now)
         return found

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit
+from auth import audit, issuer_links
 from auth.actors import Actor
-from auth.errors import Covered, FactorMissing, LoginExpired, NotSignedIn, Revoked
+from auth.errors import ByDirectory, Covered, FactorMissing, LoginExpired, NotSignedIn, Revoked
 from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
@@ -51,8 +51,9 @@ async def open_login(
     hours: float,
     *,
     partial: bool = False,
+    issuer_id: str | None = None,
 ) -> SignedIn:
-    """A new sign-in of somebody who has just proven who they are."""
+    """A new sign-in of somebody who has just proven who they are, to the directory `issuer_id`."""
     row = (await conn.execute(select(schema.person).where(schema.person.c.id == person_id))).one()
     login_id, expires_at = new_id("lgn"), now + hours * 3600
     await conn.execute(
@@ -62,9 +63,10 @@ async def open_login(
             created_at=now,
             expires_at=expires_at,
             partial=partial,
+            issuer_id=issuer_id,
         )
     )
-    actor = await _actor(conn, row, login_id, expires_at)
+    actor = await _actor(conn, row, login_id, expires_at, issuer_id)
     await audit.try_record(conn, actor, "login.start", "login", login_id, "allowed", now)
     return SignedIn(
         tokens.issue("login", person_id, login_id, now, expires_at), actor, expires_at, partial
@@ -100,6 +102,8 @@ async def actor_for_login(
             login.c.proven_at,
             login.c.active_at,
             login.c.covered_at,
+            login.c.issuer_id,
+            login.c.ends_after_call,
         )
         .join(login, login.c.person_id == person.c.id)
         .where(login.c.id == claims.token_id, login.c.person_id == claims.subject)
@@ -109,6 +113,8 @@ async def actor_for_login(
         raise NotSignedIn
     if row.revoked_at is not None or not row.active:
         raise Revoked
+    if row.ends_after_call and not await in_call(conn, row.id):
+        raise Revoked
     expired = now >= row.login_expires_at and "expired" not in allow
     if expired and not await in_call(conn, row.id):
         raise LoginExpired  # asked when the call is over, never in it
@@ -116,7 +122,7 @@ async def actor_for_login(
         raise FactorMissing
     if "covered" not in allow and await _is_covered(conn, row, row.id, now, idle):
         raise Covered
-    return await _actor(conn, row, row.login_id, row.login_expires_at)
+    return await _actor(conn, row, row.login_id, row.login_expires_at, row.issuer_id)
 
 
 async def is_covered(conn: AsyncConnection, actor: Actor, now: float, idle: float) -> bool:
@@ -182,22 +188,42 @@ async def cover(db: Database, actor: Actor, now: float) -> bool:
 
 
 async def prove(
-    conn: AsyncConnection, tokens: Tokens, actor: Actor, now: float, hours: float, *, whole: bool
+    conn: AsyncConnection,
+    tokens: Tokens,
+    actor: Actor,
+    now: float,
+    hours: float,
+    *,
+    whole: bool,
+    by_issuer: bool = False,
 ) -> SignedIn:
     """This person has proven again who they are: uncover the pages.
 
     A `whole` proof, by all that a sign-in takes, makes the sign-in last for `hours` from now on.
+    The sign-in of somebody who has to sign in by their directory is made longer by it alone: who
+    has left there must not stay here for ever. Raises ByDirectory when theirs has run out.
     """
     login = schema.login
     values: dict[str, object] = {"active_at": now, "covered_at": None}
     expires_at = actor.expires_at or now
     if whole:
-        expires_at = now + hours * 3600
-        values |= {"proven_at": now, "expires_at": expires_at}
+        values |= {"proven_at": now}
+        if by_issuer or not await issuer_links.is_alone(conn, actor.id):
+            expires_at = now + hours * 3600
+            values |= {"expires_at": expires_at}
+    if now >= expires_at:
+        raise ByDirectory
     await conn.execute(update(login).where(login.c.id == actor.login_id).values(values))
     await audit.try_record(conn, actor, "login.prove", "login", actor.login_id, "allowed", now)
     login_id = actor.login_id or ""
     return SignedIn(tokens.issue("login", actor.id, login_id, now, expires_at), actor, expires_at)
+
+
+async def require_a_way_here(db: Database, actor: Actor, now: float) -> None:
+    """Raises ByDirectory for somebody whose sign-in has run out, and who signs in elsewhere."""
+    if actor.expires_at is None or now >= actor.expires_at:
+        async with db.read() as conn:
+            await issuer_links.require_other_ways(conn, actor.id)
 
 
 async def complete(
@@ -215,7 +241,7 @@ async def complete(
     )
     if ended.rowcount != 1:
         return None
-    return await open_login(conn, tokens, actor.id, now, hours)
+    return await open_login(conn, tokens, actor.id, now, hours, issuer_id=actor.issuer_id)
 
 
 async def sign_out(db: Database, actor: Actor, now: float) -> None:
@@ -249,6 +275,27 @@ async def end_logins(
     return done.rowcount
 
 
+async def end_after_call(conn: AsyncConnection, person_id: str) -> None:
+    """Let every sign-in of somebody who is in a call end when the call is over."""
+    login = schema.login
+    await conn.execute(
+        update(login)
+        .where(login.c.person_id == person_id, login.c.revoked_at.is_(None))
+        .values(ends_after_call=True)
+    )
+
+
+async def is_open(conn: AsyncConnection, actor: Actor) -> bool:
+    """Whether this actor's sign-in, which may have run out, was not ended."""
+    login = schema.login
+    found = await conn.execute(
+        select(login.c.id).where(
+            login.c.id == actor.login_id, login.c.revoked_at.is_(None), ~login.c.ends_after_call
+        )
+    )
+    return found.first() is not None
+
+
 async def _is_covered(
     conn: AsyncConnection, row: Row[Any], person_id: str, now: float, idle: float
 ) -> bool:
@@ -267,7 +314,13 @@ async def in_call(conn: AsyncConnection, person_id: str) -> bool:
     return found.first() is not None
 
 
-async def _actor(conn: AsyncConnection, row: Row[Any], login_id: str, expires_at: float) -> Actor:
+async def _actor(
+    conn: AsyncConnection,
+    row: Row[Any],
+    login_id: str,
+    expires_at: float,
+    issuer_id: str | None,
+) -> Actor:
     grant = schema.role_grant
     roles = await conn.execute(select(grant.c.role).where(grant.c.person_id == row.id))
     return Actor(
@@ -281,6 +334,7 @@ async def _actor(conn: AsyncConnection, row: Row[Any], login_id: str, expires_at
         program_id=row.program_id,
         login_id=login_id,
         expires_at=expires_at,
+        issuer_id=issuer_id,
         locale=row.locale,
         demo=row.demo,
     )

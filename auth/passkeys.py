@@ -37,7 +37,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from auth import audit, challenges, factors, locks, logins
+from auth import audit, challenges, factors, issuer_links, locks, logins
 from auth.actors import Actor
 from auth.errors import (
     BadPasskey,
@@ -48,6 +48,7 @@ from auth.errors import (
     TooManyFactors,
 )
 from auth.logins import SignedIn
+from auth.steps import Stepping
 from auth.tokens import Tokens
 from records import schema, schema_signin
 from records.engine import Database
@@ -195,11 +196,21 @@ async def sign_in(
     now: float,
     *,
     hours: float = logins.LOGIN_HOURS,
+    step: Stepping | None = None,
 ) -> SignedIn:
-    """A sign-in by passkey alone. Raises BadPasskey, Locked."""
+    """A sign-in by passkey alone, or as the second factor of `step`.
+
+    Raises BadPasskey, Locked; ByDirectory for somebody who has to begin at their directory.
+    """
+    row = await _known(db, credential)
+    mine = step is not None and row is not None and row.person_id == step.person_id
+    if row is not None and not mine:
+        async with db.read() as conn:
+            await issuer_links.require_other_ways(conn, row.person_id)
+    issuer_id = step.issuer_id if step is not None and mine else None
 
     async def opened(conn: AsyncConnection, person_id: str) -> SignedIn:
-        return await logins.open_login(conn, tokens, person_id, now, hours)
+        return await logins.open_login(conn, tokens, person_id, now, hours, issuer_id=issuer_id)
 
     return await _checked(
         db, tokens, place, ("passkey.sign_in", holder), credential, now, None, opened
@@ -215,7 +226,11 @@ async def prove(
     now: float,
     hours: float,
 ) -> SignedIn:
-    """Somebody who is signed in proves again that it is them. Raises BadPasskey, Locked."""
+    """Somebody who is signed in proves again that it is them.
+
+    Raises BadPasskey, Locked; ByDirectory when only the directory can make the sign-in longer.
+    """
+    await logins.require_a_way_here(db, actor, now)
 
     async def proven(conn: AsyncConnection, _person_id: str) -> SignedIn:
         return await logins.prove(conn, tokens, actor, now, hours, whole=True)

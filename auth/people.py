@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, factors, logins, manage, passwords
+from auth import audit, factors, issuer_links, logins, manage, passwords
 from auth.actors import ROLES, Actor
 from auth.errors import BadInvitation, BadPerson, InACall, NotYourself
 from auth.policy import Action, Target, allows, require
@@ -35,7 +35,7 @@ PLACES = {
     "admin": ("agency_id", "provider_id", "program_id"),
 }
 _Work = manage.Work[None]
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
+EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class PersonEntry:
     invited_until: float | None  # an invitation that nobody has used yet
     seen_at: float | None  # the last sign-in, or the last time they were at a page of it
     has_secret: bool  # a password or a PIN
+    issuer_id: str | None  # the directory by which they sign in
+    alone: bool  # and in no other way
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ async def add(db: Database, actor: Actor, new: NewPerson, now: float) -> tuple[s
     """
     name, short_name = _one_line(new.name, "name"), _one_line(new.short_name, "short_name")
     email = new.email.strip().casefold()
-    if not _EMAIL.fullmatch(email):
+    if not EMAIL.fullmatch(email):
         raise BadPerson("email")
     places = _places_for(actor, new.roles)
     person_id, token = new_id("per"), secrets.token_urlsafe(24)
@@ -282,7 +284,7 @@ async def make_first(
     """From the server's command line: an administrator, or a fresh invitation for somebody who is
     there; the secret of the invitation. Raises BadPerson."""
     email, token, person = new.email.strip().casefold(), secrets.token_urlsafe(24), schema.person
-    if not _EMAIL.fullmatch(email):
+    if not EMAIL.fullmatch(email):
         raise BadPerson("email")
     known = await conn.execute(select(person.c.id).where(func.lower(person.c.email) == email))
     person_id: str | None = known.scalar()
@@ -346,6 +348,7 @@ async def _entries(conn: AsyncConnection, actor: Actor, now: float) -> list[Pers
         if not allows(actor, Action.PERSON_MANAGE, target):
             continue
         have = await factors.has(conn, row.id)
+        links = await issuer_links.of_person(conn, row.id)
         found.append(
             PersonEntry(
                 row.id,
@@ -360,6 +363,8 @@ async def _entries(conn: AsyncConnection, actor: Actor, now: float) -> list[Pers
                 until.get(row.id),
                 last.get(row.id),
                 row.password_hash is not None or row.pin_hash is not None,
+                links[0].issuer_id if links else None,
+                any(link.alone for link in links),
             )
         )
     return found

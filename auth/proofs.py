@@ -4,10 +4,12 @@ ways to sign in. By a passkey, or by the password; a *whole* proof takes a code 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, factors, locks, logins, passwords
+from auth import audit, factors, issuer_links, locks, logins, passwords
 from auth.actors import Actor
 from auth.errors import BadCredentials, Locked
 from auth.logins import SignedIn
@@ -15,6 +17,24 @@ from auth.tokens import Tokens
 from records import schema
 from records.crypto import Vault
 from records.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """By what somebody can prove here who they are, beside their directory."""
+
+    passkey: bool
+    password: bool
+    has: factors.Has
+
+
+async def ways(conn: AsyncConnection, actor: Actor, *, expired: bool) -> Ways:
+    """The ways of this person; none where only their directory can make the sign-in longer."""
+    person, has = schema.person, await factors.has(conn, actor.id)
+    if expired and await issuer_links.is_alone(conn, actor.id):
+        return Ways(passkey=False, password=False, has=has)
+    found = await conn.execute(select(person.c.password_hash).where(person.c.id == actor.id))
+    return Ways(has.passkeys > 0, found.scalar() is not None, has)
 
 
 async def by_password(
@@ -31,8 +51,9 @@ async def by_password(
     """The password, and with `whole` a code of the app or a recovery code, if there are any.
 
     A sign-in that has run out always takes a whole proof. Raises BadCredentials, BadSecondFactor,
-    Locked, TooBusy.
+    Locked, TooBusy; ByDirectory when only the directory can make the sign-in longer.
     """
+    await logins.require_a_way_here(db, actor, now)
     password, code = typed
     whole = whole or actor.expires_at is None or now >= actor.expires_at
     person = schema.person

@@ -6,7 +6,6 @@ same time, give the same answer and lock after the same number of tries as a wro
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
@@ -14,8 +13,8 @@ from typing import NoReturn
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, factors, locks, passwords
-from auth.errors import BadCredentials, Locked, NotSignedIn, SecondFactorNeeded
+from auth import audit, factors, issuer_links, locks, passwords, steps
+from auth.errors import BadCredentials, Locked, SecondFactorNeeded
 from auth.locks import Strangers
 from auth.logins import (
     LOGIN_HOURS,
@@ -25,6 +24,7 @@ from auth.logins import (
     open_login,
     sign_out,
 )
+from auth.steps import stepping
 from auth.tokens import Tokens
 from records import schema
 from records.crypto import Vault
@@ -42,7 +42,7 @@ __all__ = [
     "stepping",
 ]
 
-STEP_SECONDS = 600.0  # between the password and the second factor
+STEP_SECONDS = steps.SECONDS
 
 _strangers = Strangers()
 
@@ -52,14 +52,6 @@ class _Account:
     person_id: str
     password_hash: str
     locked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Stepping:
-    """Whose password was right a moment ago, and which second factors they have."""
-
-    person_id: str
-    has: factors.Has
 
 
 async def sign_in(
@@ -92,28 +84,9 @@ async def sign_in(
         raise Locked if locked else BadCredentials
     opened = await db.write(lambda conn: _open(conn, tokens, account, now, hours, needed_by))
     if opened is None:
-        step = f"{_mark(account.password_hash)}"
-        token = tokens.issue("step", account.person_id, step, now, now + STEP_SECONDS)
-        raise SecondFactorNeeded(token)
+        mark = steps.of_password(account.password_hash)
+        raise SecondFactorNeeded(steps.token(tokens, account.person_id, mark, now))
     return opened
-
-
-async def stepping(db: Database, tokens: Tokens, token: str | None, now: float) -> Stepping:
-    """Who stands between password and second factor. Raises NotSignedIn."""
-    claims = tokens.read("step", token or "")
-    if claims is None or now >= claims.expires_at:
-        raise NotSignedIn
-    async with db.read() as conn:
-        found = await conn.execute(
-            select(schema.person).where(schema.person.c.id == claims.subject)
-        )
-        row = found.first()
-        has = await factors.has(conn, claims.subject)
-    if row is None or not row.active or row.password_hash is None:
-        raise NotSignedIn
-    if claims.token_id != _mark(row.password_hash):
-        raise NotSignedIn  # the password was changed meanwhile
-    return Stepping(row.id, has)
 
 
 async def second_step(
@@ -126,14 +99,14 @@ async def second_step(
     *,
     hours: float = LOGIN_HOURS,
 ) -> SignedIn:
-    """A code of the app, or a recovery code, after the password.
+    """A code of the app, or a recovery code, after the password or the directory.
 
     Raises NotSignedIn for a step that is over, BadSecondFactor, Locked, TooBusy.
     """
     step = await stepping(db, tokens, token, now)
 
     async def opened(conn: AsyncConnection) -> SignedIn:
-        return await open_login(conn, tokens, step.person_id, now, hours)
+        return await open_login(conn, tokens, step.person_id, now, hours, issuer_id=step.issuer_id)
 
     return await factors.check_code(db, vault, step.person_id, typed, now, opened)
 
@@ -150,6 +123,8 @@ async def _admit(conn: AsyncConnection, name: str, now: float) -> _Account | Non
     row = found.first()
     if row is None or not row.active or row.password_hash is None:
         return None
+    if await issuer_links.is_alone(conn, row.id):
+        return None  # as if they had no password
     admitted = await locks.admit_person(conn, row.id, now)
     if not admitted:
         await audit.try_record(conn, None, "login.start", "person", row.id, "refused", now)
@@ -198,8 +173,3 @@ async def _open(
     roles = await conn.execute(select(grant.c.role).where(grant.c.person_id == person_id))
     partial = bool(set(needed_by) & set(roles.scalars()))
     return await open_login(conn, tokens, person_id, now, hours, partial=partial)
-
-
-def _mark(password_hash: str) -> str:
-    """What a step's token remembers of the password, so that a changed one ends the step."""
-    return hashlib.sha256(f"crisisbridge step {password_hash}".encode()).hexdigest()[:32]

@@ -197,6 +197,9 @@ login = Table(
     Column("proven_at", Double),  # the last proof after the sign-in itself; NULL: none
     Column("active_at", Double),  # when somebody was last seen at a page; NULL: at the sign-in
     Column("covered_at", Double),  # the pages are covered until somebody proves who they are
+    Column("issuer_id", String(40)),  # the directory that it was opened by; NULL: none
+    # its person has lost a role in a call: it ends when the call is over
+    Column("ends_after_call", Boolean, nullable=False, server_default=text("false")),
 )
 
 tablet = Table(

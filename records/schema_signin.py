@@ -1,4 +1,4 @@
-"""The tables of signing in: passkeys, one-time codes, recovery codes, invitations.
+"""The tables of signing in: passkeys, one-time codes, recovery codes, directories, invitations.
 
 A part of `records.schema`, whose rules hold here too. Of secrets that somebody types only a hash is
 kept; the secret of one-time codes must be read again, so it is sealed with the vault's own key.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Double,
@@ -17,6 +18,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
+    text,
 )
 
 from records.schema import metadata
@@ -61,6 +64,22 @@ spent_challenge = Table(  # a passkey's answer counts once; gone when the challe
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("expires_at", Double, nullable=False, index=True),
+)
+
+issuer_link = Table(  # who somebody is at a directory: by its issuer and its own name for them
+    "issuer_link",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("issuer_id", String(40), nullable=False),  # its id in the settings' file
+    Column(
+        "alone", Boolean, nullable=False, server_default=text("false")
+    ),  # no other way to sign in
+    Column("made_at", Double, nullable=False),
+    Column("used_at", Double, nullable=False),
+    UniqueConstraint("issuer", "subject", name="subject_of_issuer"),
 )
 
 invitation = Table(  # a link by which somebody chooses a password; only its digest is kept

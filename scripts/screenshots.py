@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from playwright.async_api import FilePayload, Page, async_playwright, expect
 
+from tests.directory import Directory
 from tests.journeys import seeds
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
@@ -117,6 +118,9 @@ SCREENS = {
     "landing": "The first page",
     "sign-in": "Sign-in",
     "sign-in-second": "Sign-in: the step after the password",
+    "sign-in-directory": "Sign-in: by the directory of an agency",
+    "sign-on-trouble": "Sign-in: the directory knows somebody who has no access here",
+    "sign-on-left": "Signed out here, and perhaps not at the directory",
     "account": "My sign-in: passkeys, an app, recovery codes",
     "account-app": "My sign-in: setting up an app with codes",
     "account-codes": "My sign-in: recovery codes, shown once",
@@ -710,6 +714,36 @@ async def opened_records(folder: Path, people: People, camera: Camera) -> None:
         demo.stop()
 
 
+async def by_a_directory(folder: Path, people: People, camera: Camera) -> None:
+    """Signing in by an agency's own directory, being refused, and leaving."""
+    demo = Demo(folder)
+    directory = Directory(folder.with_name("directory"), [f"http://127.0.0.1:{demo.port}"])
+    demo.settings = {"CRISISBRIDGE_SINGLE_SIGN_ON": str(directory.described())}
+    demo.start()
+    try:
+        directory.start()
+        directory.person("wren", ["staff"])
+        directory.person("morgan", ["crisis-managers"])
+        page = await people.page("by-directory")
+        await page.goto(f"{demo.base_url}/sign-in")
+        await camera.take(page, "sign-in-directory")
+        await page.click('[data-issuer="prairie"]')
+        await page.fill('[name="who"]', "wren")
+        await page.click('button[value="yes"]')
+        await page.wait_for_url("**/trouble/no-group")
+        await camera.take(page, "sign-on-trouble")
+        await page.click("#other-account")
+        await page.fill('[name="who"]', "morgan")
+        await page.click('button[value="yes"]')
+        await page.wait_for_url("**/manager")
+        await page.click('form[action="/sign-out"] button')
+        await page.locator("#leave-there").wait_for()
+        await camera.take(page, "sign-on-left")
+    finally:
+        directory.kill()
+        demo.stop()
+
+
 async def some_people(demo: Demo, people: People, camera: Camera) -> None:
     """The administrator's list, somebody who is added, and the door that is opened to them."""
     page = await people.page("admin")
@@ -785,6 +819,7 @@ async def main() -> None:
                 camera = Camera(out)
                 await pictures(demo, people, camera)
                 await signing_in(Path(folder) / "strict", people, camera)
+                await by_a_directory(Path(folder) / "by-directory", people, camera)
                 await opened_records(Path(folder) / "opened", people, camera)
                 await people.close_all()
         finally:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from auth.sso_rules import Issuer
 from signaling import setting_parsers as parse
+from signaling import sso_file
 from signaling.known_services import CHAT_SERVICES, PUSH_SERVICES
 from signaling.sensitive import Sensitive
 
@@ -177,6 +179,12 @@ class Settings:
         "none: a password is enough for all who have set up nothing else.",
         default=None,
         shown="clinician, supervisor, manager, admin; in the demo none",
+    )
+    single_sign_on: tuple[Issuer, ...] = _setting(
+        sso_file.read,
+        "File (TOML) that describes the directories by which people sign in (OpenID Connect), and "
+        "what their groups may do.",
+        default=(),
     )
     passkey_domain: str | None = _setting(
         parse.host,
@@ -516,6 +524,8 @@ def unfit_to_serve(settings: Settings) -> list[str]:
             f"{PREFIX}DEMO is for `crisisbridge demo`: its password is known to all who see it."
         )
     problems += _unfit_inside(settings)
+    if any(not one.url.startswith("https:") for one in settings.single_sign_on):
+        problems.append(f"{PREFIX}SINGLE_SIGN_ON: every issuer must be https.")
     if not settings.public:
         return problems
     if settings.tls_cert is None and not settings.trust_proxy:

@@ -16,7 +16,7 @@ from web import answers, present
 from web.api import body_of
 from web.errors import BadRequest
 from web.identity import read_cookie
-from web.keys import actor_of, now_of, services_of, settings_of
+from web.keys import actor_of, issuers_of, now_of, services_of, settings_of
 from web.manager import Nav, nav
 from web.routes import Route, Shape, Who, fields
 from web.sign_in import LONGEST_PASSWORD, after, home, keep, let_in, with_next
@@ -24,7 +24,7 @@ from web.sign_in import LONGEST_PASSWORD, after, home, keep, let_in, with_next
 ADDRESS = "/account"
 ZONE = "UTC"
 LONGEST_CODE = 40
-DONE = frozenset({"added", "removed", "renamed", "app"})
+DONE = frozenset({"added", "removed", "renamed", "app", "connected"})
 WHY = frozenset({"change", "covered", "expired"})
 
 
@@ -116,7 +116,7 @@ async def show(request: web.Request) -> web.Response:
     services, actor = services_of(request), actor_of(request)
     own = await factors.own(services.db, actor, now_of(request))
     done, back = request.query.get("done"), request.query.get("next", "")
-    missing = _needed(request) and not own.any
+    missing, known = _needed(request) and not own.any, issuers_of(request)
     return answers.page(
         request,
         "account",
@@ -128,6 +128,8 @@ async def show(request: web.Request) -> web.Response:
         done=done if done in DONE else None,
         next=back if answers.is_local(back) else home(actor),
         most=passkeys.MOST,
+        issuers=list(known.values()),
+        issuer=known.get(own.issuer_id or ""),
         present=present,
         zone=ZONE,
     )
@@ -301,9 +303,10 @@ async def _prove_form(
     request: web.Request, back: str, why: str, error: AuthError | None = None
 ) -> web.Response:
     services, actor, now = services_of(request), actor_of(request), now_of(request)
-    async with services.db.read() as conn:
-        has = await factors.has(conn, actor.id)
     expired = actor.expires_at is not None and now >= actor.expires_at
+    async with services.db.read() as conn:
+        ways = await proofs.ways(conn, actor, expired=expired)
+    has = ways.has
     known = "expired" if expired else why if why in WHY else "covered"
     return answers.page(
         request,
@@ -312,6 +315,8 @@ async def _prove_form(
         strings=("common.passkey.",),
         problem=None if error is None else answers.words(request, error, error.code),
         has=has,
+        issuer=issuers_of(request).get(actor.issuer_id or ""),
+        ways=ways,
         whole=known != "covered" and has.any,
         why=known,
         next=back if answers.is_local(back) else "",

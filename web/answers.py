@@ -14,7 +14,7 @@ from auth import csrf
 from web.errors import BadQuery, TooOften
 from web.i18n import LANGUAGES
 from web.identity import set_cookie
-from web.keys import ASKED, RENDERER, now_of, settings_of
+from web.keys import ASKED, ISSUERS, RENDERER, now_of, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ def page(
             "theme": theme if theme in THEMES else ("dark" if dark else "auto"),
             "actor": asked.actor,
             "covers": bool(covered),
+            "here": request.path if is_local(request.path) else "/",
+            "own_issuer": _own_issuer(request),
             "switches": _switches(request),
             **context,
         },
@@ -179,6 +181,14 @@ def _cover(request: web.Request) -> dict[str, float]:
         return {}
     left = max(0.0, actor.expires_at - now_of(request))
     return {"idle": settings_of(request).idle_seconds, "left": left}
+
+
+def _own_issuer(request: web.Request) -> str | None:
+    """The directory that opened this sign-in, while there is one."""
+    actor = request[ASKED].actor
+    return (
+        actor.issuer_id if actor is not None and actor.issuer_id in request.app[ISSUERS] else None
+    )
 
 
 def _switches(request: web.Request) -> list[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from auth.policy import Action
 from auth.scene import Glances
 from signaling.polling import Polling
 from signaling.socket import socket_handler
+from signaling.sso_client import SsoClient
 from web import (
     account,
     alerts,
@@ -46,6 +47,7 @@ from web import (
     resources,
     roster_routes,
     sign_in,
+    sso,
     tablets,
     takeaway,
 )
@@ -58,6 +60,7 @@ from web.keys import (
     CROWD,
     EVERYBODYS,
     INSIDE,
+    ISSUERS,
     LIMITS,
     OPENAPI,
     RENDERER,
@@ -91,6 +94,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
         Route("POST", "/sign-out", sign_in.leave, Who.ABSENT),
         *account.routes(),
         *passkeys.routes(),
+        *sso.routes(),
         *people.routes(),
         *openings.routes(),
         Route("GET", "/enrol", sign_in.enrol_form, Who.ANYBODY),
@@ -315,6 +319,7 @@ def create_app(services: Services, *, inside: bool = False) -> web.Application:
     app[CROWD] = Crowd(settings.max_connections, settings.max_connections_per_address)
     app[TYPESETTER] = Typesetter()
     app[GLANCES] = Glances()
+    app[ISSUERS] = {one.id: SsoClient(one) for one in settings.single_sign_on}
     polling = polling_of(services)
     table = routes(services, assets, polling)
     app[OPENAPI] = openapi.written(table).encode()
@@ -323,7 +328,12 @@ def create_app(services: Services, *, inside: bool = False) -> web.Application:
     async def end_polling(_app: web.Application) -> None:
         await polling.close()
 
+    async def end_asking(_app: web.Application) -> None:
+        for client in app[ISSUERS].values():
+            await client.close()
+
     app.on_shutdown.append(end_polling)
+    app.on_cleanup.append(end_asking)
     fixed = headers.of(settings)
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:

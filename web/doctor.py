@@ -23,6 +23,9 @@ import redis
 from cryptography import x509
 from sqlalchemy.exc import SQLAlchemyError
 
+from auth import id_tokens
+from auth.errors import BadSignOn, SignOnAway
+from auth.sso_rules import Issuer
 from media import Relay, RelayRefused, TurnUrl, there_and_back
 from records.crypto import Vault
 from records.engine import Database, current, head
@@ -30,6 +33,7 @@ from records.errors import RecordError
 from records.kek_sources import FileSource
 from signaling import addresses
 from signaling.settings import Settings, unfit_to_serve
+from signaling.sso_client import SsoClient
 from web import backups, keyring
 
 BUILT = 1_767_225_600.0  # 2026-01-01: a clock before this is wrong
@@ -71,6 +75,8 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
             yield media(address, settings.media_port + number)
     yield clock(time.time())
     yield from certificate(settings)
+    for issuer in settings.single_sign_on:
+        yield single_sign_on(issuer, offline=offline)
     if settings.turn_urls and not offline:
         for url in settings.turn_urls:
             yield relay(settings, url)
@@ -279,6 +285,32 @@ def certificate(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.WARN, f"TLS: {left / 86400:.0f} days left", "Renew it.")
     else:
         yield Finding(Verdict.OK, f"TLS: {left / 86400:.0f} days left")
+
+
+def single_sign_on(issuer: Issuer, *, offline: bool = False) -> Finding:
+    """A directory's description and keys, as a sign-in would read them."""
+    what = f"Single sign-on [{issuer.id}]"
+    if offline:
+        return Finding(Verdict.OK, f"{what}: described, not asked")
+
+    async def tried() -> int:
+        client = SsoClient(issuer)
+        try:
+            await client.described()
+            return id_tokens.usable(await client.keys())
+        finally:
+            await client.close()
+
+    try:
+        usable = asyncio.run(tried())
+    except SignOnAway:
+        todo = "No answer. Is the issuer's address right, and may this server reach it?"
+        return Finding(Verdict.FAIL, what, todo)
+    except BadSignOn as error:
+        return Finding(Verdict.FAIL, what, f"Its description cannot be used. {error}")
+    if usable == 0:
+        return Finding(Verdict.FAIL, what, "It has no key that a token can be checked with.")
+    return Finding(Verdict.OK, f"{what}: described, {usable} keys")
 
 
 def relay(settings: Settings, url: str, tls: ssl.SSLContext | None = None) -> Finding:

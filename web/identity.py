@@ -23,12 +23,16 @@ from signaling.settings import Settings
 from web.gate import neighbourhood
 from web.keys import now_of, services_of, settings_of
 
-Cookie = Literal["cb_login", "cb_step", "cb_tablet", "cb_guest", "cb_form", "cb_lang", "cb_theme"]
+Cookie = Literal[
+    "cb_login", "cb_step", "cb_flow", "cb_tablet", "cb_guest", "cb_form", "cb_lang", "cb_theme"
+]
 PROOF = "X-Tablet-Proof"  # a challenge and its signature, with ~ between
 YEAR = 365 * 86400
 _SAME_SITE = {
     "cb_login": "Lax",
-    "cb_step": "Strict",
+    # Lax: somebody who comes back from their directory brings them along
+    "cb_step": "Lax",
+    "cb_flow": "Lax",
     "cb_tablet": "Strict",
     "cb_guest": "Strict",
     "cb_form": "Strict",

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from auth.actors import Actor
+from auth.sso_rules import Issuer
 from signaling.settings import Settings
+from signaling.sso_client import SsoClient
 from web.assets import Assets
 from web.gate import Crowd
 from web.i18n import Texts
@@ -39,6 +41,7 @@ INSIDE = web.AppKey("inside", bool)  # this application is the admin network's
 CROWD = web.AppKey("crowd", Crowd)
 TYPESETTER = web.AppKey("typesetter", Typesetter)
 OPENAPI = web.AppKey("openapi", bytes)
+ISSUERS = web.AppKey("issuers", dict[str, SsoClient])  # the directories that sign people in, by id
 ASKED = web.RequestKey("asked", Asked)
 
 
@@ -48,6 +51,11 @@ def services_of(request: web.Request) -> Services:
 
 def settings_of(request: web.Request) -> Settings:
     return request.app[SERVICES].settings
+
+
+def issuers_of(request: web.Request) -> dict[str, Issuer]:
+    """The directories that sign people in, by id."""
+    return {id_: client.issuer for id_, client in request.app[ISSUERS].items()}
 
 
 def now_of(request: web.Request) -> float:

@@ -8,11 +8,14 @@ import msgspec
 from aiohttp import web
 
 from auth import passkeys
+from auth.errors import NotSignedIn
 from auth.passkeys import Place
 from auth.policy import Action
+from auth.steps import Stepping, stepping
 from web import answers
 from web.account import completed
 from web.api import body_of
+from web.identity import read_cookie
 from web.keys import ASKED, actor_of, now_of, services_of, settings_of
 from web.routes import Route, Shape, Who
 from web.sign_in import after, home, keep, let_in
@@ -61,6 +64,7 @@ async def sign_in(request: web.Request) -> web.Response:
         body.credential,
         now_of(request),
         hours=settings_of(request).login_hours,
+        step=await _step(request),
     )
     response = answers.answer({"next": after(request, signed, body.next)})
     await let_in(request, response, signed)
@@ -117,6 +121,17 @@ async def add(request: web.Request) -> web.Response:
     response = answers.answer({"next": "/account?done=added"})
     await completed(request, response)
     return response
+
+
+async def _step(request: web.Request) -> Stepping | None:
+    """The first factor that was right a moment ago, if there was one."""
+    services = services_of(request)
+    try:
+        return await stepping(
+            services.db, services.tokens, read_cookie(request, "cb_step"), now_of(request)
+        )
+    except NotSignedIn:
+        return None
 
 
 def _asked(request: web.Request, purpose: str, holder: str) -> web.Response:

@@ -13,7 +13,7 @@ from auth.people import NewPerson, PersonEntry
 from auth.policy import Action
 from web import answers, present
 from web.errors import BadRequest
-from web.keys import actor_of, everybodys_origin, now_of, services_of
+from web.keys import actor_of, everybodys_origin, issuers_of, now_of, services_of
 from web.manager import nav
 from web.routes import Route, Who, fields
 
@@ -189,6 +189,7 @@ async def _list(
         wrong=wrong,
         typed=typed or {"name": "", "short_name": "", "email": ""},
         roles=roles,
+        issuers=issuers_of(request),
         present=present,
         zone=ZONE,
     )
@@ -207,6 +208,7 @@ async def _page(request: web.Request, refused: AuthError | None = None) -> web.R
         grantable=people.grantable(actor),
         refused=None if refused is None else answers.words(request, refused, refused.code),
         done=done if done in DONE and refused is None else None,
+        issuers=issuers_of(request),
         present=present,
         zone=ZONE,
     )

@@ -13,7 +13,16 @@ from auth.tablets import TABLET_DAYS
 from web import answers
 from web.errors import BadRequest
 from web.identity import clear_cookie, person_of, read_cookie, set_cookie, tablet_of
-from web.keys import ASKED, INSIDE, actor_of, now_of, services_of, settings_of
+from web.keys import (
+    ASKED,
+    INSIDE,
+    ISSUERS,
+    actor_of,
+    issuers_of,
+    now_of,
+    services_of,
+    settings_of,
+)
 from web.manager import nav
 from web.routes import fields, may_anywhere
 
@@ -100,7 +109,8 @@ async def leave(request: web.Request) -> web.StreamResponse:
     actor, services = actor_of(request), services_of(request)
     await signin.sign_out(services.db, actor, now_of(request))
     await services.desk.dismiss_actor(actor.id, "signed_out")
-    response = answers.moved("/sign-in")
+    there = actor.issuer_id in request.app[ISSUERS]
+    response = answers.moved(f"/sign-in/with/{actor.issuer_id}/left" if there else "/sign-in")
     clear_cookie(request, response, "cb_login")
     return response
 
@@ -165,6 +175,7 @@ def _form(
         problem=problem,
         notice=notice,
         next=back if answers.is_local(back) else "",
+        issuers=list(issuers_of(request).values()),
         demo=settings_of(request).demo and not settings_of(request).second_factor_roles,
     )
 

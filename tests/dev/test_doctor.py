@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from records.contacts import NewWay
 from records.crypto import Vault
 from records.engine import Database, upgrade
 from signaling.settings import Settings, load
+from tests.directory import Directory
 from tests.media.coturn import SECRET, Coturn
 from tests.oncall.redis_server import RedisServer
 from web import doctor
@@ -58,6 +60,26 @@ def test_settings_that_may_not_be_served_are_a_failure(tmp_path: Path) -> None:
     findings = list(doctor.configuration(settings(tmp_path, host="0.0.0.0")))
     assert findings
     assert all(one.verdict is Verdict.FAIL and one.todo for one in findings)
+
+
+async def test_a_directory_is_asked_for_its_description_and_keys(tmp_path: Path) -> None:
+    directory = Directory(tmp_path / "directory", ["http://127.0.0.1:1"])
+    described = settings(tmp_path, single_sign_on=str(directory.described()))
+    (issuer,) = described.single_sign_on
+    away = await asyncio.to_thread(doctor.single_sign_on, issuer)
+    assert (away.verdict, away.what) == (Verdict.FAIL, "Single sign-on [prairie]")
+    assert "No answer" in away.todo
+    directory.start()
+    try:
+        there = await asyncio.to_thread(doctor.single_sign_on, issuer)
+        assert there == Finding(Verdict.OK, "Single sign-on [prairie]: described, 1 keys")
+        elsewhere = replace(issuer, url=issuer.url.replace("127.0.0.1", "localhost"))
+        wrong = await asyncio.to_thread(doctor.single_sign_on, elsewhere)
+        assert (wrong.verdict, "another name" in wrong.todo) == (Verdict.FAIL, True)
+    finally:
+        directory.kill()
+    assert doctor.single_sign_on(issuer, offline=True).verdict is Verdict.OK
+    assert any("must be https" in one.todo for one in doctor.configuration(described))
 
 
 def test_a_folder_or_key_that_others_can_read_is_found(tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ PICTURES = {
     "prove": "prove",
     "sign_in": "sign-in",
     "sign_in_second": "sign-in-second",
+    "sign_on_left": "sign-on-left",
+    "sign_on_trouble": "sign-on-trouble",
     "tablet": "tablet-ready",
     "welcome": "welcome",
 }

@@ -40,6 +40,7 @@ def table(site: Site) -> list[Route]:
 
 def filled_in(path: str) -> str:
     known = path.replace("{id}", "ses_nobody").replace("{person}", "per_nobody")
+    known = known.replace("{issuer}", "prairie").replace("{why}", "away")
     known = known.replace("{code}/{version}", "field-safety/1.0")
     return known.replace("{build}/{name:.+}", "x/y")
 
@@ -78,6 +79,10 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
     assert {one.path for one in everything if one.who is Who.ANYBODY} == {
         "/",
         "/sign-in",
+        "/sign-in/with/{issuer}",  # the directory's answer is the right
+        "/sign-in/with/{issuer}/back",
+        "/sign-in/with/{issuer}/left",
+        "/sign-in/with/{issuer}/trouble/{why}",
         "/sign-in/second",  # nothing without the cookie of the step before
         "/api/v1/passkeys/sign-in",  # the passkey is the right
         "/api/v1/passkeys/sign-in/ask",

@@ -19,6 +19,8 @@ const ring = find("#cover-ring", HTMLElement);
 const password = find("#cover-password", HTMLInputElement);
 const code = find("#cover-code", HTMLInputElement);
 const passkey = find("#cover-passkey", HTMLButtonElement);
+/** @type {HTMLAnchorElement | null} */
+const directory = document.querySelector("#cover-directory"); // of who signed in by one: in the place of the password
 const submit = find("#cover-submit", HTMLButtonElement);
 const tabs = new BroadcastChannel("crisisbridge-cover");
 const pageTitle = document.title;
@@ -32,12 +34,12 @@ function cover(why) {
   document.documentElement.dataset["covered"] = why;
   document.title = t("common.cover.title");
   setText(find("#cover-why", HTMLElement), t(why === "idle" ? "common.cover.idle" : "common.cover.expired"));
-  find("#cover-code-field", HTMLElement).hidden = why === "idle";
+  find("#cover-code-field", HTMLElement).hidden = why === "idle" || directory !== null;
   password.value = code.value = "";
   problem.hidden = true;
   draw();
   dialog.showModal();
-  (passkey.hidden ? password : passkey).focus();
+  (passkey.hidden ? directory ?? password : passkey).focus();
 }
 
 /** @param {number} left  seconds that the sign-in lasts */
@@ -85,7 +87,7 @@ function proven(proof) {
     if (error instanceof Refused && ENDED.has(error.code)) return location.assign("/sign-in");
     problem.hidden = false;
     setText(problem, words(error));
-    find("#cover-code-field", HTMLElement).hidden = false;
+    find("#cover-code-field", HTMLElement).hidden = directory !== null;
   }).finally(() => { submit.disabled = passkey.disabled = false; });
 }
 
