@@ -36,6 +36,7 @@ from auth.errors import AuthError, BadPerson
 from auth.keeping import gathered
 from auth.logins import in_call
 from auth.people import NewPerson, make_first
+from auth.signing import Signing
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
 from media import Bridge, BridgePool, BridgeSettings, Forwarding, LegEvent, MediaError, Relay
@@ -110,7 +111,9 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
                 )
         await rekeying.enrol(db, vault, time.time())
         await _follow_issuers(db, settings)
-        tokens = Tokens(settings.secret.reveal())
+        signing = Signing(vault, time.time)
+        await signing.begin(db)
+        tokens = Tokens(settings.secret.reveal(), signing)
         desk = Desk(
             db,
             vault,
@@ -529,6 +532,8 @@ def encryption(args: argparse.Namespace) -> int:
                 return await keyring.status(db, vault, now, out)
             async with db.read() as conn:
                 await vault.check(conn)
+            if args.what == "rotate" and args.tokens:
+                return await keyring.rotate_tokens(db, vault, now, out)
             if args.what == "rotate":
                 return await keyring.rotate(db, vault, source, now, out, later=args.later)
             if args.what == "rewrap":
@@ -686,7 +691,11 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--config", type=Path, help="TOML file with settings")
         one.add_argument("--data", type=Path, help="the demo in this folder instead")
         if what == "rotate":
-            one.add_argument("--later", action="store_true", help="only put it into the key file")
+            which = one.add_mutually_exclusive_group()
+            which.add_argument("--later", action="store_true", help="only put it into the key file")
+            which.add_argument(
+                "--tokens", action="store_true", help="of tokens' signatures instead"
+            )
         if what == "retire":
             one.add_argument("id", metavar="ID", help="as `keys status` names it")
             one.add_argument("--days", type=_days, default=35, help="backups are kept so long")

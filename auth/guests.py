@@ -80,7 +80,7 @@ async def let_in(
 
 async def actor_for_guest(conn: AsyncConnection, tokens: Tokens, token: str, now: float) -> Actor:
     """Which guest holds this token now. Raises BadLink, LinkEnded."""
-    claims = tokens.read("guest", token)
+    claims = await tokens.find(conn, "guest", token)
     if claims is None or now >= claims.expires_at:
         raise BadLink
     link = await guest_links.get(conn, claims.subject)

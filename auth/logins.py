@@ -87,7 +87,7 @@ async def actor_for_login(
     `allow` names what is let pass all the same. Raises NotSignedIn, LoginExpired, Revoked,
     FactorMissing, Covered.
     """
-    claims = tokens.read("login", token)
+    claims = await tokens.find(conn, "login", token)
     if claims is None:
         raise NotSignedIn
     login, person = schema.login, schema.person

@@ -51,10 +51,10 @@ def token(tokens: Tokens, person_id: str, mark: str, now: float) -> str:
 
 async def stepping(db: Database, tokens: Tokens, token: str | None, now: float) -> Stepping:
     """Who stands between the two factors. Raises NotSignedIn."""
-    claims = tokens.read("step", token or "")
-    if claims is None or now >= claims.expires_at:
-        raise NotSignedIn
     async with db.read() as conn:
+        claims = await tokens.find(conn, "step", token or "")
+        if claims is None or now >= claims.expires_at:
+            raise NotSignedIn
         found = await conn.execute(
             select(schema.person).where(schema.person.c.id == claims.subject)
         )

@@ -146,7 +146,7 @@ async def actor_for_tablet(conn: AsyncConnection, tokens: Tokens, token: str, no
 
 async def holder_of(conn: AsyncConnection, tokens: Tokens, token: str, now: float) -> Holder:
     """Which tablet this token names, and which key it must prove. Raises as `actor_for_tablet`."""
-    claims = tokens.read("tablet", token)
+    claims = await tokens.find(conn, "tablet", token)
     if claims is None or now >= claims.expires_at:
         raise NotEnrolled
     found = await conn.execute(

@@ -61,7 +61,14 @@ SOME_GONE = (
 NOT_CHECKED = "The vault must be checked against its database before it makes tags."
 
 # What `Vault.tag` is asked for. Its keys stay the same when the key that they came from is gone.
-PURPOSES = ("page link", "api token", "identity", "contact", "audit checkpoints")
+PURPOSES = (
+    "page link",
+    "api token",
+    "identity",
+    "contact",
+    "audit checkpoints",
+    "list of deletions",
+)
 LATER = "later purposes"  # the key that purposes of later versions come from
 OWN_FIELDS = "own fields"
 BACKUPS = "backups"

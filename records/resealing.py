@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.errors import KeyWrong
 from records.schema import contact_point, session_key
-from records.schema_keys import tag_key
+from records.schema_keys import tag_key, token_key
 from records.schema_programs import webhook
 from records.schema_signin import totp
 
@@ -65,6 +65,7 @@ OWN: Final = (
     Own(totp, "person_id", {"secret_enc": "secret_enc"}),
     Own(webhook, "id", {"url_enc": "url_enc", "secret_enc": "secret_enc"}),
     Own(tag_key, "purpose", {"key_enc": "key_enc"}),
+    Own(token_key, "kid", {"private_enc": "private_enc"}),
 )
 
 

@@ -36,3 +36,15 @@ tag_key = Table(  # keys of blind indexes: they outlive the key that they once c
     Column("key_enc", LargeBinary, nullable=False),
     Column("kek_id", String(16), nullable=False),
 )
+
+token_key = Table(  # Ed25519; each signs for a while and verifies until its last token has run out
+    "token_key",
+    metadata,
+    Column("kid", String(43), primary_key=True),
+    Column("public", LargeBinary, nullable=False),  # public, so in the clear
+    Column("private_enc", LargeBinary),  # NULL: it signs no more
+    Column("kek_id", String(16), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("signs_from", Double, nullable=False),
+    Column("verifies_until", Double),  # NULL: nothing came after it yet
+)

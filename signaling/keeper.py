@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from auth import signing
 from auth.audit import record
 from auth.erasures import ERASED
 from auth.rekeying import rewrap
@@ -52,6 +53,7 @@ class Keeper:
         """Delete up to a batch of what is due now; how many were deleted."""
         desk = self._desk
         await rewrap(desk.db, desk.vault, desk.now())
+        await signing.tend(desk.db, desk.vault, desk.now())
         return await erase_due(desk.db, desk.vault, desk.now())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-from auth import rekeying
+from auth import rekeying, signing
 from auth.rekeying import Status
 from records import kek
 from records.crypto import Vault, ring_beside
@@ -80,6 +80,13 @@ async def rotate(
     await rekeying.rotate(db, vault, fresh, now)
     print(f"{fresh.id} seals everything from now on. Keep a copy of it apart, now.", file=out)
     print("The older ones still open: `crisisbridge keys rewrap` moves what they hold.", file=out)
+    return 0
+
+
+async def rotate_tokens(db: Database, vault: Vault, now: float, out: TextIO) -> int:
+    """Another key signs tokens; nobody is signed out."""
+    kid = await db.write(lambda conn: signing.rotate(conn, vault, now))
+    print(f"{kid} signs tokens from ten minutes on. Older ones stay good until they end.", file=out)
     return 0
 
 

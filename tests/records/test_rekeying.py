@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,6 +104,18 @@ def test_every_sealed_column_hangs_on_a_session_or_is_known_to_be_sealed_anew() 
         for column in table.c:
             if column.name.endswith("_enc"):
                 assert ("kek_id" in table.c) == ((name, column.name) in own), column
+
+
+def test_every_tag_that_is_made_is_of_a_known_purpose() -> None:
+    """Or it would change when the first key goes, and with it what it finds."""
+    sources = [path for folder in ("auth", "records", "signaling", "web") for path in
+               (ROOT / folder).rglob("*.py")]  # fmt: skip
+    used = {
+        purpose
+        for path in sources
+        for purpose in re.findall(r"vault\.tag\(\s*([^,]+),", path.read_text())
+    }
+    assert used == {f'"{purpose}"' for purpose in PURPOSES}
 
 
 async def test_a_running_server_seals_with_a_new_key_at_once_and_reads_the_old(

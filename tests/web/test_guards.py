@@ -103,6 +103,7 @@ async def test_only_doors_forms_and_probes_are_open_to_everybody(site: Site) -> 
         "/manifest.webmanifest",
         "/ws",  # authenticates in its own hello
         "/poll",  # the same
+        "/.well-known/jwks.json",  # public halves of keys
         "/healthz",
         "/readyz",
         "/metrics",

@@ -22,7 +22,12 @@ from web.routes import SAFE, Route, Who
 STATIC = Path(__file__).parents[2] / "web" / "static"
 # names of formats look like addresses; nothing is ever fetched from them
 FORMATS = ("http://www.w3.org/2000/svg", "http://hl7.org/fhir/StructureDefinition/")
-WORKERS = {"/service-worker.js", "/manifest.webmanifest", "/static/{build}/{name:.+}"}
+KEPT = {  # by everybody, for a while
+    "/service-worker.js",
+    "/manifest.webmanifest",
+    "/static/{build}/{name:.+}",
+    "/.well-known/jwks.json",
+}
 
 
 async def asked(site: Site, route: Route, **more: Any) -> ClientResponse:
@@ -65,7 +70,7 @@ async def test_every_answer_has_every_header_and_is_kept_by_nobody(everybody: Si
         }.items():
             assert response.headers.getall(name) == [value], route.path
         assert "geolocation=()" in response.headers["Permissions-Policy"]
-        if route.path not in WORKERS:
+        if route.path not in KEPT:
             assert response.headers.getall("Cache-Control") == ["no-store"], route.path
     missing = await everybody.client.get("/nothing/here")
     assert missing.headers["Cache-Control"] == "no-store"
