@@ -33,6 +33,23 @@ def test_no_interleaving_breaks_an_invariant(name: str, faults: Faults, deepest:
     assert report.states > 1000
 
 
+@pytest.mark.parametrize(
+    ("name", "faults"),
+    [
+        ("one session", Faults(moments=0, presses=1)),
+        ("one session, a node is killed", Faults(moments=0, presses=1, crashes=1)),
+        ("one session, a page closes", Faults(moments=0, presses=1, moves=1)),
+        ("one session, the live layer is wrong", Faults(moments=0, presses=1, lies=1)),
+    ],
+)
+def test_one_session_at_one_moment_is_explored_until_nothing_is_left_to_reach(
+    name: str, faults: Faults
+) -> None:
+    report = told(name, Search(faults).run())
+    assert report.violation is None, str(report.violation)
+    assert report.whole
+
+
 # What each mutant breaks that nothing else catches. Rules in `skip` are not looked at, so that the
 # harm itself is found and not only the first sign of the missing guard.
 SIGNS = ("had ended", "obeyed", "does not wait", "close", "planned for", "changed hands", "entry")
