@@ -259,6 +259,23 @@ async def sign_out(db: Database, actor: Actor, now: float) -> None:
     await db.write(work)
 
 
+async def replace(db: Database, before: Actor, now: float) -> None:
+    """This browser has a fresh sign-in: the one before must not live on unseen. Whose call it
+    carries keeps it until the call is over."""
+
+    async def in_a_call(conn: AsyncConnection) -> bool:
+        if not await in_call(conn, before.id):
+            return False
+        login = schema.login
+        await conn.execute(
+            update(login).where(login.c.id == before.login_id).values(ends_after_call=True)
+        )
+        return True
+
+    if not await db.write(in_a_call):
+        await sign_out(db, before, now)
+
+
 async def end_logins(
     conn: AsyncConnection, person_id: str, now: float, *, but: str | None = None
 ) -> int:

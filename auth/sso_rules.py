@@ -37,6 +37,7 @@ class Issuer:
     client_id: str
     rules: tuple[GroupRule, ...]
     client_secret: str | None = field(default=None, repr=False)
+    secret_is_open: bool = False  # others on this machine can read its file
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     groups_claim: str = "groups"
     acr: frozenset[str] = frozenset()  # what it says when its own second factor was used

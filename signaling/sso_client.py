@@ -11,9 +11,9 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import aiohttp
@@ -24,6 +24,8 @@ from auth.sso_flow import Flow
 from auth.sso_rules import Issuer
 from auth.tokens import Tokens
 from signaling.settings import is_loopback
+
+T = TypeVar("T")
 
 TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
@@ -46,49 +48,73 @@ class Described:
     names_itself: bool  # each of its answers says whose it is (RFC 9207)
 
 
+class Kept(Generic[T]):
+    """What was fetched, and for how long it holds. Whoever asks while it is being fetched waits for
+    that: a directory that does not answer costs everybody one wait, and not one after the other.
+    """
+
+    def __init__(self, fetch: Callable[[], Awaitable[T]]) -> None:
+        self._fetch = fetch
+        self._at = 0.0
+        self._found: T | None = None
+        self._flight: asyncio.Task[T] | None = None
+
+    async def get(self, *, anew: bool = False) -> T:
+        """Cancelling is safe: the others still get theirs."""
+        fresh = time.monotonic() - self._at < KEPT_SECONDS
+        if self._found is not None and fresh and not anew:
+            return self._found
+        if self._flight is None:
+            self._flight = asyncio.create_task(self._fly(), name="sso")
+        return await asyncio.shield(self._flight)
+
+    @property
+    def empty(self) -> bool:
+        return self._found is None
+
+    async def end(self) -> None:
+        if self._flight is not None:
+            self._flight.cancel()
+            await asyncio.gather(self._flight, return_exceptions=True)
+
+    async def _fly(self) -> T:
+        try:
+            self._found = found = await self._fetch()
+            self._at = time.monotonic()
+            return found
+        finally:
+            self._flight = None
+
+
 class SsoClient:
     """One directory. All of it raises SignOnAway or BadSignOn."""
 
     def __init__(self, issuer: Issuer) -> None:
         self.issuer = issuer
         self._http: aiohttp.ClientSession | None = None
-        self._described: tuple[float, Described] | None = None
-        self._keys: tuple[float, list[dict[str, Any]]] | None = None
+        self._described = Kept(self._describe)
+        self._keys = Kept(self._list_keys)
         self._anew: deque[float] = deque(maxlen=ANEW)
-        self._lock = asyncio.Lock()
 
     async def close(self) -> None:
+        await self._described.end()
+        await self._keys.end()
         if self._http is not None:
             await self._http.close()
             self._http = None
 
     async def described(self, *, anew: bool = False) -> Described:
         """Its description; `anew`: whether it is there at this moment."""
-        async with self._lock:
-            kept = self._described
-            if anew or kept is None or time.monotonic() - kept[0] >= KEPT_SECONDS:
-                found = described(
-                    self.issuer, await self._get(self.issuer.url.rstrip("/") + DISCOVERY)
-                )
-                self._described = kept = (time.monotonic(), found)
-            return kept[1]
+        return await self._described.get(anew=anew)
 
     async def keys(self, *, anew: bool = False) -> list[dict[str, Any]]:
-        """Its public keys; `anew`: after one that was not among them."""
-        where = (await self.described()).keys
-        async with self._lock:
-            kept, now = self._keys, time.monotonic()
-            if anew and kept is not None and self._rests(now):
-                return kept[1]
-            if anew or kept is None or now - kept[0] >= KEPT_SECONDS:
-                if anew:
-                    self._anew.append(now)
-                listed = (await self._get(where)).get("keys")
-                if not isinstance(listed, list) or len(listed) > MOST_KEYS:
-                    raise BadSignOn
-                kept = (now, [one for one in listed if isinstance(one, dict)])
-                self._keys = kept
-            return kept[1]
+        """Its public keys; `anew`: after one that was not among them, unless that was often."""
+        now = time.monotonic()
+        rests = len(self._anew) == ANEW and now - self._anew[0] < ANEW_SECONDS
+        anew = anew and (self._keys.empty or not rests)
+        if anew:
+            self._anew.append(now)
+        return await self._keys.get(anew=anew)
 
     async def address(
         self, tokens: Tokens, flow: Flow, redirect_uri: str, max_age: int, *, anew: bool
@@ -142,9 +168,16 @@ class SsoClient:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _rests(self, now: float) -> bool:
-        """Whether the keys were fetched anew so often that it has to wait."""
-        return len(self._anew) == ANEW and now - self._anew[0] < ANEW_SECONDS
+    async def _describe(self) -> Described:
+        return described(
+            self.issuer, await self._ask("GET", self.issuer.url.rstrip("/") + DISCOVERY)
+        )
+
+    async def _list_keys(self) -> list[dict[str, Any]]:
+        listed = (await self._ask("GET", (await self.described()).keys)).get("keys")
+        if not isinstance(listed, list) or len(listed) > MOST_KEYS:
+            raise BadSignOn
+        return [one for one in listed if isinstance(one, dict)]
 
     async def _redeem(self, code: str, verifier: str, redirect_uri: str) -> str:
         found = await self.described()
@@ -167,9 +200,6 @@ class SsoClient:
         if not isinstance(token, str):
             raise BadSignOn
         return token
-
-    async def _get(self, url: str) -> dict[str, Any]:
-        return await self._ask("GET", url)
 
     async def _ask(
         self,

@@ -86,6 +86,7 @@ def _issuer(id_: str, given: object, folder: Path, problems: list[str]) -> Issue
         client_id=given["client_id"],
         rules=rules,
         client_secret=secret,
+        secret_is_open=_is_open(given.get("client_secret_file"), folder),
         scopes=scopes,
         groups_claim=given.get("groups_claim", "groups"),
         acr=frozenset(given.get("second_factor_acr", ())),
@@ -111,13 +112,21 @@ def _secret(name: str | None, folder: Path, wrong: Any) -> str | None:
     if name is None:
         return None  # a public client: PKCE alone
     try:
-        secret = (folder / Path(name).expanduser()).read_text(encoding="utf-8").strip()
+        secret = _beside(name, folder).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         wrong("client_secret_file cannot be read")
         return None
     if not secret:
         wrong("client_secret_file is empty")
     return secret or None
+
+
+def _is_open(name: str | None, folder: Path) -> bool:
+    return name is not None and bool(_beside(name, folder).stat().st_mode & 0o077)
+
+
+def _beside(name: str, folder: Path) -> Path:
+    return folder / Path(name).expanduser()
 
 
 def _rules(given: Mapping[str, Any], wrong: Any) -> tuple[GroupRule, ...]:

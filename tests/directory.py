@@ -71,7 +71,9 @@ class Directory:
     def described(self, **more: str) -> Path:
         """A file of settings (CRISISBRIDGE_SINGLE_SIGN_ON) that knows this directory."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "client.secret").write_text(SECRET + "\n", encoding="utf-8")
+        secret = self.folder / "client.secret"
+        secret.write_text(SECRET + "\n", encoding="utf-8")
+        secret.chmod(0o600)
         path = self.folder / "single-sign-on.toml"
         lines = {"name": '"Prairie County"', "issuer": f'"{self.issuer}"',
                  "client_id": f'"{CLIENT}"', "client_secret_file": '"client.secret"',

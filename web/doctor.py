@@ -310,6 +310,9 @@ def single_sign_on(issuer: Issuer, *, offline: bool = False) -> Finding:
         return Finding(Verdict.FAIL, what, f"Its description cannot be used. {error}")
     if usable == 0:
         return Finding(Verdict.FAIL, what, "It has no key that a token can be checked with.")
+    if issuer.secret_is_open:
+        todo = "chmod 600 its client_secret_file."
+        return Finding(Verdict.WARN, f"{what}: others can read its client secret", todo)
     return Finding(Verdict.OK, f"{what}: described, {usable} keys")
 
 

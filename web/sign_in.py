@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from auth import signin, tablets
+from auth import logins, signin, tablets
 from auth.actors import Actor
 from auth.errors import AuthError, Forbidden, SecondFactorNeeded
 from auth.logins import SignedIn
@@ -217,4 +217,4 @@ async def _end_the_one_before(request: web.Request) -> None:
             )
         except AuthError:
             return
-    await signin.sign_out(services.db, before, now)
+    await logins.replace(services.db, before, now)

@@ -17,6 +17,7 @@ from records import contacts
 from records.contacts import NewWay
 from records.crypto import Vault
 from records.engine import Database, upgrade
+from signaling import sso_file
 from signaling.settings import Settings, load
 from tests.directory import Directory
 from tests.media.coturn import SECRET, Coturn
@@ -73,6 +74,10 @@ async def test_a_directory_is_asked_for_its_description_and_keys(tmp_path: Path)
     try:
         there = await asyncio.to_thread(doctor.single_sign_on, issuer)
         assert there == Finding(Verdict.OK, "Single sign-on [prairie]: described, 1 keys")
+        (tmp_path / "directory" / "client.secret").chmod(0o640)
+        (seen,) = sso_file.read(str(tmp_path / "directory" / "single-sign-on.toml"))
+        read = await asyncio.to_thread(doctor.single_sign_on, seen)
+        assert read.verdict is Verdict.WARN
         elsewhere = replace(issuer, url=issuer.url.replace("127.0.0.1", "localhost"))
         wrong = await asyncio.to_thread(doctor.single_sign_on, elsewhere)
         assert (wrong.verdict, "another name" in wrong.todo) == (Verdict.FAIL, True)

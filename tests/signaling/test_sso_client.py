@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -158,6 +159,31 @@ async def test_what_is_no_description_is_none(
     client = await asked(say)
     with pytest.raises(error):
         await client.described()
+
+
+async def test_whoever_asks_while_it_is_asked_waits_once_and_for_the_same_answer(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sso_client, "TOTAL_SECONDS", 0.5)
+    never, came = asyncio.Event(), 0
+
+    async def wait(_request: web.Request) -> web.StreamResponse:
+        nonlocal came
+        came += 1
+        await never.wait()
+        return web.Response()
+
+    client = await asked(wait)
+    begun = time.monotonic()
+    one_leaves = asyncio.create_task(client.described(anew=True))
+    many = [client.described(anew=True) for _ in range(20)]
+    asyncio.get_running_loop().call_later(0.1, one_leaves.cancel)
+    found = await asyncio.gather(one_leaves, *many, return_exceptions=True)
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert all(isinstance(one, SignOnAway) for one in found[1:])
+    assert came == 1
+    assert time.monotonic() - begun < 5  # twenty waits one after the other would be ten
+    never.set()
 
 
 async def test_a_description_is_kept_and_one_that_fails_spoils_nothing(asked: Asked) -> None:

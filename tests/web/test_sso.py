@@ -318,6 +318,31 @@ async def stand_up(site: Site, person_id: str) -> None:
     )
 
 
+async def test_signing_in_once_more_in_a_call_ends_the_first_sign_in_after_it(
+    opened: Opened, directory: Directory
+) -> None:
+    site = await opened()
+    directory.person("kurt", ["crisis-clinicians"])
+    browser = Browser(site)
+    await browser.through("kurt")
+    made = await person(site, "kurt")
+    kept = {one.key: one.value for one in site.client.session.cookie_jar}["cb_login"]
+    row = await site.session()
+    await sit_down(site, row.id, made.id)
+    assert await browser.through("kurt") == "/console"  # another tab of the same browser
+    site.client.session.cookie_jar.clear()
+    old = {"Cookie": f"cb_login={kept}"}
+    assert (await site.client.get("/account", headers=old, allow_redirects=False)).status == 200
+    async with site.services.db.read() as conn:
+        mine = await logins.actor_for_login(conn, site.services.tokens, kept, site.clock[0])
+        assert await crisisbridge.still_welcome(conn, mine)
+    await stand_up(site, made.id)
+    async with site.services.db.read() as conn:
+        assert not await crisisbridge.still_welcome(conn, mine)
+    gone = await site.client.get("/account", headers=old, allow_redirects=False)
+    assert gone.headers["Location"].startswith("/sign-in")
+
+
 async def test_who_is_shut_out_or_locked_here_stays_so(
     opened: Opened, directory: Directory
 ) -> None:
