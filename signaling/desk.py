@@ -268,9 +268,7 @@ class Desk:
     async def dismiss_here(self, actor_id: str, reason: str) -> None:
         for stream in self.hub.all():
             if stream.actor.id == actor_id:
-                self.hub.dismiss(stream, reason, retry=False)
-                if stream.audience == "console":
-                    await self.live.drop(actor_id, stream.id, self.now())
+                await self._dismiss(stream, reason, retry=False)
         await self.tablets.put_out(actor_id)
         self.line.wake()
 
@@ -517,12 +515,23 @@ class Desk:
 
         await self.again(lambda: self.db.write(write))
 
+    async def _dismiss(self, stream: Stream, reason: str, *, retry: bool) -> None:
+        self.hub.dismiss(stream, reason, retry=retry)
+        if stream.audience == "console":
+            await self.live.drop(stream.actor.id, stream.id, self.now())
+
     async def _check_welcome(self) -> None:
-        """Somebody who was removed is put out; a sign-in that merely ran out ends no call."""
+        """Somebody who was removed is put out; a sign-in that merely ran out ends no call.
+
+        Of a person only the page whose sign-in was ended, which may come back: its browser may have
+        a fresh one by now, and the same person's pages elsewhere are none of this.
+        """
         for stream in self.hub.all():
             async with self.db.read() as conn:
                 welcome = await self._still_welcome(conn, stream.actor)
-            if not welcome:
+            if not welcome and stream.actor.kind == "person":
+                await self._dismiss(stream, "revoked", retry=True)
+            elif not welcome:
                 await self.dismiss_actor(stream.actor.id, "revoked")
         await self.tablets.put_out_revoked()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.directory import Directory
 from tests.journeys import axe
+from tests.journeys.by_directory import by_directory, there, with_directory
 from tests.journeys.chromium import People
 from tests.journeys.firefox import Firefox
 from tests.journeys.harness import Demo
@@ -19,46 +19,23 @@ pytestmark = pytest.mark.journey
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sso")
-
-
-@pytest.fixture(scope="module")
-def demo(folder: Path) -> Iterator[Demo]:
-    """A demo whose sign-in page knows a directory, which is started beside it."""
-    running = Demo(folder / "data")
-    directory = Directory(folder / "directory", [f"http://127.0.0.1:{running.port}"])
-    running.settings = {
-        "CRISISBRIDGE_SINGLE_SIGN_ON": str(directory.described()),
-        "CRISISBRIDGE_IDLE_MINUTES": "1",
-    }
-    _DIRECTORIES[running.port] = directory
-    running.start()
-    directory.start()
-    yield running
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Directory]]:
+    """One demo and one directory for the tests of this module."""
+    demo, directory = with_directory(tmp_path_factory.mktemp("sso"))
+    yield demo, directory
     directory.kill()
-    if running.running:
-        running.stop()
-
-
-_DIRECTORIES: dict[int, Directory] = {}
+    if demo.running:
+        demo.stop()
 
 
 @pytest.fixture
-def directory(demo: Demo) -> Directory:
-    return _DIRECTORIES[demo.port]
+def demo(both: tuple[Demo, Directory]) -> Demo:
+    return both[0]
 
 
-async def by_directory(page: Page, demo: Demo, who: str, path: str = "/sign-in") -> None:
-    """Open a page, press the directory's button, and sign in there."""
-    await page.goto(f"{demo.base_url}{path}")
-    await page.click('[data-issuer="prairie"]')
-    await there(page, who)
-
-
-async def there(page: Page, who: str) -> None:
-    await page.fill('[name="who"]', who)
-    await page.click('button[value="yes"]')
+@pytest.fixture
+def directory(both: tuple[Demo, Directory]) -> Directory:
+    return both[1]
 
 
 async def test_a_clinician_and_a_manager_sign_in_by_their_directory(

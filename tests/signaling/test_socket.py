@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from auth.actors import Actor
 from records import sessions
-from tests.signaling.conftest import House
+from tests.signaling.conftest import ACTORS, House
 from tests.signaling.pages import Page
 
 
@@ -82,6 +84,24 @@ async def test_a_revoked_person_is_put_out(house: House) -> None:
     await house.desk.dismiss_actor("per_dana", "revoked")
     await dana.until(lambda: dana.seen("bye"))
     assert not dana.seen("bye")[0]["retry"]
+
+
+async def test_a_sign_in_that_was_ended_takes_its_own_page_and_no_other_of_its_person(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ACTORS, "phone", replace(ACTORS["dana"], login_id="lgn_phone"))
+    laptop, phone = await house.page("dana"), await house.page("phone")
+
+    async def still_welcome(_conn: object, actor: Actor) -> bool:
+        return actor.login_id != "lgn_phone"
+
+    monkeypatch.setattr(house.desk, "_still_welcome", still_welcome)
+    await house.desk._check_welcome()
+    await phone.until(lambda: phone.seen("bye"))
+    assert phone.seen("bye")[0]["retry"]  # its browser may have a fresh one by now
+    await laptop.send("activity.set", activity="paused", reason="break")
+    await laptop.until_view(lambda view: view["me"]["activity"] == "paused")
+    assert laptop.seen("bye") == []
 
 
 async def test_a_second_page_of_a_tablet_takes_over(house: House) -> None:
