@@ -131,7 +131,7 @@ class EmbeddedLiveStore:
         return {person_id: self._one(person_id, now) for person_id in self._presence.known()}
 
     async def beat_tablet(self, tablet_id: str, connection_id: str, now: float) -> None:
-        if tablet_id not in self._tablets.known():
+        if tablet_id not in self._tablets:
             self._tablets.forget_lost(now)
             if len(self._tablets.known()) >= self._most_people:
                 raise LiveStoreFull
@@ -177,8 +177,9 @@ class EmbeddedLiveStore:
 
     def _make_room(self, person_id: str, now: float) -> None:
         """Before a newcomer is let in: forget who has long gone. Raises LiveStoreFull."""
-        known = {*self._presence.known(), *self._chosen}
-        if person_id in known or len(known) < self._most_people:
+        if person_id in self._presence or person_id in self._chosen:
+            return
+        if len({*self._presence.known(), *self._chosen}) < self._most_people:
             return
         self._presence.forget_lost(now)
         here = set(self._presence.known())

@@ -99,6 +99,9 @@ class PresenceBoard:
         )
         return min(ends, default=None)
 
+    def __contains__(self, person_id: str) -> bool:
+        return person_id in self._people
+
     def known(self) -> list[str]:
         """Everybody who is, or not long ago was, here."""
         return list(self._people)
