@@ -1,4 +1,5 @@
-"""axe-core on the page as it stands. It runs through the debugger, so the page's CSP stays on."""
+"""axe-core on the page as it stands, in both themes. It runs through the debugger, so the page's
+CSP stays on."""
 
 from __future__ import annotations
 
@@ -10,11 +11,27 @@ from playwright.async_api import Page
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+THEMES = ("dark", "light")
 
 
 async def violations(page: Page, within: str = "html") -> list[str]:
-    """One line a violation: rule, what is wrong, and the first places where it is."""
+    """One line a violation: theme, rule, what is wrong, and the first places where it is."""
     await page.evaluate(SOURCE.read_text(encoding="utf-8") + "\n;0")
+    before = await page.evaluate("() => document.documentElement.dataset.theme")
+    lines = []
+    for theme in THEMES:
+        await _set_theme(page, theme)
+        for one in await _found(page, within):
+            lines.append(f"{theme}, {one['id']}: {one['help']} ({'; '.join(one['where'])})")
+    await _set_theme(page, before)
+    return lines
+
+
+async def _set_theme(page: Page, theme: str) -> None:
+    await page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+
+
+async def _found(page: Page, within: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = await page.evaluate(
         """async ([within, tags]) => {
             // half-way between two colours the contrast of neither is seen
@@ -29,4 +46,4 @@ async def violations(page: Page, within: str = "html") -> list[str]:
         }""",
         [within, RULES],
     )
-    return [f"{one['id']}: {one['help']} ({'; '.join(one['where'])})" for one in found]
+    return found
