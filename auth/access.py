@@ -45,6 +45,7 @@ from records import (
     identities,
     library,
     log,
+    near_misses,
     notes,
     openings,
     quality,
@@ -233,6 +234,11 @@ async def _assemble(
         holds=(
             await _holds(conn, vault, actor, row, who, clinical=clinical)
             if allows(actor, Action.HOLD_SET, target)
+            else None
+        ),
+        misses=(
+            tuple(await near_misses.of_session(conn, row.id))
+            if allows(actor, Action.MISS_READ, target)
             else None
         ),
         takeaways=(

@@ -16,6 +16,7 @@ from records.disclosures import Given
 from records.followups import FollowupRow
 from records.identity_rules import Identity
 from records.instruments.questionnaire import Instrument
+from records.near_misses import MissRow
 from records.notes import Signature
 from records.part2 import followup_kind, timeline_data
 from records.quality import QualityRow
@@ -208,6 +209,7 @@ class SessionRecord:
     given_out: tuple[DisclosureRecord, ...] | None
     may_consent: bool
     holds: tuple[HoldRecord, ...] | None  # None: the reader sets none
+    misses: tuple[MissRow, ...] | None  # near misses; None: the reader reads none
     takeaways: tuple[TakeawayRow, ...] | None  # None: the reader may not give any
     has_plan: bool
     case_number: str | None  # under which dispatch knows the incident

@@ -293,6 +293,8 @@ async def save_wrapup(
     chosen = {m.draft.disposition} - {None}
     if not chosen <= set(DISPOSITIONS) or not kinds <= set(FOLLOWUP_KINDS):
         raise UnknownCode
+    if m.draft.no_followup not in (None, *GAP_REASONS):
+        raise UnknownCode
     _known_flags(m.draft.flags, m.draft.opioid or "unknown")
     saved: list[int] = []
 

@@ -230,6 +230,7 @@ class WrapupDraft(Struct, frozen=True, forbid_unknown_fields=True):
     followups: Annotated[list[FollowupSketch], Meta(max_length=20)] = []
     flags: Annotated[list[Code], Meta(max_length=8)] = []
     opioid: Code | None = None
+    no_followup: Code | None = None  # why nobody follows up
 
 
 class WrapupView(Struct, frozen=True):

@@ -159,3 +159,14 @@ async def test_another_program_and_an_employer_learn_of_none(site: Site) -> None
     assert theirs in await text(site)
     await site.sign_in(demo.DANA)
     assert (await site.client.get(PAGE)).status == 403
+
+
+async def test_a_sessions_page_leads_to_its_near_misses_for_who_reads_those(site: Site) -> None:
+    miss = await missed(site)
+    async with site.services.db.read() as conn:
+        row = await near_misses.get(conn, miss)
+    assert row is not None
+    link = f'<a href="{PAGE}/{miss}">Nobody answered</a>'
+    for member, reads in ((demo.LENA, True), (demo.ADA, True), (demo.DANA, False)):
+        await site.sign_in(member)
+        assert (link in await text(site, f"/manager/sessions/{row.session_id}")) is reads

@@ -32,7 +32,7 @@ function object(value) {
 
 /** @param {unknown} draft @returns {import("../lib/wire.js").WrapupDraft} */
 function drafted(draft) {
-  return { disposition: null, followups: [], flags: [], opioid: null, .../** @type {Partial<import("../lib/wire.js").WrapupDraft> | null} */ (draft) };
+  return { disposition: null, followups: [], flags: [], opioid: null, no_followup: null, .../** @type {Partial<import("../lib/wire.js").WrapupDraft> | null} */ (draft) };
 }
 
 /** @param {Book} book */

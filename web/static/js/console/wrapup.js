@@ -18,6 +18,7 @@ const QUICK = /** @type {const} */ ([["24", 24], ["48", 48], ["7d", 168]]);
 const DUE_FIRST = /** @type {Readonly<Record<string, number>>} */ ({ contact_24h: 24, contact_48h: 48, confirm_arrival: 24, lead_referral: 168 });
 const ROW = "row:";
 const FLAG = "flag:";
+const CHOICES = /** @type {const} */ (["disposition", "opioid", "no_followup"]);
 
 /** @param {number} at  UTC seconds @returns {string} as datetime-local writes it */
 export function local(at) {
@@ -33,7 +34,8 @@ export function local(at) {
 export function fields(draft) {
   const rows = draft.followups.map(({ key, kind, owner, due_at: due, note }) => [ROW + key, { kind, owner, due_at: due, note }]);
   const flags = draft.flags.map((code) => [FLAG + code, true]);
-  return Object.fromEntries([...(draft.disposition ? [["disposition", draft.disposition]] : []), ...(draft.opioid ? [["opioid", draft.opioid]] : []), ...flags, ...rows]);
+  const chosen = CHOICES.filter((name) => draft[name]).map((name) => [name, draft[name]]);
+  return Object.fromEntries([...chosen, ...flags, ...rows]);
 }
 
 /**
@@ -42,8 +44,8 @@ export function fields(draft) {
  * @returns {WrapupDraft}
  */
 export function draftOf(values) {
-  const { disposition, opioid } = values;
-  return { disposition: typeof disposition === "string" ? disposition : null, opioid: typeof opioid === "string" ? opioid : null, flags: flagsOf(values), followups: rowsOf(values).map(([key, row]) => ({ key, ...row })) };
+  const [disposition, opioid, none] = CHOICES.map((name) => typeof values[name] === "string" ? values[name] : null);
+  return { disposition: disposition ?? null, opioid: opioid ?? null, no_followup: none ?? null, flags: flagsOf(values), followups: rowsOf(values).map(([key, row]) => ({ key, ...row })) };
 }
 
 /** @param {import("./autosave.js").Values} values @returns {[key: string, row: Row][]} */
@@ -95,6 +97,7 @@ export class WrapupView {
     })));
     this.none.replaceChildren(el("option", { value: "", text: t("console.choose") }),
       ...lists.noFollowup.map((code) => el("option", { value: code, text: t(`common.followup_closed.${code}`) })));
+    this.none.addEventListener("input", () => this.saver()?.edit("no_followup", this.none.value || null, { typing: false }));
     this.form.addEventListener("focusout", () => { void this.saver()?.flush(); });
     find("#followup-add", HTMLButtonElement).addEventListener("click", () => this.add());
   }
@@ -113,6 +116,8 @@ export class WrapupView {
     for (const code of this.lists.opioid) find(`#wrapup-opioid-${code}`, HTMLInputElement, this.opioid).checked = code === this.#opioid();
     if (given.wellness) this.wellness.checked = true; // the tablet said so: nobody takes it back here
     this.wellness.disabled = given.wellness;
+    const none = saver.values["no_followup"];
+    put(this.none, typeof none === "string" ? none : "");
     this.#drawRows(rowsOf(saver.values));
     setText(find("#wrapup-facts", HTMLElement), given.facts);
     showState(find("#wrapup-state", HTMLElement), stateOf(saver, given.why));
@@ -222,6 +227,7 @@ export class WrapupView {
       return { name: t("console.wrapup.disposition"), words: typeof value === "string" ? t(`common.disposition.${value}`) : nothing };
     }
     if (field === "opioid") return { name: t("console.opioid"), words: typeof value === "string" ? t(`common.opioid.${value}`) : nothing };
+    if (field === "no_followup") return { name: t("console.wrapup.none"), words: typeof value === "string" ? t(`common.followup_closed.${value}`) : nothing };
     if (field.startsWith(FLAG)) return { name: t(`common.flag.${field.slice(FLAG.length)}`), words: value === true ? t("common.opioid.yes") : nothing };
     if (typeof value !== "object" || value === null) return { name: t("console.followups"), words: nothing };
     const row = /** @type {Row} */ (value);

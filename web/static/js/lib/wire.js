@@ -48,7 +48,7 @@
  * @typedef {{ instrument: string, version: string, rev: number, answers: Record<string, unknown>, result: Record<string, unknown>, updated_at: number }} AssessmentView
  * @typedef {{ rev: number, card: Card | null, sent_rev: number | null, sent_at: number | null, acknowledged_rev: number | null, acknowledged_at: number | null }} CardDraft
  * @typedef {{ key: string, kind: string, owner: string, due_at: number | null, note: string }} FollowupSketch
- * @typedef {{ disposition: string | null, followups: FollowupSketch[], flags: string[], opioid: string | null }} WrapupDraft
+ * @typedef {{ disposition: string | null, followups: FollowupSketch[], flags: string[], opioid: string | null, no_followup: string | null }} WrapupDraft
  * @typedef {{ rev: number, said: Readonly<Record<string, string>>, giver: string, updated_at: number | null }} ConsentView
  * @typedef {{ rev: number, name: string, born: string, alias: string, updated_at: number | null, earlier: { code: string, at: number }[] }} PersonView
  * @typedef {{
