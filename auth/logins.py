@@ -136,6 +136,24 @@ async def is_covered(conn: AsyncConnection, actor: Actor, now: float, idle: floa
     return expired or await _is_covered(conn, row, actor.id, now, idle)
 
 
+async def covered_of(
+    conn: AsyncConnection, ids: Collection[str], now: float, idle: float
+) -> frozenset[str]:
+    """Which of these sign-ins are covered, have run out or are gone: all in one reading."""
+    if not ids:
+        return frozenset()
+    login = schema.login
+    rows = (await conn.execute(select(login).where(login.c.id.in_(sorted(ids))))).all()
+    away = [row for row in rows if now >= row.expires_at or _is_away(row, now, idle)]
+    sitting = select(participant.c.person_id).where(
+        participant.c.person_id.in_({row.person_id for row in away}),
+        participant.c.left_at.is_(None),
+    )
+    busy = set((await conn.execute(sitting)).scalars()) if away else set()
+    gone = set(ids) - {row.id for row in rows}
+    return frozenset({row.id for row in away if row.person_id not in busy} | gone)
+
+
 async def require_uncovered(conn: AsyncConnection, actor: Actor, now: float, idle: float) -> None:
     """Raises Covered for a person whose pages are covered; they ring on, and take nothing."""
     if actor.login_id is not None and await is_covered(conn, actor, now, idle):
@@ -316,9 +334,12 @@ async def is_open(conn: AsyncConnection, actor: Actor) -> bool:
 async def _is_covered(
     conn: AsyncConnection, row: Row[Any], person_id: str, now: float, idle: float
 ) -> bool:
+    return _is_away(row, now, idle) and not await in_call(conn, person_id)
+
+
+def _is_away(row: Row[Any], now: float, idle: float) -> bool:
     last = max(row.created_at, row.proven_at or 0.0, row.active_at or 0.0)
-    due = row.covered_at is not None or (idle > 0 and now - last >= idle)
-    return due and not await in_call(conn, person_id)
+    return row.covered_at is not None or (idle > 0 and now - last >= idle)
 
 
 async def in_call(conn: AsyncConnection, person_id: str) -> bool:

@@ -34,6 +34,7 @@ from signaling import metrics, party_wire, wire
 from signaling.commands import HANDLERS, dispatch
 from signaling.errors import Relayed, SessionError
 from signaling.session import OPEN
+from signaling.views import veiled
 from signaling.wire_base import Audience
 
 if TYPE_CHECKING:
@@ -344,7 +345,10 @@ class Cluster:
 
     def _tell_here(self, audience: Audience, actor_id: str, message: ForPages) -> None:
         for stream in self._desk.hub.of(audience, actor_id):
-            stream.send(message)
+            if isinstance(message, wire.OfferRung) and self._desk.screens.covered(stream):
+                stream.send(wire.OfferRung(offer=veiled(message.offer)))
+            else:
+                stream.send(message)
         if audience == "console":
             self._desk.screens.touch_console(actor_id)
 

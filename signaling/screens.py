@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from auth.logins import covered_of
 from oncall.presence import PresenceState
 from records import (
     assessments,
@@ -34,7 +35,14 @@ from records import (
 )
 from records.sessions import SessionRow
 from signaling import guest_wire, party_views, wire
-from signaling.views import ClinicianState, Details, Picture, console_view, tablet_view
+from signaling.views import (
+    ClinicianState,
+    Details,
+    Picture,
+    console_view,
+    covered_view,
+    tablet_view,
+)
 
 if TYPE_CHECKING:
     from auth.actors import Actor
@@ -65,6 +73,7 @@ class Screens:
         self._everything = False
         self._marked = asyncio.Event()
         self._last: dict[str, str] = {}  # stream id -> what it showed last
+        self._covered: frozenset[str] = frozenset()  # sign-ins whose pages are covered
 
     def touch(self, row: SessionRow) -> None:
         """A session changed: its tablet, its lead, and in time all consoles, of all processes."""
@@ -150,6 +159,7 @@ class Screens:
         await self._desk.pace.breathe()
         async with self._desk.db.read() as conn:
             picture = await self._picture(conn)
+            self._covered = await self._away(conn)
             for number, stream in enumerate(streams, start=1):
                 message = await self._view(conn, picture, stream)
                 if message is not None:
@@ -161,6 +171,15 @@ class Screens:
             self._rested_at = ended + min(LONGEST_REST_SECONDS, REST * (ended - began))
         known = {stream.id for stream in hub.all()}
         self._last = {key: text for key, text in self._last.items() if key in known}
+
+    async def _away(self, conn: AsyncConnection) -> frozenset[str]:
+        logins = {one.actor.login_id for one in self._desk.hub.of("console")}
+        known = [one for one in logins if one is not None]
+        return await covered_of(conn, known, self._desk.now(), self._desk.idle_seconds)
+
+    def covered(self, stream: Stream) -> bool:
+        """Whether nobody is at this page, as of the last drawing."""
+        return stream.actor.login_id in self._covered
 
     def _show(self, stream: Stream, message: wire.ServerMessage) -> None:
         """Send a snapshot unless the page shows exactly that already."""
@@ -199,6 +218,8 @@ class Screens:
             return await self._tablet(conn, picture, stream.actor.id)
         if stream.audience == "guest":
             return await self._guest(conn, picture, stream.actor)
+        if self.covered(stream) and stream.actor.id in picture.directory.people:
+            return covered_view(picture, stream.actor.id)
         return await self._console(conn, picture, stream.actor.id)
 
     async def _tablet(

@@ -351,6 +351,30 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
     )
 
 
+def covered_view(picture: Picture, person_id: str) -> wire.ConsoleView:
+    """What a covered console is told: that it rings, and nothing of anybody."""
+    whole = console_view(picture, person_id, None)
+    return msgspec.structs.replace(
+        whole,
+        waiting=[],
+        waiting_total=0,
+        offers=[veiled(one) for one in whole.offers],
+        missed=[],
+        colleagues=[],
+        colleagues_total=0,
+        live=[],
+        covered=True,
+    )
+
+
+def veiled(offer: shapes.OfferView) -> shapes.OfferView:
+    """An offer that can be heard: where and about whom it is stays out of it."""
+    return msgspec.structs.replace(
+        offer, agency="", county="", place_state=None, unit="", officer=None, intake=[],
+        language=None, by=None, relaxed=[],
+    )  # fmt: skip
+
+
 def _missed(picture: Picture, person_id: str) -> list[shapes.MissedRow]:
     mine = picture.once("missed", lambda: _grouped(picture.missed, lambda one: one.clinician_id))
     return [

@@ -523,7 +523,9 @@ class ConsoleView(ServerMessage, frozen=True, tag="console"):
     """All that the console shows.
 
     `session` is the one that I lead, sit in, or owe a wrap-up; `live` is empty but for supervisors,
-    `owners` without a session. `waiting` and `colleagues` are the first of so many in all.
+    `owners` without a session. `waiting` and `colleagues` are the first of so many in all. While
+    the page is `covered` nobody's affairs are in it: what rings is told by its number alone, and
+    the rest is empty.
     """
 
     me: Me
@@ -536,6 +538,7 @@ class ConsoleView(ServerMessage, frozen=True, tag="console"):
     colleagues_total: int
     live: list[LiveRow]
     owners: Sequence[Option]
+    covered: bool = False
 
 
 class OfferRung(ServerMessage, frozen=True, tag="offer"):

@@ -267,6 +267,7 @@ async def prove_here(request: web.Request) -> web.Response:
     """POST /api/v1/prove {password, code}: from the cover of a page that stays as it is."""
     body = await body_of(request, ProofBody)
     signed = await _proven(request, body.password, body.code, whole=False)
+    services_of(request).desk.screens.touch_console(signed.actor.id)
     response = answers.answer({"left": signed.expires_at - now_of(request)})
     keep(request, response, signed)
     return response
@@ -274,7 +275,9 @@ async def prove_here(request: web.Request) -> web.Response:
 
 async def cover(request: web.Request) -> web.Response:
     """POST /api/v1/cover: nobody is here."""
-    done = await logins.cover(services_of(request).db, actor_of(request), now_of(request))
+    services, actor = services_of(request), actor_of(request)
+    done = await logins.cover(services.db, actor, now_of(request))
+    services.desk.screens.touch_console(actor.id)
     return answers.answer({"covered": done})
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import schema
+from records import directory, schema, sessions
 from tests.signaling.conftest import ACTORS, START, House
 from tests.signaling.pages import Page, Refused
 
@@ -62,6 +63,38 @@ async def test_a_covered_console_rings_and_accepts_only_once_it_is_uncovered(
     await change(house, covered_at=None, active_at=START, expires_at=START + HOURS)
     accepted = await dana.send("offer.accept", offer=offer["offer"], token=offer["token"])
     assert accepted["session"] == session
+
+
+async def test_a_covered_console_is_told_that_it_rings_and_nothing_of_anybody(
+    house: House, dana: Page
+) -> None:
+    tablet = await house.page("tablet")
+    await change(house, covered_at=START)
+    house.desk.screens.touch_console("per_dana")
+    await dana.until_view(lambda v: v["covered"])
+    before = len(dana.messages)
+    session = await house.pressed(tablet)
+    await tablet.send("session.intake", session=session, tiles=["suicidal"])
+    offer = await house.rung(dana)
+    assert offer["token"], "its ring is heard, and acknowledged"
+    await dana.until_view(lambda v: v["covered"] and v["offers"])
+    async with house.db.read() as conn:
+        row = await sessions.get(conn, session)
+        who = await directory.read(conn)
+    assert row is not None
+    told = json.dumps(dana.messages[before:])
+    secret = {one.short_name for one in who.people.values() if one.id != "per_dana"}
+    secret |= {one.name for one in who.agencies.values()}
+    secret |= {one.label for one in who.tablets.values()}
+    for word in (*secret, row.code, "suicidal"):
+        assert f'"{word}"' not in told, word
+    await change(house, covered_at=None, active_at=START)
+    house.desk.screens.touch_console("per_dana")
+    whole = await dana.until_view(lambda v: not v["covered"] and v["offers"])
+    assert whole["offers"][0]["unit"] == "Unit 12"
+    assert whole["offers"][0]["intake"] == ["suicidal"]
+    assert whole["waiting"]
+    assert whole["colleagues"]
 
 
 async def test_a_running_call_goes_on_long_after_the_twelve_hours(house: House, dana: Page) -> None:

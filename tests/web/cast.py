@@ -92,6 +92,9 @@ class QuietDesk:
     def db(self) -> Database:
         return self._db
 
+    def touch_console(self, _person_id: str) -> None:
+        pass
+
     def roster_changed(self) -> None:
         self.roster_changes += 1
 

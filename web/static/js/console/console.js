@@ -173,9 +173,11 @@ export class Console {
     }
   }
 
-  /** @param {ConsoleView} view */
-  #take(view) {
+  /** @param {ConsoleView} told */
+  #take(told) {
     const model = this.model;
+    // a covered page is told what rings, and nothing else: what it had stays as it was
+    const view = told.covered && model.view ? { ...model.view, me: told.me, offers: told.offers } : told;
     const before = liveSession(model.view);
     model.view = view;
     const after = liveSession(view);
@@ -201,7 +203,7 @@ export class Console {
       this.model.asksDecline = false;
       this.line.send("offer.delivered", { offer }).catch(() => { /* gone meanwhile: offer.gone says so */ });
       const one = state.open.find((open) => open.offer === offer);
-      if (one) assertive(t("console.offer.said", { agency: one.agency, unit: one.unit }));
+      if (one?.agency) assertive(t("console.offer.said", { agency: one.agency, unit: one.unit }));
     }
   }
 

@@ -64,7 +64,7 @@
  * @typedef {{ id: string, name: string }} Option
  * @typedef {{
  *   type: "console", n?: number, me: Me, waiting: WaitingRow[], waiting_total: number, offers: OfferView[], missed: MissedRow[], session: ConsoleSession | null,
- *   colleagues: Me[], colleagues_total: number, live: LiveRow[], owners: Option[],
+ *   colleagues: Me[], colleagues_total: number, live: LiveRow[], owners: Option[], covered: boolean,
  * }} ConsoleView
  *
  * @typedef {{
