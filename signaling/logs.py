@@ -17,6 +17,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TextIO
 
+from aiohttp.http_exceptions import HttpProcessingError
+
 OWN = ("auth", "crisisbridge", "media", "oncall", "records", "signaling", "web")
 # They print candidate addresses and whole descriptions; see docs/operators.md.
 QUIET = ("aiohttp.access", "aioice", "aiortc", "alembic", "asyncio", "sqlalchemy")
@@ -45,7 +47,20 @@ def configure(*, as_json: bool, level: str = "INFO", stream: TextIO | None = Non
         logging.getLogger(name).setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").filters[:] = [_without_the_request]
     logging.captureWarnings(capture=True)
+
+
+def _without_the_request(record: logging.LogRecord) -> bool:
+    """What a client sent, and from where, is not written down: a broken head may hold a cookie."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args = f"request.malformed kind={type(error).__name__}", ()
+        record.exc_info, record.exc_text = None, None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    elif record.msg == "Error handling request from %s":
+        record.msg, record.args = "request.failed", ()
+    return True
 
 
 class KeyValue(logging.Formatter):

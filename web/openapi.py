@@ -52,6 +52,11 @@ _FAILURES: Final = {
     "503": "Not now: the server starts or stops, or reading could not be put on record.",
 }
 
+_OF_BODIES: Final = {
+    "413": "The body is too large.",
+    "415": "The body is not application/json.",
+}
+
 
 def document(table: Iterable[Route]) -> dict[str, Any]:
     """The description of the addresses of this table that are under /api/v1."""
@@ -119,6 +124,7 @@ def _operation(route: Route, schemas: dict[Any, Any], parts: dict[str, Any]) -> 
         said["requestBody"] = {
             "required": True, "content": {"application/json": {"schema": body}}
         }  # fmt: skip
+    failures = _FAILURES | (_OF_BODIES if shape.body is not None else {})
     said["responses"] = {
         "200": {
             "description": "One on each line." if shape.lines else "It worked.",
@@ -126,7 +132,7 @@ def _operation(route: Route, schemas: dict[Any, Any], parts: dict[str, Any]) -> 
                 shape.media: {"schema": schemas[shape.answer] if shape.answer else _ANYTHING}
             },
         },
-        **{status: _failure(words, schemas) for status, words in _FAILURES.items()},
+        **{status: _failure(words, schemas) for status, words in failures.items()},
     }
     return said
 

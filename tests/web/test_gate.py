@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import logging
 import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from records.engine import Database
+from signaling import logs
 from tests.web.cast import ORIGIN, make_site
 from web import gate, routes, server
 from web.gate import Crowd, neighbourhood
@@ -258,3 +261,26 @@ def test_the_systems_limit_of_open_files_is_raised_as_far_as_it_goes(
     assert given == [(628, 1000)]
     assert room(5000) == 1000 - server.OTHER_FILES
     assert given[-1] == (1000, 1000)
+
+
+async def test_what_a_broken_request_holds_is_not_in_the_log(db: Database, tmp_path: Path) -> None:
+    """A cookie with a wrong letter in it is a cookie still, and who sent it stays unnamed."""
+    root, stream = logging.getLogger(), io.StringIO()
+    before = root.handlers[:]
+    try:
+        logs.configure(as_json=False, stream=stream)
+        async with opened(tmp_path, db) as place:
+            for broken in (
+                b"GET /console HTTP/1.1\r\nHost: bridge\r\nCookie: cb_login=hunter2\x00\r\n\r\n",
+                b"GET /hunter2 HTTP/1.1\r\nno header hunter2\r\n\r\n",
+                b"hunter2 \xff\xfe\r\n\r\n",
+            ):
+                line = await place.line()
+                line.writer.write(broken)
+                assert b" 400 " in await line.ended()
+    finally:
+        root.handlers[:] = before
+    said = stream.getvalue()
+    assert "request.malformed" in said
+    assert "hunter2" not in said
+    assert "127.0.0.1" not in said

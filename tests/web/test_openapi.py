@@ -236,3 +236,23 @@ def test_no_question_makes_the_server_fail(
         assert {200, 400, 401} <= walker.statuses, "the walk came nowhere"
     finally:
         runner.run(end(walker))
+
+
+async def test_a_body_of_another_kind_or_size_is_refused_as_it_is_described(site: Site) -> None:
+    whole = openapi.document(everything_of(site))
+    with_bodies = {
+        path
+        for path, methods in whole["paths"].items()
+        if "requestBody" in methods.get("post", {})
+        and {"413", "415"} <= methods["post"]["responses"].keys()
+    }
+    assert len(with_bodies) > 5
+    for body, kind, expected in (
+        (b"", None, 415),
+        (b"{}", "text/plain", 415),
+        (b"x" * 1_000_000, "application/json", 413),
+    ):
+        headers = {"Origin": ORIGIN} | ({"Content-Type": kind} if kind else {})
+        answer = await site.client.post("/api/v1/alert", data=body, headers=headers)
+        assert answer.status == expected
+    assert "/api/v1/alert" in with_bodies
