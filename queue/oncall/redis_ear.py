@@ -41,11 +41,11 @@ class RedisEar:
             while True:
                 async with asyncio.timeout(2 * WAIT_SECONDS):
                     message = await ear.get_message(timeout=WAIT_SECONDS)
-                if message is not None:
-                    self._hear(message["data"])
-                else:
+                if message is None:
                     async with asyncio.timeout(WAIT_SECONDS):
                         await ear.ping()
+                elif message["type"] == "message":  # not the answer to the ping
+                    self._hear(message["data"])
         finally:
             await _close(ear)
             await _close(client)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 import redis.asyncio as redis
 
+from oncall import redis_ear
 from oncall.errors import LiveStoreUnfit
 from oncall.facts import Activity
 from oncall.live import LiveStore
@@ -233,3 +234,39 @@ async def test_nothing_but_ids_codes_and_times_is_written(shared: RedisServer) -
         await client.aclose()
     assert pages == {b"p|per_dana|person:per_dana:console:abc": f"nod_a|{T!r}|".encode()}
     assert choices == {b"per_dana": f"paused|break|{T!r}".encode()}
+
+
+async def test_an_ear_hears_what_is_shouted_and_nothing_of_its_own_asking(
+    shared: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks whether the connection lives whenever all is quiet; the answer is no shout."""
+    monkeypatch.setattr(redis_ear, "WAIT_SECONDS", 0.1)
+    heard: list[bytes] = []
+    client = redis.Redis.from_url(shared.url)
+
+    async def pings() -> int:
+        found = await client.info("commandstats")
+        return int(found.get("cmdstat_ping", {"calls": 0})["calls"])
+
+    async with a_store(shared, "nod_one"):
+        link = RedisLink(shared.url)
+        before = await pings()
+        ear = asyncio.create_task(redis_ear.RedisEar(link, "shouts", heard.append).run())
+        try:
+
+            async def asked() -> bool:
+                return await pings() >= before + 3
+
+            await until("the ear asks", asked)
+            assert heard == []
+
+            async def arrived() -> bool:
+                await client.publish(link.key("shouts"), b"now")
+                return bool(heard)
+
+            await until("a shout is heard", arrived)
+        finally:
+            ear.cancel()
+            await asyncio.wait({ear})
+            await client.aclose()
+    assert set(heard) == {b"now"}
