@@ -34,9 +34,11 @@ async def _set_theme(page: Page, theme: str) -> None:
 async def _found(page: Page, within: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = await page.evaluate(
         """async ([within, tags]) => {
-            // half-way between two colours the contrast of neither is seen
-            const moving = document.getAnimations().filter((one) => one instanceof CSSTransition);
-            await Promise.allSettled(moving.map((one) => one.finished));
+            // half-way between two colours the contrast of neither is seen; to wait for the end
+            // would wait for ever where the browser paints no frames
+            for (const one of document.getAnimations()) {
+                if (one instanceof CSSTransition) one.finish();
+            }
             const done = await globalThis.axe.run(within, {
                 runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'],
             });
