@@ -169,6 +169,9 @@ def filters(dice: random.Random, world: World, now: float) -> dict[str, list[Log
         "clinician and outcome": some(
             lambda: LogFilter(lead_id=dice.choice(leads), actual=dice.choice(DISPOSITIONS))
         ),
+        "agency and outcome": some(
+            lambda: LogFilter(agency_id=dice.choice(agencies), actual=dice.choice(DISPOSITIONS))
+        ),
     }
 
 
