@@ -38,6 +38,7 @@ from records import (
     assessments,
     case_numbers,
     chat,
+    consent_rules,
     consents,
     directory,
     disclosures,
@@ -301,13 +302,16 @@ async def _person(
 async def _consents(
     conn: AsyncConnection, vault: Vault, row: SessionRow, who: Directory
 ) -> tuple[ConsentRecord, ...]:
+    rows = await consents.of_session(conn, vault, row.id)
+    said = [one.consent for one in rows]
     return tuple(
         ConsentRecord(
             one.consent,
             shapes.name(who, one.recorded_by) or one.recorded_by,
             shapes.name(who, one.revoked_by),
+            consent_rules.replaced(one.consent, said),
         )
-        for one in await consents.of_session(conn, vault, row.id)
+        for one in rows
     )
 
 

@@ -146,6 +146,7 @@ class ConsentRecord:
     consent: Consent
     by: str
     revoked_by: str | None
+    replaced: bool  # by a later word: it lets nothing out any more
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 
 Everything goes through the same engine and connection pool as in the product, measured in one run:
 a figure "in look-ups" is a 95th percentile over the 95th percentile of reading one session by its
-key. The last line is for machines.
+key. Lists beside the log and counts are told in milliseconds. The last line is for machines.
 """
 
 from __future__ import annotations
@@ -240,21 +240,7 @@ async def measure(db: Database, vault: Vault, now: float) -> Figures:
     }
     deep = [f"{now - dice.uniform(1, DAYS) * DAY!r}~ses_x" for _ in range(PAGES)]
     pages["deep"] = p95(await timed(db, [page_of(LogFilter(), one) for one in deep]))
-    pages["board"] = p95(await timed(db, [lambda c: log.board(c, SCOPE)] * PAGES))
-    pages["notes"] = p95(await timed(db, [_own(dice.choice(world.leads)) for _ in range(PAGES)]))
-    for name, wanted in (("open", BoardFilter()), ("closed", BoardFilter(closed=True))):
-        reads = [_board(wanted) for _ in range(PAGES)]
-        pages[f"follow-ups {name}"] = p95(await timed(db, reads))
-    counts = [lambda c: followup_board.counts(c, SCOPE, now)] * PAGES
-    pages["follow-ups counted"] = p95(await timed(db, counts))
-    for name, chosen in misses_of(dice, now).items():
-        pages[name] = p95(await timed(db, [_misses(one) for one in chosen]))
-    reads = [lambda c: near_misses.count_open(c, SCOPE)] * PAGES
-    pages["near misses counted"] = p95(await timed(db, reads))
-    pages["nobody follows up"] = p95(
-        await timed(db, [lambda c: care_gaps.still_open(c, SCOPE)] * PAGES)
-    )
-    pages["at the scene"] = p95(await timed(db, [lambda c: scene.now(c, SCOPE)] * PAGES))
+    boards = await _boards(db, dice, world, now)
     since = now - 13 * 7 * DAY
     planner: Read = lambda c: arrivals.arrivals(c, cast.PROVIDER_ID, since, now)  # noqa: E731
     questions: dict[str, Read] = {"planner, 13 weeks": planner}
@@ -267,10 +253,27 @@ async def measure(db: Database, vault: Vault, now: float) -> Figures:
         "lookup_p95_ms": floor,
         "pages_p95_ms": pages,
         "pages_in_lookups": {name: round(ms / floor, 1) for name, ms in pages.items()},
+        "boards_p95_ms": boards,
         "reports_seconds": {name: round(one, 3) for name, one in seconds.items()},
         "autosave_p95_ms": p95(await _saves(db, vault, dice, ids, now)),
         "export": await _export(db),
     }
+
+
+async def _boards(db: Database, dice: random.Random, world: World, now: float) -> Figures:
+    """What stands beside the log: lists of work, and counts. Milliseconds."""
+    reads: dict[str, Sequence[Read]] = {
+        "four numbers": [lambda c: log.board(c, SCOPE)] * PAGES,
+        "notes": [_own(dice.choice(world.leads)) for _ in range(PAGES)],
+        "follow-ups open": [_board(BoardFilter()) for _ in range(PAGES)],
+        "follow-ups closed": [_board(BoardFilter(closed=True)) for _ in range(PAGES)],
+        "follow-ups counted": [lambda c: followup_board.counts(c, SCOPE, now)] * PAGES,
+        **{name: [_misses(one) for one in chosen] for name, chosen in misses_of(dice, now).items()},
+        "near misses counted": [lambda c: near_misses.count_open(c, SCOPE)] * PAGES,
+        "nobody follows up": [lambda c: care_gaps.still_open(c, SCOPE)] * PAGES,
+        "at the scene": [lambda c: scene.now(c, SCOPE)] * PAGES,
+    }
+    return {name: p95(await timed(db, those)) for name, those in reads.items()}
 
 
 async def _built(db: Database, now: float) -> Figures:

@@ -150,6 +150,21 @@ def covering(consents: Iterable[Consent], wanted: Disclosure) -> Cover | None:
     return Cover(tuple(counted))
 
 
+def replaced(one: Consent, consents: Iterable[Consent]) -> bool:
+    """Whether later words of the same participant took its place for everybody whom it names.
+
+    `consents` are all decisions of one session, in any order.
+    """
+    left = set(one.recipients)
+    for other in consents:
+        if (other.participant, other.purpose) != (one.participant, one.purpose):
+            continue
+        given = other.method in GIVEN
+        if other.given_at > one.given_at or (other.given_at == one.given_at and not given):
+            left -= set(other.recipients) if given else left
+    return one.method in GIVEN and not left
+
+
 def checked(one: Consent, now: float) -> Consent:
     """The decision as it is kept: names tidied. Raises BadConsent."""
     for field, known in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from records.consent_rules import DECIDE, GIVEN, SUBSTANCES, Consent
+from records.consent_rules import DECIDE, GIVEN, SUBSTANCES, Consent, replaced
 from records.fhir.facts import Facts, Seen
 from records.fhir.shapes import (
     OURS,
@@ -43,12 +43,12 @@ def resources(facts: Facts) -> Iterator[Resource]:
     for consent in facts.consents:
         tells = SUBSTANCES in consent.scope  # that there is such a consent tells already
         if consent.participant in DECIDE and (facts.consented or not tells):
-            yield _consent(facts, consent)
+            yield _consent(facts, consent, replaced(consent, facts.consents))
     for seen in facts.seen:
         yield _audit(facts, seen)
 
 
-def _consent(facts: Facts, one: Consent) -> Resource:
+def _consent(facts: Facts, one: Consent, over: bool) -> Resource:
     """What the person, or a guardian for them, decided. Others decide for themselves only."""
     given = one.method in GIVEN
     giver = subject(facts) if one.participant == "person" else {"display": one.giver or "Guardian"}
@@ -57,7 +57,7 @@ def _consent(facts: Facts, one: Consent) -> Resource:
         one.id,
         protected=SUBSTANCES in one.scope,
         identifier=[identifier("consent", one.id)],
-        status=_STATUS[one.state(facts.made_at)],
+        status="inactive" if over else _STATUS[one.state(facts.made_at)],
         scope=concept(coding(SCOPE, "patient-privacy", "Privacy Consent")),
         category=[own(facts, "consent_method", one.method)],
         patient=subject(facts),

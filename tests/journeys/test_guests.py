@@ -14,7 +14,7 @@ from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture_moves, sound
 
-pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 SIZES = {"tablet": (1024, 768), "laptop": (1366, 768), "phone": (390, 844)}
 

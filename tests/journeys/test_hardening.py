@@ -13,7 +13,7 @@ from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, sign_in
 
-pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
 WORDS = ("marigold", "Quentin", "bluebird", "tangerine")  # typed below, and nowhere else to be
 

@@ -35,8 +35,8 @@ async def test_a_call_outlives_the_process_that_carried_it(
     await dana.arrive()
     await officer.press()
     await dana.accept()
-    await picture_moves(officer.page, "#remote-video")
-    await picture_moves(dana.page, "#remote-video")
+    await picture_moves(officer.page, "#remote-video", 40)
+    await picture_moves(dana.page, "#remote-video", 40)
     busiest = max(media_processes(fresh_demo.pid), key=lambda one: sum(one.cpu_times()[:2]))
     os.kill(busiest.pid, signal.SIGKILL)
     async with asyncio.timeout(20):  # the picture has stopped by then

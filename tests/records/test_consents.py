@@ -28,6 +28,7 @@ from records.consent_rules import (
     Disclosure,
     checked,
     covering,
+    replaced,
     usual,
 )
 from records.crypto import Vault
@@ -175,6 +176,28 @@ def test_whatever_is_covered_stands_in_a_valid_consent_of_somebody_who_decides(
         assert one.expires_at is not None
         assert wanted.at < one.expires_at
         assert one.revoked_at is None or one.revoked_at > wanted.at
+
+
+def test_a_later_refusal_or_one_for_the_same_recipients_takes_a_consents_place() -> None:
+    later = replace(YES, given_at=NOW + 1)
+    assert replaced(YES, [YES, replace(NO, given_at=NOW + 1)])
+    assert replaced(YES, [NO, YES]), "of two at one moment the refusal is the last word"
+    assert replaced(YES, [YES, later])
+    assert not replaced(later, [YES, later])
+    assert not replaced(YES, [YES, replace(later, recipients=("hospital",))])
+    assert not replaced(YES, [YES, replace(NO, purpose="research", given_at=NOW + 1)])
+    assert not replaced(YES, [YES, replace(NO, participant="guardian", given_at=NOW + 1)])
+    assert not replaced(YES, [replace(NO, given_at=NOW - 1), YES])
+
+
+@given(st.lists(_CONSENTS, max_size=6), _WANTED)
+def test_a_consent_that_was_replaced_lets_nothing_out(
+    said: list[Consent], wanted: Disclosure
+) -> None:
+    named = [replace(one, id=f"con_{number}") for number, one in enumerate(said)]
+    cover = covering(named, replace(wanted, at=NOW + 2 * DAY))
+    over = {one.id for one in named if replaced(one, named)}
+    assert cover is None or not over & set(cover.ids)
 
 
 @given(st.lists(_CONSENTS, max_size=6), _CONSENTS, _WANTED)

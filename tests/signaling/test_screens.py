@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from signaling import screens
 from tests.signaling.conftest import House
+from tests.signaling.pages import BOUND
 
-Rest = Callable[[House], None]
+Rest = Callable[[House], Awaitable[None]]
 
 
 @pytest.fixture
 def nobody_looks_on(monkeypatch: pytest.MonkeyPatch) -> Rest:
     """From now on consoles are not drawn all together, as after a drawing that took very long."""
 
-    def rest(house: House) -> None:
+    async def rest(house: House) -> None:
         monkeypatch.setattr(screens, "REST", 1e9)  # one that is under way rests as long
         monkeypatch.setattr(screens, "LONGEST_REST_SECONDS", 3600.0)
-        house.desk.screens._rested_at = asyncio.get_running_loop().time() + 3600
+        drawing, drawn = house.desk.screens, asyncio.Event()
+        drawing._rested_at = asyncio.get_running_loop().time() + 3600
+        send = drawing._send
+
+        async def told() -> None:
+            await send()
+            drawn.set()
+
+        monkeypatch.setattr(drawing, "_send", told)
+        drawing.touch_console("per_nobody")
+        async with asyncio.timeout(BOUND):  # one that was under way has ended before this one
+            await drawn.wait()
 
     return rest
 
@@ -30,7 +42,7 @@ async def test_who_is_rung_sees_it_at_once_while_the_others_are_not_drawn(
 ) -> None:
     tablet, dana, ada = [await house.page(who) for who in ("tablet", "dana", "ada")]
     await ada.until_view(lambda v: v["me"])
-    nobody_looks_on(house)
+    await nobody_looks_on(house)
     session = await house.pressed(tablet)
     offer = await house.rung(dana)
     assert offer["session"] == session
@@ -43,7 +55,7 @@ async def test_who_answers_ends_or_loses_a_ring_sees_it_at_once(
     tablet, dana, miguel = [await house.page(who) for who in ("tablet", "dana", "miguel")]
     for console in (dana, miguel):
         await console.until_view(lambda v: v["me"])
-    nobody_looks_on(house)
+    await nobody_looks_on(house)
     session = await house.pressed(tablet)
     offer = await house.rung(dana)
     await house.rung(miguel)
@@ -57,7 +69,7 @@ async def test_who_answers_ends_or_loses_a_ring_sees_it_at_once(
 async def test_a_clinician_s_own_choice_shows_at_once(house: House, nobody_looks_on: Rest) -> None:
     dana = await house.page("dana")
     await dana.until_view(lambda v: v["me"]["activity"] == "available")
-    nobody_looks_on(house)
+    await nobody_looks_on(house)
     await dana.send("activity.set", activity="paused", reason=None)
     await dana.until_view(lambda v: v["me"]["activity"] == "paused")
 
