@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,13 @@ class Call:
 
 
 @asynccontextmanager
-async def rough_call(demo: Demo, people: People) -> AsyncIterator[Call]:
-    """A running call whose sound and picture go through a bad network of our own."""
+async def rough_call(
+    demo: Demo, people: People, flags: tuple[Sequence[str], Sequence[str]] = ((), ())
+) -> AsyncIterator[Call]:
+    """A running call whose sound and picture go through a bad network of our own.
+
+    `flags`: of the tablet's browser, and of the clinician's.
+    """
     port = free_on_both()
     demo.settings = {
         "CRISISBRIDGE_MEDIA_ADDRESSES": BRIDGE,
@@ -109,7 +114,8 @@ async def rough_call(demo: Demo, people: People) -> AsyncIterator[Call]:
     }
     async with impaired((TOLD, port), (BRIDGE, port)) as network:
         await asyncio.to_thread(demo.start)
-        tablet, desk = await people.page("sam", size=(1024, 768)), await people.page("dana")
+        tablet = await people.page("sam", size=(1024, 768), flags=flags[0])
+        desk = await people.page("dana", flags=flags[1])
         officer = Officer(tablet, demo.card["tablet"])
         dana = Clinician(desk, demo.card["clinicians"][0])
         await officer.enrol()
