@@ -29,7 +29,7 @@ from tests.journeys.steps import (
     until,
 )
 
-pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 TABLET = (1024, 768)
 

@@ -14,7 +14,7 @@ from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture_moves
 
-pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
 TABLET = (1024, 768)
 

@@ -11,7 +11,7 @@ from tests.journeys.by_directory import by_directory, there, with_directory
 from tests.journeys.chromium import People
 from tests.journeys.steps import Clinician, Officer, picture_moves
 
-pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 
 
 async def test_a_lost_group_ends_no_call_and_everything_after_it(

@@ -13,7 +13,7 @@ from tests.journeys.firefox import INBOUND, Firefox
 from tests.journeys.harness import Demo
 from tests.journeys.steps import MOVED, STARTED, Officer, picture_moves, sound, until
 
-pytestmark = [pytest.mark.journey, pytest.mark.alone]
+pytestmark = pytest.mark.journey
 
 # All but what only a person can tell; which checks there are is named by the tests.
 ALL_WORK = """() => {
