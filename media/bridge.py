@@ -33,6 +33,9 @@ TRIES_FOR_A_PORT = 20
 SOCKET_BUFFER = 4 << 20
 BATCH = 32  # datagrams read in one go
 LARGEST = 2048  # bytes of a datagram that are read; nothing genuine is as long
+# when a process with a bridge lets its collector look: rarely, because each packet that is kept for
+# repairs is an object, and Python's own 700 would have it look through all of them all the time
+COLLECTING = (20_000, 20, 20)
 
 
 class _Socket:
@@ -268,13 +271,6 @@ class Bridge:
             if place.leg is not None:
                 self._forget(place.leg)
                 place.leg = None
-
-    def request_key_frame(self, call: str, seat: str) -> None:
-        """Ask this seat's browser for a key frame of its picture."""
-        known = self._calls.get(call)
-        place = known.seats.get(seat) if known is not None else None
-        if place is not None and place.leg is not None and "video" in place.leg.up:
-            place.leg.up["video"].want_key_frame()
 
     def calls(self) -> list[str]:
         """The calls that are carried now."""

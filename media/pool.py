@@ -81,10 +81,16 @@ class _Child:
                     return
                 if self._over.is_set():
                     return
-                failures = 0 if loop.time() - started > STEADY_SECONDS else failures + 1
                 log.warning("media.process_lost number=%d error=%s", self.number, _short(error))
+            except Exception:
+                # the supervisor of a process: what went wrong here must not leave it dead for good
+                log.exception("media.process_failed number=%d", self.number)
+                if not began.done():
+                    began.set_exception(ProcessLost())
+                    return
             finally:
                 await self._bury()
+            failures = 0 if loop.time() - started > STEADY_SECONDS else failures + 1
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS) - 1)]):
                     await self._over.wait()
@@ -242,7 +248,7 @@ class BridgePool:
 
     @property
     def pids(self) -> list[int | None]:
-        """The processes, for whoever looks after this machine."""
+        """The processes; None for one that is not there now."""
         return [child.pid if child.up else None for child in self._children]
 
     # --- calls ------------------------------------------------------------------------------------
@@ -293,12 +299,6 @@ class BridgePool:
         known = self._calls.pop(call, None)
         if known is not None:
             self._say(known, words.Close(call))
-
-    def request_key_frame(self, call: str, seat: str) -> None:
-        """Ask this seat's browser for a key frame of its picture."""
-        known = self._calls.get(call)
-        if known is not None:
-            self._say(known, words.KeyFrame(call, seat))
 
     @staticmethod
     def _say(known: _Call, order: words.Order) -> None:
@@ -357,7 +357,7 @@ class BridgePool:
         closed = event.kind is LegEventKind.CLOSED
         if known is not None and closed and known.legs.get(event.seat) == event.generation:
             del known.legs[event.seat]
-        self._on_event(event)
+        self._tell(event)
 
     def lost(self, child: _Child) -> None:
         """A process has ended: so have the legs that it carried."""
@@ -367,7 +367,14 @@ class BridgePool:
                 continue
             legs, call.legs, call.at = call.legs, {}, None
             for seat, generation in legs.items():
-                self._on_event(LegEvent(name, seat, generation, LegEventKind.CLOSED, reason=LOST))
+                self._tell(LegEvent(name, seat, generation, LegEventKind.CLOSED, reason=LOST))
+
+    def _tell(self, event: LegEvent) -> None:
+        try:
+            self._on_event(event)
+        except Exception:
+            # a fault of whoever listens is no fault of the process, whose other calls go on
+            log.exception("media.event_failed kind=%s", event.kind)
 
 
 def _short(error: Exception) -> str:

@@ -17,12 +17,11 @@ import uvloop
 
 from media import words
 from media.api import LegEvent
-from media.bridge import Bridge
+from media.bridge import COLLECTING, Bridge
 from media.errors import MediaError
 
 FIGURES_SECONDS = 1.0
 MOST_WAITING = 8 << 20  # bytes that the server has not read: it is stuck, and nobody hears us
-COLLECTING = (20_000, 20, 20)  # packets that are kept for repairs are many, and no rubbish
 
 
 class Reporting(logging.Handler):
@@ -43,7 +42,6 @@ class Process:
     def __init__(self, reader: asyncio.StreamReader, out: asyncio.WriteTransport) -> None:
         self._reader = reader
         self._out = out
-        self._bridge: Bridge | None = None
 
     async def run(self) -> None:
         """Until the server goes."""
@@ -51,7 +49,7 @@ class Process:
         if not isinstance(begin, words.Begin):
             raise TypeError("The first order is not to begin.")
         logging.basicConfig(level=begin.level, handlers=[Reporting(self._out)])
-        self._bridge = bridge = Bridge(begin.settings, self._told)
+        bridge = Bridge(begin.settings, self._told)
         try:
             await bridge.start()
         except MediaError as error:
@@ -84,8 +82,6 @@ class Process:
                 bridge.leave(call, seat, generation)
             case words.Close(call):
                 bridge.close_call(call)
-            case words.KeyFrame(call, seat):
-                bridge.request_key_frame(call, seat)
             case words.Begin():
                 raise EOFError("Told to begin twice.")
 

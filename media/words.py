@@ -60,12 +60,7 @@ class Close(Word, frozen=True, tag="close"):
     call: str
 
 
-class KeyFrame(Word, frozen=True, tag="key_frame"):
-    call: str
-    seat: str
-
-
-Order = Begin | Describe | Plan | Move | Leave | Close | KeyFrame
+Order = Begin | Describe | Plan | Move | Leave | Close
 
 
 # --- from the process -----------------------------------------------------------------------------

@@ -135,25 +135,6 @@ SCREENS = {
     "error": "An address that does not exist",
     "patterns": "The design system's parts",
 }
-CALENDAR = b"""BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//Example//Calendar//EN
-BEGIN:VEVENT
-UID:nights
-SUMMARY:Priya Nair (tier 1)
-DTSTART;TZID=America/Chicago:20300107T220000
-DTEND;TZID=America/Chicago:20300108T060000
-RRULE:FREQ=WEEKLY;BYDAY=MO,TU,FR
-EXDATE;TZID=America/Chicago:20300111T220000
-END:VEVENT
-BEGIN:VEVENT
-UID:fair
-SUMMARY:Dana Whitefeather (tier 2)
-DTSTART:20300914T150000Z
-DTEND:20300915T030000Z
-END:VEVENT
-END:VCALENDAR
-"""
 LATE_SECONDS = 110  # the last words come at 90 s
 
 FORGET_KEY = """() => new Promise((resolve, reject) => {
@@ -630,7 +611,7 @@ async def the_roster(
     await camera.take(office, "manager-roster-shift")
     await office.goto(f"{roster}/calendar")
     await camera.take(office, "manager-roster-calendar")
-    file = FilePayload(name="shifts.ics", mimeType="text/calendar", buffer=CALENDAR)
+    file = FilePayload(name="shifts.ics", mimeType="text/calendar", buffer=seeds.CALENDAR)
     await office.set_input_files("#file", files=file)
     await office.click('form[action="/manager/roster/import"] [type=submit]')
     await office.locator("tbody").wait_for()

@@ -361,8 +361,10 @@ class Desk:
 
     async def check_media(self, session_id: str) -> None:
         """Whether media passes both ways now; says so to the session's machine and the screens."""
+        lost = {one for one in self._lost_legs if one[0] == session_id}
         async with self.db.read() as conn:
             row = await sessions.get(conn, session_id)
+        self._lost_legs -= lost
         if row is None:
             return
         if row.state in {"answering", "recovering"} and self.legs.both_up(session_id):
@@ -370,8 +372,7 @@ class Desk:
             self._lead_missing.pop(session_id, None)
         self.cluster.legs_changed(row)
         self.screens.touch(row)
-        for seat in [seat for one, seat in self._lost_legs if one == session_id]:
-            self._lost_legs.discard((session_id, seat))
+        for _, seat in sorted(lost):
             await self.company.describe_anew(row, seat)
 
     async def _try(self, seen: SessionRow, item: Input) -> bool:

@@ -572,7 +572,7 @@ class Passed(ServerMessage, frozen=True, tag="passed"):
 
 
 class MediaRebuild(ServerMessage, frozen=True, tag="media.rebuild"):
-    """The bridge lost this side's leg (restart of the server): send a fresh description."""
+    """The bridge lost this side's leg, or the process that carried it: describe it anew."""
 
     session: str
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from aiohttp import web as http
 
+from media.bridge import COLLECTING
 from web import gate, i18n, packs
 from web.app import create_app
 from web.keys import CROWD
@@ -30,9 +31,6 @@ log = logging.getLogger(__name__)
 STOPPED_BY_FORCE = 130
 BACKLOG = 1024  # connections that wait to be taken
 OTHER_FILES = 128  # databases, the bridge, logs, what pages are sent with
-# when the collector looks: rarely, because each packet that is kept for repairs is an object, and
-# Python's own 700 would have it look through all of them hundreds of times a second
-COLLECTING = (20_000, 20, 20)
 
 
 class CannotStart(Exception):

@@ -13,7 +13,7 @@ import uvloop
 from bench.bridge.lines import Asked, serve
 from bench.bridge.peer import HOST
 from media import Bridge, BridgeSettings
-from web.server import COLLECTING
+from media.bridge import COLLECTING
 
 
 async def main() -> None:

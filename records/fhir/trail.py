@@ -40,10 +40,14 @@ _CHANGES: Final = frozenset({"record.write_clinical", "person.write", "dispositi
 
 
 def resources(facts: Facts) -> Iterator[Resource]:
-    for consent in facts.consents:
-        tells = SUBSTANCES in consent.scope  # that there is such a consent tells already
-        if consent.participant in DECIDE and (facts.consented or not tells):
-            yield _consent(facts, consent, replaced(consent, facts.consents))
+    told = [
+        one
+        for one in facts.consents
+        # that there is a consent about substance use tells already; so would one that it replaced
+        if one.participant in DECIDE and (facts.consented or SUBSTANCES not in one.scope)
+    ]
+    for consent in told:
+        yield _consent(facts, consent, replaced(consent, told))
     for seen in facts.seen:
         yield _audit(facts, seen)
 

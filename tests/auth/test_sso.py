@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -31,15 +31,6 @@ HOME = Issuer(
     ),
 )
 TERMS = sso.Terms(hours=12)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[servers.Server]:
-    found = servers.programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not here")
-    with servers.running(found) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

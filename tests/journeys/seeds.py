@@ -1,4 +1,5 @@
-"""Sessions put straight into a demo's record, for journeys about lists: no call is played."""
+"""What is put into a demo for journeys about lists: sessions straight into its record, without a
+call, and files to bring."""
 
 from __future__ import annotations
 
@@ -21,6 +22,25 @@ CLOSED: dict[str, Any] = {
     "state": "closed", "close_reason": "completed", "lead_id": cast.DANA.id,
     "recommended_disposition": "remain_in_place", "actual_disposition": "remain_in_place",
 }  # fmt: skip
+CALENDAR = b"""BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Example//Calendar//EN
+BEGIN:VEVENT
+UID:nights
+SUMMARY:Priya Nair (tier 1)
+DTSTART;TZID=America/Chicago:20300107T220000
+DTEND;TZID=America/Chicago:20300108T060000
+RRULE:FREQ=WEEKLY;BYDAY=MO,TU,FR
+EXDATE;TZID=America/Chicago:20300111T220000
+END:VEVENT
+BEGIN:VEVENT
+UID:fair
+SUMMARY:Dana Whitefeather (tier 2)
+DTSTART:20300914T150000Z
+DTEND:20300915T030000Z
+END:VEVENT
+END:VCALENDAR
+"""
 
 
 @asynccontextmanager

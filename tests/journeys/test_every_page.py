@@ -23,25 +23,6 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "web" / "templates" / "pages"
-CALENDAR = b"""BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//Example//Calendar//EN
-BEGIN:VEVENT
-UID:nights
-SUMMARY:Priya Nair (tier 1)
-DTSTART;TZID=America/Chicago:20300107T220000
-DTEND;TZID=America/Chicago:20300108T060000
-RRULE:FREQ=WEEKLY;BYDAY=MO,TU,FR
-EXDATE;TZID=America/Chicago:20300111T220000
-END:VEVENT
-BEGIN:VEVENT
-UID:fair
-SUMMARY:Dana Whitefeather (tier 2)
-DTSTART:20300914T150000Z
-DTEND:20300915T030000Z
-END:VEVENT
-END:VCALENDAR
-"""
 HELP = b"name,kind,places,phone\nOpen Door Shelter,shelter,Prairie SD,605-555-0170\n"
 
 OFFICE = {
@@ -193,7 +174,7 @@ async def of_the_manager(demo: Demo, office: Page) -> None:
     await does(office, "manager_roster_shift", "#weekly tbody a >> nth=0")
     await office.goto(f"{base}/roster/calendar")
     await office.set_input_files(
-        "#file", FilePayload(name="shifts.ics", mimeType="text/calendar", buffer=CALENDAR)
+        "#file", FilePayload(name="shifts.ics", mimeType="text/calendar", buffer=seeds.CALENDAR)
     )
     await does(
         office, "manager_roster_import", 'form[action="/manager/roster/import"] [type=submit]'

@@ -123,6 +123,22 @@ async def test_a_process_that_hangs_is_ended_and_its_legs_are_told(
     await until(lambda: all(house.pool.pids))
 
 
+async def test_a_fault_in_whoever_hears_of_events_touches_no_call(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[LegEvent] = []
+
+    def trips(event: LegEvent) -> None:
+        heard.append(event)
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(house.pool, "_on_event", trips)
+    before = house.pool.pids
+    await house.pair("one")
+    assert {event.kind for event in heard} >= {LegEventKind.CONNECTED, LegEventKind.FLOWING}
+    assert house.pool.pids == before
+
+
 async def test_no_process_outlives_its_server() -> None:
     pool = BridgePool(BridgeSettings(addresses=("127.0.0.1",)), 2, lambda _event: None)
     await pool.start()

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
 
 from records.engine import Database, upgrade
 from tests import robots
@@ -20,6 +23,7 @@ from web.dev.seed import seed
 
 SECRET = "fine-and-long-0123456789-abcdefghijk"
 START_SECONDS = 60.0
+R = TypeVar("R", bound=robots.Robot)
 
 
 @dataclass
@@ -103,6 +107,22 @@ class Installation:
             )
         finally:
             await db.close()
+
+    async def bring(
+        self,
+        stack: AsyncExitStack,
+        http: aiohttp.ClientSession,
+        history: robots.History,
+        kind: type[R],
+        badge: robots.Badge,
+        turn: int,
+    ) -> R:
+        """A robot that comes to one server after another, beginning with another one each turn."""
+        first = turn % len(self.bases)
+        robot = kind(http, self.bases[first:] + self.bases[:first], badge, history)
+        await robot.open()
+        stack.push_async_callback(robot.close)
+        return robot
 
     def serve(self, number: int) -> None:
         """Start so many servers."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jwt
 import pytest
@@ -71,13 +71,7 @@ async def test_calls_go_on_over_new_keys_and_no_server_meets_anything_unreadable
     async with robots.open_http() as http, contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
 
-        async def bring(kind: type[robots.Robot], badge: robots.Badge, turn: int) -> Any:
-            bases = two.bases[turn % 2 :] + two.bases[: turn % 2]
-            robot = kind(http, bases, badge, history)
-            await robot.open()
-            stack.push_async_callback(robot.close)
-            return robot
-
+        bring = partial(two.bring, stack, http, history)
         for i, badge in enumerate(two.clinicians):
             await bring(Talking, badge, i)
         officers = [await bring(robots.Officer, one, i) for i, one in enumerate(two.officers)]

@@ -196,14 +196,7 @@ async def test_in_a_busy_minute_no_session_is_lost_and_none_is_led_twice(
     await asyncio.to_thread(two.serve, 2)
     history = robots.History()
     async with robots.open_http() as http, contextlib.AsyncExitStack() as stack:
-
-        async def bring(kind: type[robots.Robot], badge: robots.Badge, turn: int) -> Any:
-            bases = two.bases[turn % 2 :] + two.bases[: turn % 2]
-            robot = kind(http, bases, badge, history)
-            await robot.open()
-            stack.push_async_callback(robot.close)
-            return robot
-
+        bring = partial(two.bring, stack, http, history)
         for i, badge in enumerate(two.clinicians):
             await bring(Working, badge, i)
         officers = [await bring(robots.Officer, one, i) for i, one in enumerate(two.officers)]

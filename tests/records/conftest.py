@@ -17,16 +17,6 @@ from tests.records import cast, servers
 Make = Callable[[], str]
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[servers.Server]:
-    """A private server for this run."""
-    programs = servers.programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server is installed here")
-    with servers.running(programs) as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from records import instruments, part2
-from records.consent_rules import NOTICE, SUBSTANCES, Cover
+from records.consent_rules import CONTENT, NOTICE, SUBSTANCES, Consent, Cover
 from records.fhir.bundle import WITHOUT, build
 from records.fhir.facts import Facts, House, Staff
 from records.identity_rules import Identity
 from records.vocabulary import CLOSE_REASONS, DISPOSITIONS, TILES
 from tests.records import us_core
 from tests.records.cast import NOW
-from tests.records.fhir_cast import COVER, DANA, MIGUEL, PLAIN, SECRET, facts, form, row
+from tests.records.fhir_cast import COVER, DANA, MIGUEL, PLAIN, REFUSED, SECRET, facts, form, row
 from tests.records.us_core import PROFILES
 
 # R4 4.0.1, bindings of strength "required": element -> codes
@@ -302,6 +302,20 @@ def test_without_consent_the_bundle_is_the_same_whether_there_was_anything_to_le
         addenda=[],
     )
     assert build(without) == build(full)
+
+
+def test_a_consent_that_was_replaced_is_inactive_but_not_by_one_that_is_left_out() -> None:
+    later = replace(PLAIN, id="con_later", given_at=PLAIN.given_at + 1)
+    about = replace(later, id="con_about", method="signed", scope=CONTENT)
+
+    def states(*said: Consent, cover: Cover | None = None) -> list[str]:
+        return at(of(build(facts(consents=said, cover=cover)), "Consent"), "status")
+
+    assert states(PLAIN, later) == ["inactive", "active"]
+    assert states(PLAIN, about) == states(PLAIN) == ["active"]
+    assert states(PLAIN, about, cover=COVER) == ["inactive", "active"]
+    refusal = replace(REFUSED, participant="guardian", purpose="treatment")
+    assert states(PLAIN, refusal)[0] == "inactive"
 
 
 def test_with_consent_the_notice_and_the_consents_scope_travel_and_protected_parts_are_marked() -> (

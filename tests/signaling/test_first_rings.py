@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Never
 
@@ -13,20 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from oncall import policy
 from records import offers, roster, sessions
 from records.offers import OfferRow
-from tests.records import servers
 from tests.signaling.conftest import START, House, a_house
 from tests.signaling.services import until
 from tests.signaling.test_desk import row_of, timeline_of
 from web.dev.cast import PROVIDER_ID
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[servers.Server]:
-    programs = servers.programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server is installed here")
-    with servers.running(programs) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

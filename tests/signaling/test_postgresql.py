@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +18,6 @@ from tests.records import servers
 from tests.signaling.conftest import House, a_house
 from tests.signaling.pages import Refused
 from tests.signaling.services import push_service, until
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[servers.Server]:
-    programs = servers.programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server is installed here")
-    with servers.running(programs) as server:
-        yield server
 
 
 @pytest.fixture

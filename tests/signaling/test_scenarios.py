@@ -33,15 +33,6 @@ from tests.signaling.pages import BOUND
 EVERY_STATE = (*offers.RINGING, *offers.OVER)
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[servers.Server]:
-    programs = servers.programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server is installed here")
-    with servers.running(programs) as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     url = f"sqlite:///{tmp_path}/bridge.db"

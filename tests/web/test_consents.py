@@ -56,6 +56,18 @@ async def test_a_consent_is_written_down_with_its_usual_terms_and_revoked_in_one
     assert f'action="/consents/{row.id}/revoke"' not in shown
 
 
+async def test_one_that_a_later_refusal_replaced_is_not_shown_as_in_force(site: Site) -> None:
+    row = await site.session()
+    await site.sign_in(demo.DANA)
+    assert await add(site, row) == 303
+    site.clock[0] += 1
+    assert await add(site, row, method="refused") == 303
+    shown = await page(site, row)
+    assert 'data-consent="replaced"' in shown
+    assert 'data-consent="given"' not in shown
+    assert f'action="/consents/{row.id}/revoke"' not in shown
+
+
 async def test_a_signed_one_may_let_out_answers_about_alcohol_and_drugs_and_a_heard_one_not(
     site: Site,
 ) -> None:
