@@ -34,7 +34,6 @@ from auth.actors import Actor
 from auth.checkpoints import Signer
 from auth.errors import AuthError, BadPerson
 from auth.keeping import gathered
-from auth.logins import in_call
 from auth.people import NewPerson, make_first
 from auth.signing import Signing
 from auth.tablets import make_enrolment
@@ -46,6 +45,7 @@ from records import guest_links, schema
 from records.crypto import ring_beside
 from records.engine import Database, upgrade
 from records.errors import RecordError
+from records.parties import in_call
 from records.ring import Ring
 from signaling import addresses, logs
 from signaling.cluster import Shared, share

@@ -62,6 +62,20 @@ class Revoked(AuthError):
     sentence = "This sign-in was ended. Sign in again."
 
 
+class Copied(AuthError):
+    """A used token was shown again: two browsers have this sign-in, so it was ended. Sign in again
+    and tell an administrator. `login_id` and `person_id` are for the log."""
+
+    code = "login-copied"
+    status = 401
+    sentence = "This sign-in was used in two places, so it was ended. Sign in again."
+
+    def __init__(self, login_id: str = "", person_id: str = "") -> None:
+        super().__init__()
+        self.login_id = login_id
+        self.person_id = person_id
+
+
 class SecondFactorNeeded(AuthError):
     """The password is right; a code or a passkey is still needed. `token` is for a cookie."""
 

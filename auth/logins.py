@@ -4,6 +4,8 @@ A sign-in is `partial` while its person has no second factor but needs one: then
 but the set-up of one. It is *covered* when nobody was seen for so long as the settings say, or when
 a page said so: it goes on, its console still rings, but no page is shown until somebody proves who
 they are. Whoever sits in a call is never covered, nor asked to sign in again before it is over.
+
+Its token lives for ten minutes and is renewed by another one that is good once (`auth.renewals`).
 """
 
 from __future__ import annotations
@@ -15,16 +17,17 @@ from typing import Any, Literal
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, issuer_links
+from auth import audit, issuer_links, renewals
 from auth.actors import Actor
 from auth.errors import ByDirectory, Covered, FactorMissing, LoginExpired, NotSignedIn, Revoked
 from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
 from records.ids import new_id
+from records.parties import in_call
 from records.schema_parties import participant
 
-Allowed = Literal["partial", "covered", "expired"]
+Allowed = Literal["partial", "covered", "expired", "stale"]
 LOGIN_HOURS = 12.0  # CJIS 5.9.5: re-authentication every 12 hours
 FRESH_SECONDS = 15 * 60.0  # how long a proof is good for changing one's own ways to sign in
 SEEN_EVERY = 60.0  # seconds between two notes that somebody is there
@@ -32,12 +35,13 @@ SEEN_EVERY = 60.0  # seconds between two notes that somebody is there
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A fresh sign-in; `token` goes into the cookie and nowhere else."""
+    """A sign-in; `token`, and `renewal` of a fresh one, go into cookies and nowhere else."""
 
     token: str
     actor: Actor
     expires_at: float
     partial: bool = False
+    renewal: str | None = None
 
     def __repr__(self) -> str:
         return f"SignedIn(actor={self.actor.id!r}, expires_at={self.expires_at!r})"
@@ -56,6 +60,7 @@ async def open_login(
     """A new sign-in of somebody who has just proven who they are, to the directory `issuer_id`."""
     row = (await conn.execute(select(schema.person).where(schema.person.c.id == person_id))).one()
     login_id, expires_at = new_id("lgn"), now + hours * 3600
+    renewal, kept = renewals.first(tokens, login_id, now, expires_at)
     await conn.execute(
         insert(schema.login).values(
             id=login_id,
@@ -64,13 +69,13 @@ async def open_login(
             expires_at=expires_at,
             partial=partial,
             issuer_id=issuer_id,
+            **kept,
         )
     )
     actor = await _actor(conn, row, login_id, expires_at, issuer_id)
     await audit.try_record(conn, actor, "login.start", "login", login_id, "allowed", now)
-    return SignedIn(
-        tokens.issue("login", person_id, login_id, now, expires_at), actor, expires_at, partial
-    )
+    token = renewals.access(tokens, person_id, login_id, now)
+    return SignedIn(token, actor, expires_at, partial, renewal)
 
 
 async def actor_for_login(
@@ -104,6 +109,7 @@ async def actor_for_login(
             login.c.covered_at,
             login.c.issuer_id,
             login.c.ends_after_call,
+            login.c.renewal_no,
         )
         .join(login, login.c.person_id == person.c.id)
         .where(login.c.id == claims.token_id, login.c.person_id == claims.subject)
@@ -115,6 +121,9 @@ async def actor_for_login(
         raise Revoked
     if row.ends_after_call and not await in_call(conn, row.id):
         raise Revoked
+    stale = now >= claims.expires_at and row.renewal_no is not None and "stale" not in allow
+    if stale and not await in_call(conn, row.id):
+        raise NotSignedIn  # unless it is renewed; a call is not asked for it
     expired = now >= row.login_expires_at and "expired" not in allow
     if expired and not await in_call(conn, row.id):
         raise LoginExpired  # asked when the call is over, never in it
@@ -234,7 +243,7 @@ async def prove(
     await conn.execute(update(login).where(login.c.id == actor.login_id).values(values))
     await audit.try_record(conn, actor, "login.prove", "login", actor.login_id, "allowed", now)
     login_id = actor.login_id or ""
-    return SignedIn(tokens.issue("login", actor.id, login_id, now, expires_at), actor, expires_at)
+    return SignedIn(renewals.access(tokens, actor.id, login_id, now), actor, expires_at)
 
 
 async def require_a_way_here(db: Database, actor: Actor, now: float) -> None:
@@ -340,16 +349,6 @@ async def _is_covered(
 def _is_away(row: Row[Any], now: float, idle: float) -> bool:
     last = max(row.created_at, row.proven_at or 0.0, row.active_at or 0.0)
     return row.covered_at is not None or (idle > 0 and now - last >= idle)
-
-
-async def in_call(conn: AsyncConnection, person_id: str) -> bool:
-    """Whether this person sits in a call at this moment."""
-    found = await conn.execute(
-        select(participant.c.id)
-        .where(participant.c.person_id == person_id, participant.c.left_at.is_(None))
-        .limit(1)
-    )
-    return found.first() is not None
 
 
 async def _actor(

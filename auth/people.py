@@ -24,6 +24,7 @@ from auth.policy import Action, Target, allows, require
 from records import schema, schema_signin
 from records.engine import Database
 from records.ids import new_id
+from records.parties import in_call
 
 INVITATION_SECONDS = 3 * 86400.0
 LONGEST_NAME = 80
@@ -424,7 +425,7 @@ async def _grant(conn: AsyncConnection, person_id: str, roles: Collection[str], 
 
 
 async def _not_in_a_call(conn: AsyncConnection, person_id: str) -> None:
-    if await logins.in_call(conn, person_id):
+    if await in_call(conn, person_id):
         raise InACall
 
 

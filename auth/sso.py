@@ -36,6 +36,7 @@ from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
 from records.ids import new_id
+from records.parties import in_call
 
 UNTOUCHED = frozenset({"officer"})
 Claims = Mapping[str, Any]
@@ -193,7 +194,7 @@ async def _follow(
     wanted = _with_untouched(row, roles, mapped)
     places = {place: getattr(row, place) for place in PLACES}
     if wanted.roles != roles or wanted.places != places:
-        if await logins.in_call(conn, row.id):
+        if await in_call(conn, row.id):
             await logins.end_after_call(conn, row.id)
             return InACall()
         await conn.execute(delete(grant).where(grant.c.person_id == row.id))

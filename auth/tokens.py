@@ -2,10 +2,11 @@
 
 A token only names a row (`login`, `tablet`, `guest_link`, or the `person` whose password was right
 and whose second factor is still to come); the row decides on each use, so that a revoked sign-in
-ends at once and there is nothing to refresh. Two ways to sign, told apart by whether a token names
-a key, and each with one algorithm: Ed25519 with the keys that all servers share (`auth.signing`),
-whose kind is the audience; and, for tokens from before there were such keys, HMAC-SHA256 with a key
-for each kind from the servers' secret. A token of one kind cannot be used as another.
+ends at once. A sign-in's own token is short all the same, and renewed (`auth.renewals`). Two ways
+to sign, told apart by whether a token names a key, and each with one algorithm: Ed25519 with the
+keys that all servers share (`auth.signing`), whose kind is the audience; and, for tokens from
+before there were such keys, HMAC-SHA256 with a key for each kind from the servers' secret. A token
+of one kind cannot be used as another.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from auth.signing import Signing
 if TYPE_CHECKING:
     from jwt.types import Options
 
-Kind = Literal["login", "tablet", "guest", "step"]
+Kind = Literal["login", "renewal", "tablet", "guest", "step"]
 ISSUER = "crisisbridge"
 NAMED = "EdDSA"
 UNNAMED = "HS256"
@@ -52,7 +53,7 @@ class Tokens:
         self.signing = signing
         self._keys: dict[str, bytes] = {
             kind: hmac.digest(material, f"crisisbridge token {kind}".encode(), hashlib.sha256)
-            for kind in ("login", "tablet", "guest", "step", "mac")
+            for kind in ("login", "renewal", "tablet", "guest", "step", "mac")
         }
 
     def mac(self, message: bytes) -> bytes:

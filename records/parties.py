@@ -252,3 +252,13 @@ def _why(lead: str | None, state: str) -> str:
     if state in {"wrap_up", "closed"}:
         return "ended"
     return "handed_on" if lead is not None else "requeued"
+
+
+async def in_call(conn: AsyncConnection, person_id: str) -> bool:
+    """Whether this person sits in a call at this moment."""
+    found = await conn.execute(
+        select(participant.c.id)
+        .where(participant.c.person_id == person_id, participant.c.left_at.is_(None))
+        .limit(1)
+    )
+    return found.first() is not None

@@ -200,6 +200,13 @@ login = Table(
     Column("issuer_id", String(40)),  # the directory that it was opened by; NULL: none
     # its person has lost a role in a call: it ends when the call is over
     Column("ends_after_call", Boolean, nullable=False, server_default=text("false")),
+    # what renews its short token: only digests, of the newest one and of the one before
+    Column("renewal_no", Integer),  # NULL: opened by a server that had no such tokens
+    Column("renewal_digest", String(64)),
+    Column("renewal_before", String(64)),
+    Column("renewal_salt", LargeBinary),  # makes the newest out of the one before
+    Column("renewed_at", Double),
+    Column("renewed_by", String(64)),  # the kind of browser, as a digest
 )
 
 tablet = Table(

@@ -37,7 +37,7 @@ class AtTheDoor:
     purpose: str
     state: Literal["waiting", "taken", "over", "none"]  # none: no session behind it
     by: str | None  # short name of the colleague who took it
-    about: str | None = None  # of an alarm: roster, followups, audit, openings, grants
+    about: str | None = None  # of an alarm: roster, followups, audit, copied, openings, grants
 
 
 async def answer(desk: Desk, token: str, state: Answer) -> AtTheDoor:
@@ -187,8 +187,10 @@ def _responsible(who: directory.Directory, provider_id: str, *, managers: bool =
 def _about(page: PageRow) -> str | None:
     if page.purpose != "alarm":
         return None
-    if page.step in ("audit", "opening"):
-        return "audit" if page.step == "audit" else "openings"
+    if page.step in ("audit", "copied"):
+        return page.step
+    if page.step == "opening":
+        return "openings"
     if page.step == "report":
         return "grants"
     return "followups" if page.step in ("reminder", "followup") else "roster"

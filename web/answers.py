@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 NO_STORE = {"Cache-Control": "no-store"}
 THEMES = frozenset({"dark", "light", "auto"})
 _FORM_COOKIE_SECONDS = 86400
-_SIGN_IN_CODES = frozenset({"not-signed-in", "login-expired", "login-revoked"})
+_SIGN_IN_CODES = frozenset({"not-signed-in", "login-expired", "login-revoked", "login-copied"})
 _ACCOUNT_CODES = {"factor-missing": "/account", "pages-covered": "/prove"}
 _ENROL_CODES = frozenset({"not-enrolled", "tablet-revoked"})
 

@@ -54,7 +54,7 @@ from web import (
 )
 from web.assets import Assets
 from web.gate import Crowd
-from web.identity import for_socket
+from web.identity import for_socket, keep_renewed
 from web.keys import (
     ASKED,
     ASSETS,
@@ -343,6 +343,7 @@ def create_app(services: Services, *, inside: bool = False) -> web.Application:
         response.headers.setdefault("Cache-Control", "no-store")
         if ASKED in request:
             response.headers["X-Request-Id"] = request[ASKED].id
+            keep_renewed(request, response)
             request[ASKED].begun = True
 
     app.on_response_prepare.append(prepare)

@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
 from aiohttp import web
 
-from auth import possession, tablet_keys
+from auth import possession, renewals, tablet_keys
 from auth.actors import Actor
 from auth.api_tokens import actor_for_token
-from auth.errors import BadLink, BadToken, KeyNeeded, NotEnrolled, NotSignedIn
+from auth.errors import BadLink, BadToken, Copied, KeyNeeded, NotEnrolled, NotSignedIn
 from auth.guests import actor_for_guest
 from auth.logins import Allowed
 from auth.signin import actor_for_login
 from auth.tablets import Holder, holder_of
+from records import directory
 from signaling import wire
 from signaling.conversation import Ask
 from signaling.settings import Settings
 from web.gate import neighbourhood
-from web.keys import now_of, services_of, settings_of
+from web.keys import ASKED, now_of, services_of, settings_of
 
 Cookie = Literal[
-    "cb_login", "cb_step", "cb_flow", "cb_tablet", "cb_guest", "cb_form", "cb_lang", "cb_theme"
+    "cb_login",
+    "cb_renewal",
+    "cb_step",
+    "cb_flow",
+    "cb_tablet",
+    "cb_guest",
+    "cb_form",
+    "cb_lang",
+    "cb_theme",
 ]
+COPIED = "copied"  # the alarm's kind
+COPIED_WORDS = "alert.words.copied"
 PROOF = "X-Tablet-Proof"  # a challenge and its signature, with ~ between
 YEAR = 365 * 86400
 _SAME_SITE = {
     "cb_login": "Lax",
+    "cb_renewal": "Lax",
     # Lax: somebody who comes back from their directory brings them along
     "cb_step": "Lax",
     "cb_flow": "Lax",
@@ -65,6 +78,29 @@ def set_cookie(
     )
 
 
+def keep_renewed(request: web.Request, response: web.StreamResponse) -> None:
+    """Put tokens that were renewed for this request into the head of its answer, which is complete
+    but for them, if it brings no others.
+    """
+    renewed, settings = request[ASKED].renewed, settings_of(request)
+    if renewed is None or cookie_name(settings, "cb_login") in response.cookies:
+        return
+    fresh: dict[Cookie, str] = {"cb_login": renewed.token, "cb_renewal": renewed.renewal}
+    for cookie, value in fresh.items():
+        set_cookie(request, response, cookie, value, login_seconds(settings))
+        made = response.cookies[cookie_name(settings, cookie)]
+        response.headers.add("Set-Cookie", made.output(header="").strip())
+
+
+def login_seconds(settings: Settings) -> int:
+    """How long a browser keeps a sign-in's cookies.
+
+    They outlive it by a day: a page that is open when it runs out is covered, and goes on where it
+    was once its owner has proven who they are.
+    """
+    return int(settings.login_hours * 3600 + renewals.KEPT_SECONDS)
+
+
 def clear_cookie(request: web.Request, response: web.StreamResponse, cookie: Cookie) -> None:
     set_cookie(request, response, cookie, "", 0)
 
@@ -82,14 +118,63 @@ _ABSENT: tuple[Allowed, ...] = ("partial", "covered", "expired")
 _AT_CONSOLE: tuple[Allowed, ...] = ("covered",)
 
 
-async def person_of(request: web.Request, allow: Collection[Allowed] = ()) -> Actor:
+async def person_of(
+    request: web.Request, allow: Collection[Allowed] = (), *, answers: bool = True
+) -> Actor:
     """The person who is signed in. `allow`: what is let pass all the same.
 
-    Raises NotSignedIn, LoginExpired, Revoked, FactorMissing, Covered.
+    A token that has run out is renewed, and the next ones go out with the answer; without
+    `answers`, for a connection, nothing is used up. Raises NotSignedIn, LoginExpired, Revoked,
+    Copied, FactorMissing, Covered.
     """
     token = read_cookie(request, "cb_login")
-    if token is None:
+    if token is not None:
+        with suppress(NotSignedIn):
+            return await _signed_in(request, token, allow)
+    return await _signed_in(request, await _renewed(request, answers=answers), allow)
+
+
+async def _renewed(request: web.Request, *, answers: bool) -> str:
+    """A fresh token for the one that has run out. Raises NotSignedIn, Revoked, Copied."""
+    renewal, services = read_cookie(request, "cb_renewal"), services_of(request)
+    if renewal is None:
         raise NotSignedIn
+    given = (renewal, request.headers.get("User-Agent", ""), now_of(request))
+    try:
+        if not answers:
+            return await renewals.require(services.db, services.tokens, *given)
+        fresh = await renewals.renew(services.db, services.tokens, *given)
+    except Copied as error:
+        await _tell_of_copy(request, error)
+        raise
+    request[ASKED].renewed = fresh
+    return fresh.token
+
+
+async def _tell_of_copy(request: web.Request, error: Copied) -> None:
+    """Tell who answers for the owner of a sign-in that two browsers had.
+
+    Its open pages are closed by the desk's own look-out, as those of every ended sign-in.
+    """
+    desk = services_of(request).desk
+    async with desk.db.read() as conn:
+        who = await directory.read(conn)
+    for provider_id in _providers_near(who, error.person_id):
+        await desk.pager.raise_alarm(COPIED, provider_id, error.login_id, COPIED_WORDS)
+
+
+def _providers_near(who: directory.Directory, person_id: str) -> list[str]:
+    """Whose supervisors and managers answer for somebody: their own, or those of their program."""
+    person = who.people.get(person_id)
+    if person is None:
+        return []
+    if person.provider_id is not None:
+        return [person.provider_id]
+    mine = (a for a in who.agencies.values() if a.program_id == person.program_id)
+    return sorted({one.provider_id for one in mine if one.provider_id is not None})
+
+
+async def _signed_in(request: web.Request, token: str, allow: Collection[Allowed]) -> Actor:
     services = services_of(request)
     async with services.db.read() as conn:
         return await actor_for_login(
@@ -114,7 +199,7 @@ async def absent_of(request: web.Request) -> Actor:
 
 async def at_console(request: web.Request) -> Actor:
     """The person at a console: it rings on while its page is covered."""
-    return await person_of(request, _AT_CONSOLE)
+    return await person_of(request, _AT_CONSOLE, answers=False)
 
 
 async def holder(request: web.Request) -> Holder:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from auth.actors import Actor
+from auth.renewals import Renewed
 from auth.sso_rules import Issuer
 from signaling.settings import Settings
 from signaling.sso_client import SsoClient
@@ -29,6 +30,7 @@ class Asked:
     holder: str = ""  # a login's or a tablet's id, or the anonymous form cookie
     fresh_holder: bool = False  # the form cookie is to be set with this answer
     begun: bool = False  # the answer's head is sent: no other answer can follow
+    renewed: Renewed | None = None  # the sign-in's tokens, which go out with this answer
 
 
 SERVICES = web.AppKey("services", Services)

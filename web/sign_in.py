@@ -12,7 +12,14 @@ from auth.policy import Action
 from auth.tablets import TABLET_DAYS
 from web import answers
 from web.errors import BadRequest
-from web.identity import clear_cookie, person_of, read_cookie, set_cookie, tablet_of
+from web.identity import (
+    clear_cookie,
+    login_seconds,
+    person_of,
+    read_cookie,
+    set_cookie,
+    tablet_of,
+)
 from web.keys import (
     ASKED,
     INSIDE,
@@ -27,7 +34,6 @@ from web.manager import nav
 from web.routes import fields, may_anywhere
 
 LONGEST_PASSWORD = 256
-KEPT_SECONDS = 86400
 
 
 async def landing(request: web.Request) -> web.Response:
@@ -82,13 +88,12 @@ async def let_in(request: web.Request, response: web.StreamResponse, signed: Sig
 
 
 def keep(request: web.Request, response: web.StreamResponse, signed: SignedIn) -> None:
-    """Put a sign-in's token into the browser.
-
-    The cookie outlives the sign-in by a day: a page that is open when it runs out is covered, and
-    goes on where it was once its owner has proven who they are.
-    """
-    seconds = int(settings_of(request).login_hours * 3600) + KEPT_SECONDS
+    """Put a sign-in's tokens into the browser."""
+    renewed, seconds = request[ASKED].renewed, login_seconds(settings_of(request))
+    renewal = signed.renewal or (renewed.renewal if renewed is not None else None)
     set_cookie(request, response, "cb_login", signed.token, seconds)
+    if renewal is not None:
+        set_cookie(request, response, "cb_renewal", renewal, seconds)
 
 
 def after(request: web.Request, signed: SignedIn, back: str) -> str:
@@ -112,6 +117,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
     there = actor.issuer_id in request.app[ISSUERS]
     response = answers.moved(f"/sign-in/with/{actor.issuer_id}/left" if there else "/sign-in")
     clear_cookie(request, response, "cb_login")
+    clear_cookie(request, response, "cb_renewal")
     return response
 
 
@@ -213,7 +219,7 @@ async def _end_the_one_before(request: web.Request) -> None:
     async with services.db.read() as conn:
         try:
             before = await signin.actor_for_login(
-                conn, services.tokens, token, now, allow=("partial", "covered", "expired")
+                conn, services.tokens, token, now, allow=("partial", "covered", "expired", "stale")
             )
         except AuthError:
             return

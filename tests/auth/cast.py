@@ -8,10 +8,12 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import passwords
+from auth.logins import Allowed
 from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
 
+STALE: tuple[Allowed, ...] = ("stale",)  # where renewing is none of a test's matter
 NOW = 1_800_000_000.0
 HOUR = 3600.0
 PASSWORD = "calm river under stars"

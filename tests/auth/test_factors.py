@@ -30,7 +30,7 @@ from records import schema, schema_signin
 from records.crypto import Vault
 from records.engine import Database
 from records.schema_parties import participant
-from tests.auth.cast import NOW, PASSWORD
+from tests.auth.cast import NOW, PASSWORD, STALE
 
 WHO = "clinician_home"
 PARTIAL: tuple[logins.Allowed, ...] = ("partial",)
@@ -344,7 +344,7 @@ async def sits_in_a_call(conn: AsyncConnection) -> None:
 
 async def reads(db: Database, tokens: Tokens, token: str, now: float) -> Actor:
     async with db.read() as conn:
-        return await logins.actor_for_login(conn, tokens, token, now, idle=IDLE)
+        return await logins.actor_for_login(conn, tokens, token, now, idle=IDLE, allow=STALE)
 
 
 async def test_nobody_seen_for_a_while_covers_the_pages_and_a_proof_uncovers_them(

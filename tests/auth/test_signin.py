@@ -16,7 +16,7 @@ from auth.signin import SignedIn, actor_for_login, end_logins, sign_in, sign_out
 from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
-from tests.auth.cast import HOUR, NOW, PASSWORD
+from tests.auth.cast import HOUR, NOW, PASSWORD, STALE
 
 CLINICIAN = "clinician@home.invalid"
 MINUTE = 60.0
@@ -35,7 +35,7 @@ async def _sign_in(
 
 async def _who(db: Database, tokens: Tokens, token: str, now: float = NOW) -> Actor:
     async with db.read() as conn:
-        return await actor_for_login(conn, tokens, token, now)
+        return await actor_for_login(conn, tokens, token, now, allow=STALE)
 
 
 async def _outcome(

@@ -298,7 +298,7 @@ async def test_whoever_was_removed_never_comes_back_whichever_key_signed(
 ) -> None:
     signed = await _signed_in(server)
     await server.rotate()
-    clock[0] += PUBLISHED_SECONDS
+    clock[0] += PUBLISHED_SECONDS - 1
     assert await _who(server, signed.token) == signed.actor.id
     await server.db.write(
         lambda c: c.execute(text("UPDATE person SET active=false WHERE id='clinician_home'"))
@@ -325,5 +325,9 @@ async def test_a_token_that_runs_out_in_a_call_drops_nothing_whichever_key_signe
     assert await _who(server, signed.token) == signed.actor.id
     over = update(participant).values(left_at=clock[0])
     await server.db.write(lambda c: c.execute(over))
-    with pytest.raises(LoginExpired):
+    with pytest.raises(NotSignedIn):
         await _who(server, signed.token)
+    login = signed.actor.login_id or ""
+    fresh = server.tokens.issue("login", signed.actor.id, login, clock[0], clock[0] + HOUR)
+    with pytest.raises(LoginExpired):
+        await _who(server, fresh)

@@ -159,7 +159,9 @@ class Walker:
         self.csrf = csrf
         self.session_id = session_id
         self.cookies = {
-            one.key: one.value for one in site.client.session.cookie_jar if one.key == "cb_login"
+            one.key: one.value
+            for one in site.client.session.cookie_jar
+            if one.key in {"cb_login", "cb_renewal"}
         }
         site.client.session.cookie_jar.clear()
         self.statuses: set[int] = set()
@@ -183,6 +185,9 @@ class Walker:
             wanted["method"], url, headers=headers, allow_redirects=False, **more
         ) as response:
             text = await response.text()
+        self.site.client.session.cookie_jar.clear()
+        if wanted["as"] == "person":
+            self.cookies |= {name: one.value for name, one in response.cookies.items()}
         self.statuses.add(response.status)
         assert response.status < 500, text
         assert "Traceback" not in text

@@ -34,7 +34,7 @@ import { WrapupView } from "./wrapup.js";
  *   cardLevels: string[], flags: string[], opioid: string[], noFollowup: string[], followupKinds: string[], texts: boolean, relay: import("../lib/relay.js").Known }} ConsoleBoot
  */
 
-const SIGN_IN = new Set(["not-signed-in", "login-expired", "login-revoked", "revoked", "signed-out"]);
+const SIGN_IN = new Set(["not-signed-in", "login-expired", "login-revoked", "login-copied", "revoked", "signed-out"]);
 const SAID_BY_SNAPSHOT = new Set(["closed", "illegal-transition"]);
 
 export class Console {

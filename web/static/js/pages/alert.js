@@ -3,14 +3,14 @@
 import { find, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
-/** @typedef {{ ok: true, purpose: string, state: "waiting" | "taken" | "over" | "none", by: string | null, about: "roster" | "followups" | "audit" | "openings" | "grants" | null }} Door */
+/** @typedef {{ ok: true, purpose: string, state: "waiting" | "taken" | "over" | "none", by: string | null, about: "roster" | "followups" | "audit" | "copied" | "openings" | "grants" | null }} Door */
 
 const token = location.hash.slice(1);
 const title = find("#door-title", HTMLElement);
 const words = find("#door-words", HTMLElement);
 const coming = find("#coming", HTMLButtonElement);
 const way = find("#door-way", HTMLAnchorElement);
-const PLACES = { roster: "/manager/roster", followups: "/followups", audit: "/manager/audit", openings: "/manager/openings", grants: "/manager/grants" };
+const PLACES = { roster: "/manager/roster", followups: "/followups", audit: "/manager/audit", copied: "/manager/audit", openings: "/manager/openings", grants: "/manager/grants" };
 
 /** @param {"opened" | "acknowledged"} state @returns {Promise<Door | null>} null: the link does not work any more */
 async function tell(state) {

@@ -10,7 +10,7 @@ import { obstacle, post, Refused, use, words } from "../lib/passkey.js";
 import { every } from "../lib/ticker.js";
 
 const LOOK_SECONDS = 5;
-const ENDED = new Set(["not-signed-in", "login-revoked"]);
+const ENDED = new Set(["not-signed-in", "login-revoked", "login-copied"]);
 /** @type {import("../lib/dom.js").Boot & { cover: { idle: number, left: number } }} */
 const { cover: given } = boot();
 const dialog = find("#cover", HTMLDialogElement);
