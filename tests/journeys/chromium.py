@@ -10,7 +10,8 @@ from typing import Any
 
 from playwright.async_api import BrowserContext, Page, Playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+WHOLE = ("chromium", "chromium-browser", "google-chrome")
+LIGHTER = "chromium-headless-shell"  # the same engine without the browser's own pages
 ALLOWS = "--use-fake-ui-for-media-stream"
 FLAGS = (
     "--use-fake-device-for-media-stream",
@@ -31,20 +32,25 @@ FLAGS = (
 )
 
 
-def program() -> str:
-    """Where Chromium is: as named, or the system's."""
+def program(*, whole: bool = False) -> str:
+    """Where Chromium is: as named, or the system's; `whole`: the browser that people use."""
     named = os.environ.get("CHROMIUM")
-    found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
+    names = WHOLE if whole else (LIGHTER, *WHOLE)
+    found = named or next((path for name in names if (path := shutil.which(name))), None)
     assert found, "Chromium is missing: make test installs it"
     return found
 
 
 class People:
-    """Browsers by person's name; each has a profile of its own that outlives a reload."""
+    """Browsers by person's name; each has a profile of its own that outlives a reload.
 
-    def __init__(self, playwright: Playwright, folder: Path) -> None:
+    `whole`: the browser that people use, not only its engine.
+    """
+
+    def __init__(self, playwright: Playwright, folder: Path, *, whole: bool = False) -> None:
         self._playwright = playwright
         self._folder = folder
+        self._program = program(whole=whole)
         self._open: dict[str, BrowserContext] = {}
         self.errors: dict[str, list[str]] = {}
 
@@ -65,7 +71,7 @@ class People:
         if name not in self._open:
             context = await self._playwright.chromium.launch_persistent_context(
                 self._folder / name,
-                executable_path=program(),
+                executable_path=self._program,
                 headless=True,
                 args=[*given, *flags],
                 viewport={"width": size[0], "height": size[1]},

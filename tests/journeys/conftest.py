@@ -33,10 +33,11 @@ def fresh_demo(tmp_path: Path) -> Iterator[Demo]:
 
 
 @pytest.fixture
-async def people(tmp_path: Path) -> AsyncIterator[People]:
+async def people(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[People]:
     """Browsers by person, closed at the end."""
+    whole = request.node.get_closest_marker("whole_browser") is not None
     async with async_playwright() as playwright:
-        everybody = People(playwright, tmp_path / "profiles")
+        everybody = People(playwright, tmp_path / "profiles", whole=whole)
         yield everybody
         await everybody.close_all()
 

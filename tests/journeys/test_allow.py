@@ -13,6 +13,7 @@ from tests.journeys.steps import Clinician, Officer, picture, picture_moves
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
 
 
+@pytest.mark.whole_browser
 async def test_a_tablet_without_permission_joins_by_ear_and_is_shown_how_to_allow_it(
     demo: Demo, people: People
 ) -> None:

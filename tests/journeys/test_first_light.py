@@ -57,6 +57,7 @@ async def reload(page: Page, screen: str) -> None:
     await page.locator(f'html[data-screen="{screen}"]').wait_for(state="attached", timeout=15_000)
 
 
+@pytest.mark.whole_browser
 async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: People) -> None:
     officer, dana, miguel = await cast(fresh_demo, people)
     tablet = officer.page

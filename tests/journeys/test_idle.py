@@ -26,6 +26,7 @@ async def pass_minutes(page: Page, minutes: int) -> None:
         await page.clock.fast_forward(MINUTE)
 
 
+@pytest.mark.whole_browser  # two tabs of one window: only one is in front
 async def test_a_forgotten_console_asks_in_all_tabs_and_is_put_away_until_the_next_shift(
     demo: Demo, people: People
 ) -> None:

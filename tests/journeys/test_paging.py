@@ -66,6 +66,7 @@ async def test_a_page_by_sms_reaches_a_clinician_who_says_that_they_come(
     assert [problem for who in people.errors.values() for problem in who] == []
 
 
+@pytest.mark.whole_browser
 async def test_a_push_is_shown_while_no_page_is_open_and_its_arrival_is_told(
     demo: Demo, people: People
 ) -> None:
