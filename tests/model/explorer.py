@@ -4,11 +4,14 @@ A world is: the rows; who is really there and whom the live layer believes to be
 node the plan it has read but not yet carried out, and the session it has looked at but not yet
 acted on; and what may still go wrong. Messages need no network of their own: whatever a page was
 ever told, it may say at any later step, again and again, or never (lost, late and repeated).
+
+Worlds that were seen are kept as 64-bit hashes ("hash compaction"): of ten million worlds two
+share one with a probability of about three in a million, and such a pair would hide the second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -88,24 +91,33 @@ def known(people: tuple[Person, ...], *, truly: bool = False) -> tuple[Known, ..
     return tuple(Known(p.id, 1, p.there if truly else p.known) for p in people)
 
 
-decided = lru_cache(maxsize=200_000)(decide)
+decided = lru_cache(maxsize=1_000_000)(decide)
 
 
 # --- steps ----------------------------------------------------------------------------------------
 
 
 def steps(w: World, guards: Guards) -> Iterator[tuple[str, World]]:
-    for label, after in _rows(w, guards):
-        if after is not None and after != w.store:
-            yield label, w._replace(store=after)
+    for label, after in _changed(w.store, w.now, w.left.presses, guards):
+        yield label, World(w.moment, after, w.people, w.nodes, w.left)
     yield from _nodes(w, guards)
     yield from _around(w)
 
 
-def _rows(w: World, guards: Guards) -> Iterator[tuple[str, Store | None]]:
+@lru_cache(maxsize=1_000_000)
+def _changed(
+    store: Store, now: float, presses: int, guards: Guards
+) -> tuple[tuple[str, Store], ...]:
+    """What messages make of these rows: the same in many worlds, so it is worked out once."""
+    made = _rows(store, now, presses, guards)
+    return tuple((label, new) for label, new in made if new is not None and new != store)
+
+
+def _rows(
+    store: Store, now: float, presses: int, guards: Guards
+) -> Iterator[tuple[str, Store | None]]:
     """Messages of pages; each may come at any time and any number of times."""
-    store, now = w.store, w.now
-    for number, name in enumerate(SESSIONS[: w.left.presses], start=1):
+    for number, name in enumerate(SESSIONS[:presses], start=1):
         row = sql.session(store, name)
         if row is None:
             new = Row(name, f"tablet {number}", number, 5, now)
@@ -161,7 +173,7 @@ def _nodes(w: World, guards: Guards) -> Iterator[tuple[str, World]]:
                 for wish in desk.look(row, there.get(row.lead_id or "", False), w.now):
                     yield (
                         f"a node looks at {row.id}, wants: {wish[0]}",
-                        put(node._replace(seen=(row, wish))),
+                        put(node._replace(seen=(row._replace(version=0), wish))),
                     )
         if w.left.crashes:
             left = w.left._replace(crashes=w.left.crashes - 1)
@@ -201,6 +213,7 @@ def _person(w: World, i: int, person: Person, left: Faults) -> World:
 # --- what must hold -------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1_000_000)
 def broken_state(store: Store) -> str | None:
     """Invariants 2 and 3 of the design, S2 and S3."""
     rung = [o.clinician_id for o in store.offers if o.state in RINGING]
@@ -215,6 +228,7 @@ def broken_state(store: Store) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1_000_000)
 def broken_step(label: str, before: Store, after: Store) -> str | None:
     """What no change may do: S1, S4, S6, S7, and one entry on the timeline a change."""
     for old in before.sessions:
@@ -266,7 +280,7 @@ def _stale_word(label: str, before: Store, after: Store) -> str | None:
     return None
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=1_000_000)
 def broken_rest(now: float, store: Store, people: tuple[Known, ...]) -> str | None:
     """Faults stopped, beats come: the line settles in two rounds, and nobody waits in silence."""
     for _ in range(3):
@@ -303,36 +317,53 @@ class Search:
     rest: bool = True  # whether every state must also come to rest
     skip: tuple[str, ...] = ()  # rules that are not looked at: words in their sentences
     deepest: int = 10**9  # steps from the start
+    told: Callable[[int, int, int], None] | None = None  # depth, new states, states so far
 
     def run(self) -> Report:
         report = Report()
         first = start(self.faults)
-        came: dict[World, tuple[World, str] | None] = {first: None}
+        came = {hash(first): 0}  # by hash, for memory: each world's, and the one it came from
         frontier = [first]
         while frontier:
             following: list[World] = []
             for w in frontier:
                 for label, raw in steps(w, self.guards):
                     report.steps += 1
-                    rule = self._step_rule(label, w.store, raw.store)
                     new = tidy(raw)
-                    if new in came and rule is None:
-                        continue
-                    rule = rule or self._state_rule(new)
-                    if new not in came or rule is not None:
-                        came.setdefault(new, (w, label))
+                    mark = hash(new)
+                    fresh = mark not in came
+                    rule = self._step_rule(label, w.store, raw.store)
+                    if rule is None and fresh:
+                        rule = self._state_rule(new)
                     if rule is not None:
-                        report.violation = Violation(rule, (*_story(came, w), label))
+                        report.violation = Violation(rule, (*self._story(came, w), label))
                         report.states = len(came)
                         return report
-                    following.append(new)
-            if following and report.depth + 1 > self.deepest:
+                    if fresh:
+                        came[mark] = hash(w)
+                        following.append(new)
+            if following and report.depth == self.deepest:
                 report.states = len(came)
                 return report
             frontier = following
             report.depth += bool(following)
+            if self.told is not None:
+                self.told(report.depth, len(following), len(came))
         report.states, report.whole = len(came), True
         return report
+
+    def _story(self, came: dict[int, int], end: World) -> tuple[str, ...]:
+        """How it came to this: only hashes were kept, so the way is gone once more."""
+        marks = [hash(end)]
+        while (before := came[marks[-1]]) != 0:
+            marks.append(before)
+        told: list[str] = []
+        at = start(self.faults)
+        for mark in reversed(marks[:-1]):
+            following = ((label, tidy(raw)) for label, raw in steps(at, self.guards))
+            label, at = next(one for one in following if hash(one[1]) == mark)
+            told.append(label)
+        return tuple(told)
 
     def _step_rule(self, label: str, before: Store, after: Store) -> str | None:
         if before is after:
@@ -354,19 +385,19 @@ def tidy(w: World) -> World:
 
     A version only matters to who has read it; every transaction of the model reads it itself.
     """
-    named = {d.offer_id for n in w.nodes for d in n.plan if isinstance(d, Stop)}
-    rows = tuple(r._replace(version=0) for r in w.store.sessions)
+    named = frozenset(d.offer_id for n in w.nodes for d in n.plan if isinstance(d, Stop))
+    return World(w.moment, _tidied(w.store, w.now, named), w.people, w.nodes, w.left)
+
+
+@lru_cache(maxsize=1_000_000)
+def _tidied(store: Store, now: float, named: frozenset[str]) -> Store:
+    rows = tuple(r._replace(version=0) for r in store.sessions)
     kept: dict[str, Offer] = {}
-    for o in w.store.offers:
+    for o in store.offers:
         if o.state not in RINGING and o.id not in named:
-            o = _over(o, w.now)
+            o = _over(o, now)
         kept[o.id] = o
-    offers = tuple(sorted(kept.values()))
-    nodes = tuple(
-        n if n.seen is None else n._replace(seen=(n.seen[0]._replace(version=0), n.seen[1]))
-        for n in w.nodes
-    )
-    return w._replace(store=Store(rows, offers), nodes=nodes)
+    return Store(rows, tuple(sorted(kept.values())))
 
 
 def _over(o: Offer, now: float) -> Offer:
@@ -384,15 +415,6 @@ def _over(o: Offer, now: float) -> Offer:
         state="withdrawn",
         ended_at=-3 * MOMENT,
     )
-
-
-def _story(came: dict[World, tuple[World, str] | None], end: World) -> tuple[str, ...]:
-    told: list[str] = []
-    at: World = end
-    while (step := came[at]) is not None:
-        at, label = step
-        told.append(label)
-    return tuple(reversed(told))
 
 
 __all__ = ["Faults", "Guards", "Report", "Search", "Violation", "World"]
