@@ -14,7 +14,6 @@ from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Integer,
     Select,
     and_,
@@ -142,7 +141,7 @@ def beyond(after: Key | None) -> Conditions:
 
 def keys(
     wanted: LogFilter, scope: ColumnElement[bool], after: Key | None, limit: int
-) -> CompoundSelect[tuple[str, float]] | Select[tuple[str, float]] | None:
+) -> Select[tuple[str, float]] | None:
     """The newest sessions, by id and press, where one index alone does not find them; else None."""
     these = [scope, *conditions(wanted)]
     either = arms(wanted)
@@ -152,7 +151,9 @@ def keys(
         return _by_near_miss(wanted, these, after, limit)
     if len(either) < 2:
         return None
-    return union(*(_newest([*these, *arm, *beyond(after)], limit) for arm in either))
+    each = union(*(_newest([*these, *arm, *beyond(after)], limit) for arm in either)).subquery()
+    newest = select(each.c.id, each.c.pressed_at)  # so that no more rows are read than are shown
+    return newest.order_by(each.c.pressed_at.desc(), each.c.id.desc()).limit(limit)
 
 
 def _newest(these: Sequence[ColumnElement[bool]], limit: int) -> Select[tuple[str, float]]:
