@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/queue
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve doctor test lint types imports js audit sbom lock screenshots fuzz explore bench-first-light bench-media bench-queue bench-records clean
+.PHONY: help demo serve doctor test lint types imports js audit sbom lock screenshots fuzz explore fuzz-api bench-first-light bench-media bench-queue bench-records clean
 
 help: ## list the targets
 	@echo "CrisisBridge"
@@ -57,6 +57,9 @@ fuzz: .venv/.dev ## mutated datagrams against the bridge, for SECONDS=3600
 
 explore: .venv/.dev ## two sessions of the line, every interleaving until none is left
 	$(PY) -m tests.model.whole $(ARGS)
+
+fuzz-api: .venv/.dev ## what the description of /api/v1 allows, CASES=100 of each address
+	API_CASES="$(or $(CASES),100)" PYTHONPATH=.:queue $(PY) -m pytest -q tests/web/test_schemathesis.py --timeout=7200
 
 audit: .venv/.dev ## known holes in what the lock files pin; ARGS='--osv all.zip' asks a copy of OSV's data
 	PYTHONPATH=. $(PY) -m scripts.audit $(ARGS)

@@ -319,12 +319,14 @@ async def end_logins(
     return done.rowcount
 
 
-async def end_after_call(conn: AsyncConnection, person_id: str) -> None:
-    """Let every sign-in of somebody who is in a call end when the call is over."""
+async def end_after_call(conn: AsyncConnection, person_id: str, *, but: str | None = None) -> None:
+    """Let every sign-in of somebody who is in a call, `but` one, end when the call is over."""
     login = schema.login
     await conn.execute(
         update(login)
-        .where(login.c.person_id == person_id, login.c.revoked_at.is_(None))
+        .where(
+            login.c.person_id == person_id, login.c.revoked_at.is_(None), login.c.id != (but or "")
+        )
         .values(ends_after_call=True)
     )
 

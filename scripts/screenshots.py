@@ -122,6 +122,7 @@ SCREENS = {
     "sign-on-trouble": "Sign-in: the directory knows somebody who has no access here",
     "sign-on-left": "Signed out here, and perhaps not at the directory",
     "account": "My sign-in: passkeys, an app, recovery codes",
+    "account-logins": "My sign-in: the password, and where one is signed in",
     "account-app": "My sign-in: setting up an app with codes",
     "account-codes": "My sign-in: recovery codes, shown once",
     "covered": "A page that nobody was at for a while",
@@ -151,13 +152,15 @@ class Camera:
         self.taken: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
-    async def take(self, page: Page, name: str) -> None:
+    async def take(self, page: Page, name: str, at: str | None = None) -> None:
         if name not in SCREENS:
             raise KeyError(f"{name} is not in SCREENS")
         self.taken.add(name)
         before = page.viewport_size
         for width, height in SIZES:
             await page.set_viewport_size({"width": width, "height": height})
+            if at is not None:  # far down on a long page
+                await page.locator(at).evaluate("(one) => one.scrollIntoView()")
             await page.evaluate("() => document.fonts.ready.then(() => undefined)")
             # Two frames: the layout of the new size, and its paint.
             await page.evaluate(
@@ -643,6 +646,7 @@ async def signing_in(folder: Path, people: People, camera: Camera) -> None:
         await page.wait_for_url("**/account?done=added")
         await page.goto(at(demo, "/account"))
         await camera.take(page, "account")
+        await camera.take(page, "account-logins", at="#password-title")
         await page.click("#recovery-make")
         await page.locator("#recovery-codes").wait_for()
         await camera.take(page, "account-codes")

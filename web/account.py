@@ -8,7 +8,7 @@ import msgspec
 import segno
 from aiohttp import web
 
-from auth import factors, logins, passkeys, proofs, signin, totp
+from auth import factors, logins, own_logins, passkeys, proofs, signin, totp
 from auth.errors import AuthError, NotSignedIn
 from auth.logins import SignedIn
 from auth.policy import Action
@@ -16,7 +16,7 @@ from web import answers, present
 from web.api import body_of
 from web.errors import BadRequest
 from web.identity import read_cookie
-from web.keys import actor_of, issuers_of, now_of, services_of, settings_of
+from web.keys import ASKED, actor_of, issuers_of, now_of, services_of, settings_of
 from web.manager import Nav, nav
 from web.routes import Route, Shape, Who, fields
 from web.sign_in import LONGEST_PASSWORD, after, home, keep, let_in, with_next
@@ -24,7 +24,7 @@ from web.sign_in import LONGEST_PASSWORD, after, home, keep, let_in, with_next
 ADDRESS = "/account"
 ZONE = "UTC"
 LONGEST_CODE = 40
-DONE = frozenset({"added", "removed", "renamed", "app", "connected"})
+DONE = frozenset({"added", "removed", "renamed", "app", "connected", "password", "ended"})
 WHY = frozenset({"change", "covered", "expired"})
 
 
@@ -40,6 +40,8 @@ def routes() -> list[Route]:
         Route("POST", f"{ADDRESS}/app/confirm", confirm_app, new, own, "sign-in"),
         Route("POST", f"{ADDRESS}/app/remove", remove_app, new, own),
         Route("POST", f"{ADDRESS}/recovery", recovery, new, own, "way"),
+        Route("POST", f"{ADDRESS}/password", change_password, Who.PERSON, own, "sign-in"),
+        Route("POST", f"{ADDRESS}/logins/{{id}}/end", end_login, Who.PERSON, own),
         Route("POST", f"{ADDRESS}/passkeys/{{id}}/remove", remove_passkey, new, own),
         Route("POST", f"{ADDRESS}/passkeys/{{id}}/rename", rename_passkey, new, own),
         Route("GET", "/prove", prove_form, away, own),
@@ -112,15 +114,46 @@ async def _second(request: web.Request, back: str, error: AuthError | None = Non
 
 
 async def show(request: web.Request) -> web.Response:
-    """GET /account: my ways to sign in."""
+    """GET /account: my ways to sign in, and where I am signed in."""
+    return await _show(request)
+
+
+async def change_password(request: web.Request) -> web.StreamResponse:
+    """POST /account/password {old, new}."""
+    old, new = await fields(request, "old", "new")
+    if max(len(old), len(new)) > LONGEST_PASSWORD:
+        raise BadRequest
+    services, actor = services_of(request), actor_of(request)
+    try:
+        await own_logins.change_password(services.db, actor, old, new, now_of(request))
+    except AuthError as error:
+        if error.code not in {"bad-credentials", "weak-password", "locked"}:
+            raise
+        return await _show(request, error)
+    return answers.moved(f"{ADDRESS}?done=password")
+
+
+async def end_login(request: web.Request) -> web.StreamResponse:
+    """POST /account/logins/{id}/end: signed out there; its open pages close by themselves."""
+    services, actor = services_of(request), actor_of(request)
+    await own_logins.end(services.db, actor, request.match_info["id"][:40], now_of(request))
+    return answers.moved(f"{ADDRESS}?done=ended")
+
+
+async def _show(request: web.Request, error: AuthError | None = None) -> web.Response:
     services, actor = services_of(request), actor_of(request)
     own = await factors.own(services.db, actor, now_of(request))
+    async with services.db.read() as conn:
+        mine = await own_logins.listed(conn, actor, now_of(request))
     done, back = request.query.get("done"), request.query.get("next", "")
     missing, known = _needed(request) and not own.any, issuers_of(request)
     return answers.page(
         request,
         "account",
+        status=200 if error is None else error.status,
         strings=("common.passkey.",),
+        mine=mine,
+        problem=None if error is None else _problem(request, error),
         nav=_nav(request, own),
         own=own,
         needed=_needed(request),
@@ -337,6 +370,12 @@ async def _removed(request: web.Request, work: Awaitable[None]) -> web.StreamRes
 def _nav(request: web.Request, own: factors.Own) -> list[Nav]:
     """The pages that are open: none yet to somebody who has to set up a second factor first."""
     return nav(request, "account") if own.any or not _needed(request) else []
+
+
+def _problem(request: web.Request, error: AuthError) -> str:
+    if error.code == "bad-credentials":
+        return request[ASKED].texts.t("account.password.wrong")
+    return answers.words(request, error, error.code)
 
 
 def _needed(request: web.Request) -> bool:

@@ -52,7 +52,13 @@ _FAILURES: Final = {
     "503": "Not now: the server starts or stops, or reading could not be put on record.",
 }
 
+_OF_PAGES: Final = {
+    "409": "It is not any more as it was thought to be; nothing was changed.",
+    "410": "The link or the set-up has ended.",
+    "423": "Locked after wrong tries, or the pages are covered until somebody proves who they are.",
+}
 _OF_BODIES: Final = {
+    "408": "The body did not arrive in time.",
     "413": "The body is too large.",
     "415": "The body is not application/json.",
 }
@@ -125,6 +131,8 @@ def _operation(route: Route, schemas: dict[Any, Any], parts: dict[str, Any]) -> 
             "required": True, "content": {"application/json": {"schema": body}}
         }  # fmt: skip
     failures = _FAILURES | (_OF_BODIES if shape.body is not None else {})
+    if route.who is not Who.PROGRAM:
+        failures |= _OF_PAGES
     said["responses"] = {
         "200": {
             "description": "One on each line." if shape.lines else "It worked.",
