@@ -78,8 +78,12 @@ def _entries(source: Path) -> Iterator[Mapping[str, Any]]:
 def _hit(affected: Mapping[str, Any], one: Pinned) -> bool:
     if one.version in affected.get("versions", ()):
         return True
-    ranges = (each for each in affected.get("ranges", ()) if each.get("type") == "ECOSYSTEM")
-    return any(_inside(each.get("events", ()), Version(one.version)) for each in ranges)
+    return any(_inside(each.get("events", ()), Version(one.version)) for each in _ranges(affected))
+
+
+def _ranges(affected: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those of versions: a range of git commits names none that anybody could install."""
+    return [each for each in affected.get("ranges", ()) if each.get("type") == "ECOSYSTEM"]
 
 
 def _inside(events: list[Mapping[str, str]], version: Version) -> bool:
@@ -100,8 +104,8 @@ def _inside(events: list[Mapping[str, str]], version: Version) -> bool:
 
 
 def _events(affected: Mapping[str, Any], kind: str) -> set[str]:
-    ranges = affected.get("ranges", ())
-    return {event[kind] for each in ranges for event in each.get("events", ()) if kind in event}
+    events = (event for each in _ranges(affected) for event in each.get("events", ()))
+    return {event[kind] for event in events if kind in event}
 
 
 def by_pip_audit(lock: Path) -> list[Hole]:

@@ -44,6 +44,7 @@ class Described:
     token: str
     keys: str
     end_session: str | None
+    userinfo: str | None
     by_post: bool  # it takes the secret in the form only
     names_itself: bool  # each of its answers says whose it is (RFC 9207)
 
@@ -142,8 +143,31 @@ class SsoClient:
     async def claims(
         self, tokens: Tokens, flow: Flow, code: str, redirect_uri: str, now: float
     ) -> id_tokens.Claims:
-        """The checked claims that a code stands for."""
-        token = await self._redeem(code, sso_flow.verifier(tokens, flow), redirect_uri)
+        """The checked claims that a code stands for; with groups, wherever they are told."""
+        token, access = await self._redeem(code, sso_flow.verifier(tokens, flow), redirect_uri)
+        claims = await self._checked(token, tokens, flow, now)
+        return claims if access is None else await self.with_groups(claims, access)
+
+    async def with_groups(self, claims: id_tokens.Claims, access: str) -> id_tokens.Claims:
+        """The claims, with the groups of the userinfo end point where the ID token names none.
+
+        What that says counts for the same person only (OpenID Connect Core, 5.3.2). Groups that
+        were left out because there are too many are not asked for: that is said to the person.
+        """
+        top = self.issuer.groups_claim.partition(".")[0]
+        found = await self.described()
+        known = {self.issuer.groups_claim, top, "_claim_names", "hasgroups"} & claims.keys()
+        if found.userinfo is None or known:
+            return claims
+        said = await self._ask("GET", found.userinfo, headers={"Authorization": f"Bearer {access}"})
+        if said.get("sub") != claims["sub"]:
+            raise BadSignOn
+        wanted = (self.issuer.groups_claim, top, "_claim_names", "hasgroups")
+        return {**claims, **{name: said[name] for name in wanted if name in said}}
+
+    async def _checked(
+        self, token: str, tokens: Tokens, flow: Flow, now: float
+    ) -> id_tokens.Claims:
         wanted = id_tokens.Wanted(
             self.issuer.url, self.issuer.client_id, sso_flow.nonce(tokens, flow)
         )
@@ -179,7 +203,8 @@ class SsoClient:
             raise BadSignOn
         return [one for one in listed if isinstance(one, dict)]
 
-    async def _redeem(self, code: str, verifier: str, redirect_uri: str) -> str:
+    async def _redeem(self, code: str, verifier: str, redirect_uri: str) -> tuple[str, str | None]:
+        """The ID token, and what opens the userinfo end point for this once."""
         found = await self.described()
         form = {
             "grant_type": "authorization_code",
@@ -196,10 +221,11 @@ class SsoClient:
             known = aiohttp.encode_basic_auth(quote(self.issuer.client_id, ""), quote(secret, ""))
             headers["Authorization"] = known
         answer = await self._ask("POST", found.token, data=form, headers=headers)
-        token = answer.get("id_token")
+        token, access = answer.get("id_token"), answer.get("access_token")
         if not isinstance(token, str):
             raise BadSignOn
-        return token
+        printable = isinstance(access, str) and access.isascii() and access.isprintable()
+        return token, access if printable else None
 
     async def _ask(
         self,
@@ -248,12 +274,13 @@ def described(issuer: Issuer, said: Mapping[str, Any]) -> Described:
         raise BadSignOn("It does not know PKCE with S256.")
     ways = said.get("token_endpoint_auth_methods_supported")
     ways = ways if isinstance(ways, list) else ["client_secret_basic"]
-    end = said.get("end_session_endpoint")
+    end, info = said.get("end_session_endpoint"), said.get("userinfo_endpoint")
     return Described(
         authorize=_address(issuer, said.get("authorization_endpoint")),
         token=_address(issuer, said.get("token_endpoint")),
         keys=_address(issuer, said.get("jwks_uri")),
         end_session=_address(issuer, end) if end is not None else None,
+        userinfo=_address(issuer, info) if info is not None else None,
         by_post="client_secret_basic" not in ways and "client_secret_post" in ways,
         names_itself=said.get("authorization_response_iss_parameter_supported") is True,
     )

@@ -215,3 +215,13 @@ def test_the_lock_files_are_read_to_their_end() -> None:
     broken = ROOT / "README.md"
     with pytest.raises(ValueError, match="not an entry"):
         lock_file.read(broken)
+
+
+def test_a_whole_advisory_as_osv_publishes_it_stops_the_audit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With all the parts that a real one has: the range of git commits says nothing of versions."""
+    assert audit.main(["--osv", str(Path(__file__).parent / "osv")]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"aiohttp \S+: TEST-2026-1, fixed in 9999$", said, re.MULTILINE)
+    assert said.count("TEST-2026-1") == 1  # both lock files pin it, and it is one hole

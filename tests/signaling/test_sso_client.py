@@ -57,6 +57,7 @@ def test_a_secret_goes_into_the_form_only_where_nothing_else_is_taken() -> None:
         {"jwks_uri": "file:///etc/passwd"},
         {"jwks_uri": ["https://keys.example.org"]},
         {"end_session_endpoint": "data:text/html,x"},
+        {"userinfo_endpoint": "http://login.example.org/me"},
         {"end_session_endpoint": "https://[::1/out"},
     ],
 )
@@ -204,3 +205,50 @@ async def test_a_description_is_kept_and_one_that_fails_spoils_nothing(asked: As
     with pytest.raises(SignOnAway):
         await client.described(anew=True)
     assert await client.described() is first
+
+
+# --- groups that stand elsewhere ------------------------------------------------------------------
+
+ADA = {"sub": "ada", "name": "Ada"}
+GROUPS = ["crisis-clinicians"]
+
+
+def telling(said: dict[str, Any], seen: list[str]) -> Answering:
+    """A directory whose userinfo end point says this."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        here = str(request.url.origin())
+        if request.path == "/me":
+            seen.append(request.headers["Authorization"])
+            return web.json_response(said)
+        places = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        described = {name: f"{here}/{name}" for name in places}
+        return web.json_response({"issuer": here, "userinfo_endpoint": f"{here}/me", **described})
+
+    return answer
+
+
+async def test_groups_come_from_userinfo_when_the_id_token_has_none(asked: Asked) -> None:
+    seen: list[str] = []
+    client = await asked(telling({"sub": "ada", "groups": GROUPS, "name": "Other"}, seen))
+    assert await client.with_groups(ADA, "opens it") == {**ADA, "groups": GROUPS}
+    assert seen == ["Bearer opens it"]
+
+
+async def test_what_userinfo_says_of_somebody_else_is_refused(asked: Asked) -> None:
+    for said in ({"sub": "eve", "groups": GROUPS}, {"groups": GROUPS}):
+        client = await asked(telling(said, []))
+        with pytest.raises(BadSignOn):
+            await client.with_groups(ADA, "opens it")
+
+
+@pytest.mark.parametrize(
+    "told", [{"groups": []}, {"hasgroups": True}, {"_claim_names": {"groups": "src1"}}]
+)
+async def test_userinfo_is_not_asked_where_the_id_token_speaks_of_groups(
+    asked: Asked, told: dict[str, Any]
+) -> None:
+    seen: list[str] = []
+    client = await asked(telling({"sub": "ada", "groups": GROUPS}, seen))
+    assert await client.with_groups({**ADA, **told}, "opens it") == {**ADA, **told}
+    assert seen == []
