@@ -55,6 +55,7 @@ class Action(StrEnum):
     ODMAP_RELEASE = "odmap.release"
     PERSON_WRITE = "person.write"
     CONSENT_WRITE = "consent.write"
+    CONSENT_SIGN = "consent.sign"
     CASE_NUMBER_SET = "case_number.set"
     TAKEAWAY_MAKE = "takeaway.make"
     HOLD_SET = "hold.set"
@@ -126,6 +127,7 @@ MEANING: Mapping[Action, str] = MappingProxyType(
         Action.CASE_NUMBER_SET: "write the number under which dispatch knows the incident",
         Action.PERSON_WRITE: "write who a session was about, and join sessions of one person",
         Action.CONSENT_WRITE: "write down what somebody agreed to or refused, and its revocation",
+        Action.CONSENT_SIGN: "sign or refuse what the clinician has put on the tablet",
         Action.HOLD_SET: "stop a session's deletion, and lift that again",
         Action.RETENTION_SET: "set how long sessions are kept, and see what is due",
         Action.TAKEAWAY_MAKE: "give the person a link to their own safety plan, and take it back",
@@ -261,6 +263,7 @@ RULES: Mapping[Action, Mapping[str, Scope]] = MappingProxyType(
             "clinician": Scope.OWN_CARE,
             "supervisor": Scope.OWN_PROVIDER,
         },
+        Action.CONSENT_SIGN: {TABLET: Scope.OWN_TABLET},
         Action.HOLD_SET: {"supervisor": Scope.OWN_PROVIDER, "manager": Scope.OWN_PROGRAM},
         Action.RETENTION_SET: {
             "supervisor": Scope.OWN_PROVIDER,

@@ -50,6 +50,9 @@ SCOPE: Final[Mapping[str, tuple[str, ...]]] = {  # usually; never the answers of
     "agency": ("identity", "summary"),
     "research": ("summary",),
 }
+# what a signature on the tablet may let out of answers of rule 4, if somebody says so: they go to
+# who treats next, and to nobody else by a few taps
+SIGNED_SUBSTANCES: Final = ("treatment",)
 DAYS: Final = {"assessment": 30, "treatment": 365, "agency": 90, "research": 365}
 DAY: Final = 86_400.0
 LONGEST: Final = 5 * 365 * DAY
@@ -63,7 +66,7 @@ NOTICE: Final = "42 CFR part 2 prohibits unauthorized use or disclosure of these
 class Consent:
     """One decision of one participant. `recipients` and `scope` are empty where nothing is given.
 
-    `giver` and `recipient_name` name people and places: a guardian, a centre.
+    `giver`, `recipient_name` and `signature` name people and places: a guardian, a centre.
     """
 
     participant: str
@@ -79,6 +82,7 @@ class Consent:
     giver: str = ""
     recipient_name: str = ""
     id: str = ""
+    signature: str = ""  # the name that was typed as a signature on the tablet
 
     def state(self, at: float) -> Literal["given", "refused", "unable", "revoked", "expired"]:
         """What it is worth at a time."""
@@ -174,15 +178,18 @@ def checked(one: Consent, now: float) -> Consent:
         if getattr(one, field) not in known:
             raise BadConsent(field)
     giver, name = " ".join(one.giver.split()), " ".join(one.recipient_name.split())
-    for field, text in (("giver", giver), ("recipient_name", name)):
+    signature = " ".join(one.signature.split())
+    for field, text in (("giver", giver), ("recipient_name", name), ("signature", signature)):
         if len(text) > LONGEST_NAME or not text.isprintable():
             raise BadConsent(field)
+    if signature and one.method not in WRITTEN:
+        raise BadConsent("signature")
     if not 0.0 <= one.given_at <= now:
         raise BadConsent("given_at")
     recipients, scope, expires = _terms(one)
     return Consent(
         one.participant, one.purpose, one.method, one.given_at, recipients, scope, expires, None,
-        one.wording, one.language, giver, name, one.id,
+        one.wording, one.language, giver, name, one.id, signature,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import sessions
-from records.consent_rules import GIVEN, BadConsent, Consent, checked
+from records.consent_rules import GIVEN, WRITTEN, BadConsent, Consent, checked
 from records.crypto import Vault
 from records.errors import BadInput, Conflict, NotFound
 from records.ids import new_id
@@ -76,6 +76,7 @@ async def add(
             "scope": one.scope,
             "giver": one.giver,
             "recipient_name": one.recipient_name,
+            "signature": one.signature,
         },
         separators=(",", ":"),
     )
@@ -118,6 +119,14 @@ def newest(rows: Sequence[ConsentRow], now: float) -> dict[str, str]:
     }
 
 
+def signed(rows: Sequence[ConsentRow], now: float) -> list[str]:
+    """Of which participant and purpose the last word is a signature in force."""
+    last = {f"{row.consent.participant}.{row.consent.purpose}": row.consent for row in rows}
+    return [
+        field for field, one in last.items() if one.method in WRITTEN and one.state(now) == "given"
+    ]
+
+
 async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> ConsentRow:
     plain = json.loads(
         await vault.open(conn, row.session_id, "consent", "terms_enc", row.id, row.terms_enc)
@@ -136,6 +145,7 @@ async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> Consent
         giver=plain["giver"],
         recipient_name=plain["recipient_name"],
         id=row.id,
+        signature=plain.get("signature", ""),  # those of before were signed on paper
     )
     return ConsentRow(one, row.recorded_by, row.recorded_at, row.revoked_by)
 
@@ -143,6 +153,7 @@ async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> Consent
 _SENTENCES = {
     "giver": "A name has at most 120 characters. Nothing was saved.",
     "recipient_name": "A name has at most 120 characters. Nothing was saved.",
+    "signature": "A signature is a name of at most 120 characters. Nothing was saved.",
     "recipients": "A consent names who receives what. Nothing was saved.",
     "scope": "A consent names what may be given out. Nothing was saved.",
     "method": "Answers about alcohol and drugs need a signed consent. Nothing was saved.",

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -28,7 +29,7 @@ consent = Table(  # one decision; never changed but for its revocation
     Column("participant", String(12), nullable=False),
     Column("purpose", String(12), nullable=False),
     Column("method", String(8), nullable=False),
-    Column("terms_enc", LargeBinary, nullable=False),  # recipients, scope, names
+    Column("terms_enc", LargeBinary, nullable=False),  # recipients, scope, names, signature
     Column("wording", String(16), nullable=False),
     Column("language", String(5), nullable=False),
     Column("given_at", Double, nullable=False),
@@ -47,6 +48,20 @@ consent = Table(  # one decision; never changed but for its revocation
         "revoked_at IS NULL OR method IN ('verbal','signed')", name="given_before_revoked"
     ),
     Index("consent_session", "session_id", "given_at"),
+)
+
+consent_ask = Table(  # a signature that waits on the tablet; gone with its answer
+    "consent_ask",
+    metadata,
+    Column("session_id", ForeignKey("session.id"), primary_key=True),
+    Column("id", String(40), nullable=False),
+    Column("epoch", Integer, nullable=False),  # of the assignment it was asked in
+    Column("participant", String(12), nullable=False),
+    Column("purpose", String(12), nullable=False),
+    Column("language", String(5), nullable=False),
+    Column("wording", String(16), nullable=False),
+    Column("asked_by", ForeignKey("person.id"), nullable=False),
+    Column("asked_at", Double, nullable=False),
 )
 
 disclosure = Table(  # who was given what, on which basis; never changed

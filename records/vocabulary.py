@@ -274,6 +274,8 @@ TIMELINE_KINDS: Final = (
     "session.language",
     "session.otherwise",
     "session.body_camera",
+    "consent.asked",
+    "consent.called_off",
     "consent.said",
     "consent.revoked",
     "session.case_number",

@@ -76,6 +76,9 @@ HANDLERS: dict[type, Handler] = {
     wire.WrapupSave: console.save_wrapup,
     wire.PersonSave: person.save_by_page,
     wire.ConsentSave: consent.save_by_page,
+    wire.ConsentAsk: consent.ask_on_tablet,
+    wire.ConsentCallOff: consent.call_off,
+    wire.ConsentAnswer: consent.answer_on_tablet,
     wire.WrapupFinish: console.finish_wrapup,
 }
 

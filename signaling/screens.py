@@ -22,6 +22,7 @@ from oncall.presence import PresenceState
 from records import (
     assessments,
     chat,
+    consent_asks,
     consents,
     guest_links,
     identities,
@@ -249,6 +250,7 @@ class Screens:
                 await sessions.requeued_for(conn, row.id) if row.state == "waiting" else None
             ),
             guests=await self._guests(conn, row),
+            asked=await consent_asks.of_session(conn, row.id, row.epoch),
         )
 
     async def _guests(self, conn: AsyncConnection, row: SessionRow) -> Mapping[str, str]:
@@ -275,6 +277,7 @@ class Screens:
                     wrapup=await wrapups.get(conn, self._desk.vault, row.id),
                     person=about,
                     consents=await consents.of_session(conn, self._desk.vault, row.id),
+                    asked=details.asked,
                     visits=await identities.visits(conn, about) if about is not None else (),
                     transfer=handing,
                     note=await transfers.note(conn, self._desk.vault, handing) if handing else "",

@@ -138,6 +138,7 @@ class TabletSession(Struct, frozen=True):
     close_reason: str | None
     recommended: str | None  # the disposition advised on the card that was sent
     actual: str | None
+    consent: ConsentAskView | None  # to be signed; only while handed over
 
 
 class Me(Struct, frozen=True):
@@ -299,6 +300,16 @@ class ConsentSaid(Struct, frozen=True, forbid_unknown_fields=True):
     method: Literal["verbal", "refused", "unable"]
 
 
+class ConsentAskView(Struct, frozen=True):
+    """A consent that waits on the tablet for a signature."""
+
+    id: str
+    participant: str
+    purpose: str
+    language: str
+    wording: str
+
+
 class ConsentView(Struct, frozen=True):
     """The newest decision of each participant and purpose; `rev`: how many there are in all."""
 
@@ -306,6 +317,8 @@ class ConsentView(Struct, frozen=True):
     said: Mapping[str, str]  # "person.treatment": given | refused | unable | revoked | expired
     giver: str  # the guardian's name
     updated_at: float | None
+    signed: list[str]  # "person.treatment": whose last word is a signature in force
+    asked: ConsentAskView | None  # what waits on the tablet
 
 
 class ConsoleSession(Struct, frozen=True):

@@ -17,7 +17,8 @@ from oncall.policy import tablet_step
 from oncall.presence import PresenceState
 from records.assessments import AssessmentRow
 from records.chat import ChatRow
-from records.consents import ConsentRow, newest
+from records.consent_asks import Ask
+from records.consents import ConsentRow, newest, signed
 from records.directory import Directory
 from records.guest_links import GuestLinkRow
 from records.identities import IdentityRow, Visit
@@ -80,6 +81,7 @@ class Details:
     guests: Mapping[str, str] = field(default_factory=dict)  # names by link
     person: IdentityRow | None = None
     consents: Sequence[ConsentRow] = ()  # the oldest first
+    asked: Ask | None = None  # a consent that waits on the tablet
     visits: Sequence[Visit] = ()  # other sessions of the same person
     links: Sequence[GuestLinkRow] = ()  # that would still let somebody in
 
@@ -245,7 +247,14 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         close_reason=session.close_reason,
         recommended=card.card.disposition if card else None,
         actual=session.actual_disposition,
+        consent=_asked(details.asked) if handed_over and session.ended_at is None else None,
     )
+
+
+def _asked(ask: Ask | None) -> shapes.ConsentAskView | None:
+    if ask is None:
+        return None
+    return shapes.ConsentAskView(ask.id, ask.participant, ask.purpose, ask.language, ask.wording)
 
 
 def _place(picture: Picture, session: SessionRow) -> int:
@@ -585,7 +594,10 @@ def _consent(details: Details, now: float) -> shapes.ConsentView:
     rows = details.consents
     givers = [r.consent.giver for r in rows if r.consent.participant == "guardian"]
     at = max((r.consent.revoked_at or r.recorded_at for r in rows), default=None)
-    return shapes.ConsentView(len(rows), newest(rows, now), givers[-1] if givers else "", at)
+    return shapes.ConsentView(
+        len(rows), newest(rows, now), givers[-1] if givers else "", at, signed(rows, now),
+        _asked(details.asked),
+    )  # fmt: skip
 
 
 def _wrapup(row: WrapupRow | None) -> shapes.WrapupView:

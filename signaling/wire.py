@@ -403,6 +403,44 @@ class ConsentSave(ClientMessage, frozen=True, tag="consent.save"):
     giver: Annotated[str, Meta(max_length=200)] = ""  # a guardian's name
 
 
+class ConsentAsk(ClientMessage, frozen=True, tag="consent.ask"):
+    """Put a consent on the tablet, for a signature; in place of what waits there.
+
+    The tablet shows it while it is handed over, so that the person reads it and not the officer.
+    """
+
+    audience = ("console",)
+    session: Id
+    epoch: Number
+    participant: Literal["person", "guardian"]
+    purpose: Code
+    language: Literal["en", "es"]  # in which the person reads it
+
+
+class ConsentCallOff(ClientMessage, frozen=True, tag="consent.call_off"):
+    """Take it off the tablet again."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Number
+
+
+class ConsentAnswer(ClientMessage, frozen=True, tag="consent.answer"):
+    """Signed with the typed name, or refused; `ask` is the one that was read.
+
+    `substances`: answers about alcohol and drugs too, where the purpose may let such out.
+    """
+
+    audience = ("tablet",)
+    session: Id
+    epoch: Number
+    ask: Id
+    wording: Annotated[str, Meta(max_length=20)]  # the version that the page shows
+    agreed: bool
+    name: Annotated[str, Meta(max_length=200)] = ""
+    substances: bool = False
+
+
 class WrapupFinish(ClientMessage, frozen=True, tag="wrapup.finish"):
     """Close the session: recommended disposition is mandatory, each follow-up is owned and due.
 
@@ -460,6 +498,9 @@ Command = (
     | WrapupSave
     | PersonSave
     | ConsentSave
+    | ConsentAsk
+    | ConsentCallOff
+    | ConsentAnswer
     | WrapupFinish
 )
 

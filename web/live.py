@@ -21,11 +21,13 @@ async def tablet(request: web.Request) -> web.Response:
     agency = who.agencies[actor.agency_id or ""]
     provider = who.providers.get(actor.provider_id or "")
     unit = who.tablets[actor.id]
+    languages = request.app[TEXTS]
     return answers.page(
         request,
         "tablet",
         dark=True,
         strings=("common.", "tablet."),
+        signing=wording.signing(languages),
         boot={
             "agency": agency.name,
             "unit": unit.label,

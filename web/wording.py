@@ -6,8 +6,9 @@ A version is never changed: a new wording is a new version in both languages, an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from records.consent_rules import PURPOSES, VERSION
+from records.consent_rules import PURPOSES, SIGNED_SUBSTANCES, VERSION, usual
 from web.i18n import Texts
 
 VERSIONS = (VERSION,)  # the newest first
@@ -16,6 +17,38 @@ VERSIONS = (VERSION,)  # the newest first
 def key(purpose: str, version: str = VERSION) -> str:
     """Where the words of a purpose stand in the locales."""
     return f"consent.spoken.{version.replace('-', '_')}.{purpose}"
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What somebody signs: the words' key, and what the law wants said beside them."""
+
+    code: str
+    words: str
+    recipients: tuple[str, ...]
+    scope: tuple[str, ...]
+    substances: bool  # whether answers about alcohol and drugs may be let out too
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """All that the tablet can be asked to show, in each language: it is ready when it is asked."""
+
+    wording: str
+    languages: Mapping[str, Texts]
+    purposes: tuple[Purpose, ...]
+
+
+def signing(texts: Mapping[str, Texts]) -> Signing:
+    """The newest wording, with the usual recipients and scope of each purpose."""
+    return Signing(
+        VERSION,
+        texts,
+        tuple(
+            Purpose(one, key(one), *usual(one, 0.0)[:2], one in SIGNED_SUBSTANCES)
+            for one in PURPOSES
+        ),
+    )
 
 
 def spoken(texts: Mapping[str, Texts], version: str = VERSION) -> dict[str, dict[str, str]]:

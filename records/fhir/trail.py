@@ -69,6 +69,7 @@ def _consent(facts: Facts, one: Consent, over: bool) -> Resource:
         performer=[giver],
         organization=[reference("Organization", facts.provider.id, facts.provider.name)],
         policy=[{"uri": _POLICY}],
+        verification=_signed(facts, one, giver),
         provision={
             "type": "permit" if given else "deny",
             "period": period(one.given_at, one.revoked_at or one.expires_at),
@@ -88,6 +89,14 @@ def _consent(facts: Facts, one: Consent, over: bool) -> Resource:
             ],
         },
     )
+
+
+def _signed(facts: Facts, one: Consent, giver: Resource) -> list[Resource] | None:
+    """That it was signed on the tablet, and when; the name that the person typed stays here."""
+    if not one.signature:
+        return None
+    by = giver if one.participant == "person" else {"display": "Guardian"}
+    return [{"verified": True, "verifiedWith": by, "verificationDate": instant(one.given_at)}]
 
 
 def _audit(facts: Facts, seen: Seen) -> Resource:

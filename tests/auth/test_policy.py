@@ -31,6 +31,7 @@ EXPECTED = {
     "shift.change": "t------",
     "card.read": "t-Kvg--",
     "card.acknowledge": "t------",
+    "consent.sign": "t------",
     "disposition.record": "t------",
     "record.read": "--Kvg--",
     "session.read": "----g--",

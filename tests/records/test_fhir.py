@@ -318,6 +318,17 @@ def test_a_consent_that_was_replaced_is_inactive_but_not_by_one_that_is_left_out
     assert states(PLAIN, refusal)[0] == "inactive"
 
 
+def test_a_signature_is_verified_without_its_name_and_goes_only_where_its_consent_goes() -> None:
+    signed = replace(
+        PLAIN, id="con_typed", method="signed", scope=CONTENT, signature="Maria Stone",
+        given_at=PLAIN.given_at + 1,
+    )  # fmt: skip
+    assert "con_typed" not in json.dumps(build(facts(consents=[PLAIN, signed])))
+    bundle = build(facts(consents=[PLAIN, signed], cover=COVER))
+    assert at(of(bundle, "Consent"), "verification.verified") == [True]
+    assert "Maria Stone" not in json.dumps(bundle)
+
+
 def test_with_consent_the_notice_and_the_consents_scope_travel_and_protected_parts_are_marked() -> (
     None
 ):

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from records import consents, disclosures
+from records import consents, disclosures, schema
 from records.consent_rules import Disclosure, covering
 from signaling import consent_commands
 from signaling.errors import NoSuchSession
@@ -149,3 +150,96 @@ async def test_a_card_that_is_sent_is_on_the_list_of_what_was_given_out(house: H
         "card", "agency", "safety",
     )  # fmt: skip
     assert (given.actor_id, given.given.content) == ("per_dana", ("summary",))
+
+
+async def handed_over(house: House) -> tuple[Page, Page, str, int]:
+    tablet, dana, session, epoch = await called(house)
+    await tablet.send("handover.start", session=session, epoch=epoch)
+    await tablet.until_view(lambda v: v["session"]["phase"] == "handed_over")
+    return tablet, dana, session, epoch
+
+
+def put_on(session: str, epoch: int, **more: str) -> dict[str, object]:
+    asked = {"participant": "person", "purpose": "treatment", "language": "es"}
+    return {"session": session, "epoch": epoch, **asked, **more}
+
+
+async def waiting(tablet: Page) -> dict[str, Any]:
+    view = await tablet.until_view(lambda v: v["session"]["consent"] is not None)
+    ask: dict[str, Any] = view["session"]["consent"]
+    return ask
+
+
+def signature(session: str, epoch: int, ask: dict[str, Any], **more: object) -> dict[str, object]:
+    own = {"agreed": True, "name": "  Maria   Stone ", "substances": True}
+    return {
+        "session": session, "epoch": epoch, "ask": ask["id"], "wording": ask["wording"],
+        **own, **more,
+    }  # fmt: skip
+
+
+async def test_a_typed_name_on_the_tablet_is_a_signature_that_covers_part_two(house: House) -> None:
+    tablet, dana, session, epoch = await handed_over(house)
+    await dana.send("consent.ask", **put_on(session, epoch))
+    ask = await waiting(tablet)
+    assert (ask["purpose"], ask["language"]) == ("treatment", "es")
+    await tablet.send("consent.answer", **signature(session, epoch, ask))
+    await tablet.until_view(lambda v: v["session"]["consent"] is None)
+    view = await dana.until_view(lambda v: v["session"]["consent"]["rev"] == 1)
+    assert view["session"]["consent"]["signed"] == ["person.treatment"]
+    assert view["session"]["consent"]["asked"] is None
+    async with house.db.read() as conn:
+        (row,) = await consents.of_session(conn, house.desk.vault, session)
+        audit = (await conn.execute(select(schema.audit.c.actor_id).where(
+            schema.audit.c.action == "consent.sign"))).scalars().all()  # fmt: skip
+    said = row.consent
+    assert (said.method, said.signature, said.language) == ("signed", "Maria Stone", "es")
+    assert (row.recorded_by, audit) == ("per_dana", [ACTORS["tablet"].id])
+    wanted = Disclosure("treatment", "centre", frozenset({"substance_use"}), house.clock.now)
+    assert covering([said], wanted) is not None
+    told = [(e.kind, e.data) for e in await timeline_of(house, session)]
+    assert ("consent.asked", {}) in told
+    assert "Maria" not in repr(told)
+
+
+async def test_what_is_not_ticked_stays_here_and_a_refusal_is_kept_without_a_name(
+    house: House,
+) -> None:
+    tablet, dana, session, epoch = await handed_over(house)
+    await dana.send("consent.ask", **put_on(session, epoch, participant="guardian"))
+    ask = await waiting(tablet)
+    await tablet.send("consent.answer", **signature(session, epoch, ask, substances=False))
+    await tablet.until_view(lambda v: v["session"]["consent"] is None)
+    await dana.send("consent.ask", **put_on(session, epoch, purpose="agency"))
+    ask = await waiting(tablet)
+    await tablet.send("consent.answer", **signature(session, epoch, ask, agreed=False))
+    async with house.db.read() as conn:
+        rows = await consents.of_session(conn, house.desk.vault, session)
+    said = {row.consent.purpose: row.consent for row in rows}
+    first, second = said["treatment"], said["agency"]
+    assert (first.participant, first.giver) == ("guardian", "Maria Stone")
+    assert "substance_use" not in first.scope
+    assert (second.method, second.signature, second.giver) == ("refused", "", "")
+
+
+async def test_only_who_holds_the_handed_over_tablet_answers_what_waits_there(
+    house: House,
+) -> None:
+    tablet, dana, session, epoch = await called(house)
+    await dana.send("consent.ask", **put_on(session, epoch))
+    view = await dana.until_view(lambda v: v["session"]["consent"]["asked"] is not None)
+    ask = view["session"]["consent"]["asked"]
+    with pytest.raises(Refused) as officers:  # who has the tablet still is the officer
+        await tablet.send("consent.answer", **signature(session, epoch, ask))
+    assert officers.value.code == "illegal-transition"
+    await tablet.send("handover.start", session=session, epoch=epoch)
+    assert (await waiting(tablet))["id"] == ask["id"]
+    for wrong in ({"ask": "ask_other"}, {"name": "  "}, {"name": "x" * 121}, {"wording": "2019"}):
+        with pytest.raises(Refused):
+            await tablet.send("consent.answer", **(signature(session, epoch, ask) | wrong))
+    await dana.send("consent.call_off", session=session, epoch=epoch)
+    await tablet.until_view(lambda v: v["session"]["consent"] is None)
+    with pytest.raises(Refused):
+        await tablet.send("consent.answer", **signature(session, epoch, ask))
+    async with house.db.read() as conn:
+        assert await consents.of_session(conn, house.desk.vault, session) == []

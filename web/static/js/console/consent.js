@@ -34,9 +34,20 @@ function described(field, value) {
 }
 
 export class ConsentForm {
-  /** @param {() => Saver | null} saver */
-  constructor(saver) {
+  /** @param {() => Saver | null} saver @param {(type: string, fields: Readonly<Record<string, unknown>>) => void} tell  about this session */
+  constructor(saver, tell) {
     this.saver = saver;
+    this.tell = tell;
+    this.waits = find("#consent-waits", HTMLElement);
+    this.off = find("#consent-off", HTMLElement);
+    this.ask = find("#consent-ask", HTMLButtonElement);
+    this.ask.addEventListener("click", () => this.tell("consent.ask", {
+      participant: this.who.value, purpose: find("#consent-sign", HTMLSelectElement).value, language: this.language.value,
+    }));
+    find("#consent-call-off", HTMLButtonElement).addEventListener("click", () => {
+      this.ask.focus(); // the button goes when it is done
+      this.tell("consent.call_off", {});
+    });
     this.box = find("#consent", HTMLDetailsElement);
     this.who = find("#consent-who", HTMLSelectElement);
     this.language = find("#consent-language", HTMLSelectElement);
@@ -56,6 +67,15 @@ export class ConsentForm {
     this.#arrange();
   }
 
+  /** @param {import("../lib/wire.js").ConsentView} consent @param {string} phase */
+  #signing({ asked, signed }, phase) {
+    const names = signed.map((field) => t(`consent.purpose.${field.split(".")[1]}`)).join(", ");
+    const purpose = asked === null ? "" : t(`consent.purpose.${asked.purpose}`);
+    const waits = phase === "handed_over" ? t("consent.sign.waits", { purpose }) : t("consent.sign.waits_for_hand_over", { purpose });
+    setText(this.waits, asked !== null ? waits : names ? t("consent.sign.signed", { purposes: names }) : "");
+    this.off.hidden = asked === null;
+  }
+
   #arrange() {
     for (const part of findAll("[data-who]", HTMLElement, this.box)) part.hidden = part.dataset["who"] !== this.who.value;
     for (const words of findAll("[data-spoken]", HTMLElement, this.box)) words.hidden = words.dataset["spoken"] !== this.language.value;
@@ -63,7 +83,7 @@ export class ConsentForm {
   }
 
   /** @param {import("../lib/wire.js").ConsoleSession} session @param {string} why */
-  draw({ id, consent, role }, why) {
+  draw({ id, consent, role, phase }, why) {
     const saver = this.saver();
     if (!saver) return;
     if (this.session !== id) {
@@ -81,6 +101,7 @@ export class ConsentForm {
     const line = find("#consent-state", HTMLElement);
     line.hidden = state.state === "empty"; // the badge says already that nobody was asked
     showState(line, state);
+    this.#signing(consent, phase);
     showClash(find("#consent-clash", HTMLElement), saver.form.clash, described, (which) => saver.choose(which));
   }
 }

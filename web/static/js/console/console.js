@@ -61,7 +61,7 @@ export class Console {
     this.takeaway = new Takeaway({ csrf: given.csrf, texts: given.texts });
     this.forms = new Forms(given.instruments, this.records, () => this.draw());
     this.person = new PersonForm(() => this.records.person);
-    this.consent = new ConsentForm(() => this.records.consent);
+    this.consent = new ConsentForm(() => this.records.consent, (type, fields) => { void this.tell(type, { epoch: this.#epoch, ...fields }); });
     this.card = new CardView(given, () => this.records.card);
     this.wrapup = new WrapupView(given, () => this.line.serverNow(), () => this.records.wrapup);
     /** @type {import("./render.js").Model} */
@@ -114,7 +114,7 @@ export class Console {
     if (after === "ringing") this.#focus("#accept");
     else if (after === "call" && before === "ringing") this.#focus("#mute");
     else if (after === "wrap_up" && before === "call") this.#focus("#wrapup-title");
-    else if (after === "idle" && before !== "" && document.activeElement === document.body) this.#focus("#main");
+    else if (after === "idle" && before !== "" && !(document.activeElement !== document.body && document.activeElement?.getClientRects().length)) find("#main", HTMLElement).focus(); // what had the focus is hidden: the browser takes it away a moment later
     if (after === "wrap_up" && before === "call") polite(t("console.wrapup.title"));
   }
 

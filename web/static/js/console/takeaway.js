@@ -14,6 +14,7 @@ export class Takeaway {
     this.said = find("#takeaway-said", HTMLElement);
     this.button = find("#takeaway-make", HTMLButtonElement);
     find("#takeaway-text", HTMLElement).hidden = !texts;
+    this.making = false;
     /** @type {string | null} */
     this.session = null;
     this.box.addEventListener("submit", (event) => { event.preventDefault(); void this.#make(); });
@@ -40,8 +41,9 @@ export class Takeaway {
 
   async #make() {
     const { session } = this;
-    if (!session || this.button.disabled) return;
-    this.button.disabled = true;
+    if (!session || this.making) return;
+    this.making = true;
+    this.button.setAttribute("aria-disabled", "true"); // not `disabled`: it would lose the focus
     setText(this.said, t("console.takeaway.making"));
     try {
       const response = await fetch("/api/v1/takeaways", {
@@ -56,7 +58,8 @@ export class Takeaway {
       if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
       setText(this.said, t("common.network"));
     } finally {
-      this.button.disabled = false;
+      this.making = false;
+      this.button.setAttribute("aria-disabled", "false");
     }
   }
 

@@ -22,7 +22,7 @@
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, intake: string[], language: string | null, place: number, otherwise: string | null, body_camera: string | null, alerted: Alerted[], step: Step, requeued: boolean,
  *   handed_back: boolean, clinician: string | null, licence: string | null, peer: PeerView | null, company: PartyView[], chat: ChatLine[],
- *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null,
+ *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null, consent: ConsentAsk | null,
  * }} TabletSession
  * @typedef {{
  *   type: "tablet", n?: number, agency: string, unit: string, officer: string | null, regional_line: string,
@@ -49,7 +49,8 @@
  * @typedef {{ rev: number, card: Card | null, sent_rev: number | null, sent_at: number | null, acknowledged_rev: number | null, acknowledged_at: number | null }} CardDraft
  * @typedef {{ key: string, kind: string, owner: string, due_at: number | null, note: string }} FollowupSketch
  * @typedef {{ disposition: string | null, followups: FollowupSketch[], flags: string[], opioid: string | null, no_followup: string | null }} WrapupDraft
- * @typedef {{ rev: number, said: Readonly<Record<string, string>>, giver: string, updated_at: number | null }} ConsentView
+ * @typedef {{ rev: number, said: Readonly<Record<string, string>>, giver: string, updated_at: number | null, signed: string[], asked: ConsentAsk | null }} ConsentView
+ * @typedef {{ id: string, participant: string, purpose: string, language: string, wording: string }} ConsentAsk  waits on the tablet for a signature
  * @typedef {{ rev: number, name: string, born: string, alias: string, updated_at: number | null, earlier: { code: string, at: number }[] }} PersonView
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, agency: string, county: string, place_state: string | null, unit: string,

@@ -91,6 +91,18 @@ export function render(model) {
 }
 
 /**
+ * What had the focus went with its screen: the focus goes to what came instead, else Tab begins at the top of the page again.
+ * @param {Element | null} had
+ */
+export function keepFocus(had) {
+  if (!(had instanceof HTMLElement) || had === document.body || had.getClientRects().length > 0) return;
+  const there = at.card.hidden ? sections.find((section) => !section.hidden) : at.card;
+  if (!there) return;
+  there.tabIndex = -1;
+  there.focus();
+}
+
+/**
  * @param {HTMLAnchorElement} link
  * @param {string} number
  */

@@ -12,9 +12,10 @@ import * as sounds from "../lib/sounds.js";
 import { WakeLock } from "../lib/wake_lock.js";
 import { TabletMedia } from "./media.js";
 import { PinPad } from "./pin.js";
-import { render } from "./render.js";
+import { keepFocus, render } from "./render.js";
 import { Reporter } from "./report.js";
 import { SelfTest } from "./self_test.js";
+import { SignSheet } from "./sign.js";
 import { FRESH, differs, openSession, outcomeFor, toggleTile } from "./state.js";
 import { MAX_TILES } from "./vocabulary.js";
 
@@ -56,6 +57,7 @@ export class Tablet {
       line: this.line, session: () => this.session, relay: given.relay, changed: () => this.draw(),
     });
     this.selfTest = new SelfTest({ media: this.media, meter: find("#test-level", HTMLMeterElement), changed: () => this.draw(), ended: (found) => this.report.tested(found) });
+    this.sign = new SignSheet((answer) => this.#signed(answer));
     this.report = new Reporter({ line: this.line, build: given.build });
     /** @type {import("./render.js").Model} */
     this.model = {
@@ -79,7 +81,10 @@ export class Tablet {
   draw() {
     this.model.now = this.line.serverNow();
     this.selfTest.want(this.session?.test === true);
+    const had = document.activeElement;
     render(this.model);
+    this.sign.draw(this.session?.consent ?? null);
+    keepFocus(had);
     this.#ringback();
     this.#holdTone();
   }
@@ -335,6 +340,17 @@ export class Tablet {
       this.know({ acknowledged: this.model.local.acknowledged.filter((one) => one !== mark) });
       this.trouble(error);
     });
+  }
+
+  /** @param {Readonly<Record<string, unknown>>} answer @returns {Promise<string | null>} why it was not taken */
+  async #signed(answer) {
+    const session = this.session;
+    try {
+      if (session) await this.line.send("consent.answer", { session: session.id, epoch: session.epoch, ...answer });
+      return null;
+    } catch (error) {
+      return this.#sentence(error);
+    }
   }
 
   /** What else is true: tapped before what happened, sent with it. @param {string} code */
