@@ -20,8 +20,8 @@ FORM = {
     "participant": "person", "purpose": "treatment", "method": "verbal", "language": "en",
     "giver": "", "name": "", "ends": "",
 }  # fmt: skip
-# of every wording that ever shipped: what was spoken must stay readable as it was
-SHIPPED = {"2026-11": "abb261c20df5df04"}
+# of every wording that ever shipped: what was spoken, and signed, must stay readable as it was
+SHIPPED = {"2026-11": ("abb261c20df5df04", "4648f1f8254f77c2")}
 
 
 async def said(site: Site, row: SessionRow) -> list[Consent]:
@@ -138,12 +138,20 @@ def test_every_wording_that_ever_shipped_is_still_word_for_word_there() -> None:
     texts = i18n.load()
     assert VERSION in SHIPPED
     assert set(wording.VERSIONS) == set(SHIPPED)
-    for version, digest in SHIPPED.items():
-        spoken = wording.spoken(texts, version)
-        assert {*spoken} == {"en", "es"}
-        assert all(set(words) == set(PURPOSES) for words in spoken.values())
-        plain = json.dumps(spoken, sort_keys=True, ensure_ascii=False)
-        assert hashlib.sha256(plain.encode()).hexdigest()[:16] == digest, version
+    for version, digests in SHIPPED.items():
+        both = (wording.spoken(texts, version), wording.signed(texts, version))
+        for words, digest in zip(both, digests, strict=True):
+            assert {*words} == {"en", "es"}
+            assert all(set(one) == set(PURPOSES) for one in words.values())
+            plain = json.dumps(words, sort_keys=True, ensure_ascii=False)
+            assert hashlib.sha256(plain.encode()).hexdigest()[:16] == digest, version
+
+
+def test_what_is_signed_leaves_alcohol_and_drugs_to_the_box_beside_it() -> None:
+    """Spoken words leave them out: nobody's signature may stand under "not part of it"."""
+    for words in wording.signed(i18n.load()).values():
+        assert not any("?" in one for one in words.values())  # a statement, not a question
+        assert any(word in words["treatment"] for word in ("only if I tick", "solo si marco"))
 
 
 def test_the_notice_is_the_short_form_that_the_rule_prescribes() -> None:
