@@ -128,6 +128,14 @@ class BadPasskey(AuthError):
     sentence = "This passkey was not accepted. Try again, or use your password."
 
 
+class NotYourTablet(AuthError):
+    """The passkey is right, but its owner is no officer of this agency; use name and PIN."""
+
+    code = "not-your-tablet"
+    status = 403
+    sentence = "This passkey's owner is not an officer of this agency. Use a name and PIN of it."
+
+
 class NoPasskeysHere(AuthError):
     """Passkeys belong to a name, and this page was opened by a number; open it by its name."""
 

@@ -37,11 +37,14 @@ _GROUPS = 3  # of four letters: the first letter is the code's number, 11 are ra
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """Which second factors somebody has. Recovery codes stand in for one; they are none."""
+    """Which second factors somebody has. Recovery codes stand in for one; they are none, and nor
+    are passkeys for tablets only.
+    """
 
     passkeys: int
     app: bool
     recovery_left: int
+    for_tablets: int = 0  # passkeys
 
     @property
     def any(self) -> bool:
@@ -56,6 +59,7 @@ class Passkey:
     name: str
     made_at: float
     used_at: float | None
+    tablets_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,22 @@ class Own:
 
     @property
     def any(self) -> bool:
-        return bool(self.passkeys) or self.app_since is not None
+        return self.app_since is not None or any(not one.tablets_only for one in self.passkeys)
 
 
 async def has(conn: AsyncConnection, person_id: str) -> Has:
     """Which second factors this person has."""
     key, app, code = schema_signin.passkey, schema_signin.totp, schema_signin.recovery_code
-    passkeys = select(func.count()).where(key.c.person_id == person_id).scalar_subquery()
+    passkeys = (
+        select(func.count())
+        .where(key.c.person_id == person_id, key.c.tablets_only.is_(False))
+        .scalar_subquery()
+    )
+    for_tablets = (
+        select(func.count())
+        .where(key.c.person_id == person_id, key.c.tablets_only)
+        .scalar_subquery()
+    )
     apps = (
         select(func.count())
         .where(app.c.person_id == person_id, app.c.confirmed_at.is_not(None))
@@ -87,8 +100,8 @@ async def has(conn: AsyncConnection, person_id: str) -> Has:
         .where(code.c.person_id == person_id, code.c.used_at.is_(None))
         .scalar_subquery()
     )
-    row = (await conn.execute(select(passkeys, apps, left))).one()
-    return Has(row[0], row[1] > 0, row[2])
+    row = (await conn.execute(select(passkeys, apps, left, for_tablets))).one()
+    return Has(row[0], row[1] > 0, row[2], row[3])
 
 
 async def own(db: Database, actor: Actor, now: float) -> Own:
@@ -105,7 +118,10 @@ async def own(db: Database, actor: Actor, now: float) -> Own:
         links = await issuer_links.of_person(conn, actor.id)
         found = Own(
             email.scalar_one(),
-            tuple(Passkey(row.id, row.name, row.made_at, row.used_at) for row in keys),
+            tuple(
+                Passkey(row.id, row.name, row.made_at, row.used_at, row.tablets_only)
+                for row in keys
+            ),
             since.scalar(),
             (await has(conn, actor.id)).recovery_left,
             links[0].issuer_id if links else None,
@@ -343,6 +359,12 @@ async def change(
         return done
 
     return await db.write(guarded)
+
+
+async def remove_for_tablets(conn: AsyncConnection, person_id: str) -> None:
+    """Take the passkeys away that a PIN made. Permission is the caller's matter."""
+    key = schema_signin.passkey
+    await conn.execute(delete(key).where(key.c.person_id == person_id, key.c.tablets_only))
 
 
 async def remove_all(conn: AsyncConnection, person_id: str) -> None:

@@ -13,12 +13,12 @@ import binascii
 import hmac
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from webauthn import (
@@ -31,11 +31,13 @@ from webauthn.authentication.verify_authentication_response import VerifiedAuthe
 from webauthn.helpers import options_to_json_dict
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
+    AuthenticatorAttachment,
     AuthenticatorSelectionCriteria,
     PublicKeyCredentialDescriptor,
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from auth import audit, challenges, factors, issuer_links, locks, logins
 from auth.actors import Actor
@@ -54,11 +56,21 @@ from records import schema, schema_signin
 from records.engine import Database
 from records.ids import new_id
 
+T = TypeVar("T")
 MOST = 10  # of one person
 LONGEST_NAME = 40
 _LONGEST_ID = 1023  # bytes of a credential id (WebAuthn, 4)
 # what the library raises for whatever a browser could send
 _WRONG = (WebAuthnException, ValueError, LookupError, TypeError, AttributeError, EOFError)
+
+
+class Asked(NamedTuple):
+    """What an answer must have been asked for, and how its refusals are written down."""
+
+    purpose: str
+    holder: str
+    recorded_as: str = "login.start"
+    tablet: Actor | None = None  # where it is answered, if at one; those for tablets only count
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +103,18 @@ def place_at(origin: str, domain: str | None) -> Place:
 
 
 def asked_to_sign_in(
-    tokens: Tokens, place: Place, purpose: str, holder: str, now: float
+    tokens: Tokens,
+    place: Place,
+    purpose: str,
+    holder: str,
+    now: float,
+    seconds: int = challenges.SECONDS,
 ) -> dict[str, Any]:
     """The options for `navigator.credentials.get`: any passkey of ours that the device knows."""
     options = generate_authentication_options(
         rp_id=place.domain,
-        challenge=challenges.make(tokens, purpose, holder, now),
-        timeout=challenges.SECONDS * 1000,
+        challenge=challenges.make(tokens, purpose, holder, now, seconds),
+        timeout=seconds * 1000,
         user_verification=UserVerificationRequirement.REQUIRED,
     )
     asked: dict[str, Any] = options_to_json_dict(options)
@@ -110,21 +127,45 @@ async def asked_to_add(
     """The options for `navigator.credentials.create`, without the devices that have one already."""
     key, person = schema_signin.passkey, schema.person
     async with db.read() as conn:
-        known = await conn.execute(select(key.c.credential_id).where(key.c.person_id == actor.id))
+        known = await conn.execute(
+            select(key.c.credential_id).where(
+                key.c.person_id == actor.id,
+                key.c.tablets_only.is_(False),  # which a whole one takes the place of
+            )
+        )
         email = await conn.execute(select(person.c.email).where(person.c.id == actor.id))
+    challenge = challenges.make(tokens, "passkey.add", actor.login_id or "", now)
+    names = (actor.id, email.scalar_one(), actor.name)
+    return options_to_make(place, names, challenge, list(known.scalars()))
+
+
+def options_to_make(
+    place: Place,
+    names: tuple[str, str, str],
+    challenge: bytes,
+    known: Sequence[bytes] = (),
+    *,
+    apart: bool = False,
+) -> dict[str, Any]:
+    """The options for a passkey of somebody: `names` are their id, and two that the device shows.
+
+    `apart`: on a thing of its owner's own (a phone, a security key), not on the device that asks.
+    """
+    person_id, user_name, display_name = names
     options = generate_registration_options(
         rp_id=place.domain,
         rp_name="CrisisBridge",
-        user_id=actor.id.encode(),
-        user_name=email.scalar_one(),
-        user_display_name=actor.name,
-        challenge=challenges.make(tokens, "passkey.add", actor.login_id or "", now),
+        user_id=person_id.encode(),
+        user_name=user_name,
+        user_display_name=display_name,
+        challenge=challenge,
         timeout=challenges.SECONDS * 1000,
         authenticator_selection=AuthenticatorSelectionCriteria(
+            authenticator_attachment=AuthenticatorAttachment.CROSS_PLATFORM if apart else None,
             resident_key=ResidentKeyRequirement.REQUIRED,
             user_verification=UserVerificationRequirement.REQUIRED,
         ),
-        exclude_credentials=[PublicKeyCredentialDescriptor(id=one) for one in known.scalars()],
+        exclude_credentials=[PublicKeyCredentialDescriptor(id=one) for one in known],
     )
     asked: dict[str, Any] = options_to_json_dict(options)
     return asked
@@ -146,11 +187,31 @@ async def add(
 
     Raises BadPasskey, TooManyFactors, ProofNeeded, Forbidden, AuditFailed.
     """
+    asked = Asked("passkey.add", actor.login_id or "")
+    made = made_by(tokens, place, asked, credential, now)
+
+    async def work(conn: AsyncConnection) -> str:
+        return await keep(conn, actor.id, name, made, now)
+
+    return await factors.change(db, actor, "factor.add_passkey", now, work)
+
+
+class Made(NamedTuple):
+    """A passkey that was just made as it was asked for; nothing is kept yet."""
+
+    challenge: bytes
+    verified: VerifiedRegistration
+
+
+def made_by(
+    tokens: Tokens, place: Place, asked: Asked, credential: Mapping[str, Any], now: float
+) -> Made:
+    """The passkey of this answer, whose challenge is yet to be used up. Raises BadPasskey."""
     challenge = _challenge(credential)
-    if not challenges.genuine(tokens, "passkey.add", actor.login_id or "", challenge, now):
+    if not challenges.genuine(tokens, asked.purpose, asked.holder, challenge, now):
         raise BadPasskey
     try:
-        made = verify_registration_response(
+        verified = verify_registration_response(
             credential=dict(credential),
             expected_challenge=challenge,
             expected_rp_id=place.domain,
@@ -159,31 +220,44 @@ async def add(
         )
     except _WRONG as error:
         raise BadPasskey from error
+    return Made(challenge, verified)
+
+
+async def keep(
+    conn: AsyncConnection,
+    person_id: str,
+    name: str,
+    made: Made,
+    now: float,
+    *,
+    tablets_only: bool = False,
+) -> str:
+    """Use the challenge up and keep the passkey; its id. Permission is the caller's matter.
+
+    Raises BadPasskey, TooManyFactors.
+    """
     key, passkey_id = schema_signin.passkey, new_id("pky")
-
-    async def work(conn: AsyncConnection) -> None:
-        if not await challenges.spend(conn, challenge, now):
-            raise BadPasskey
-        mine = select(func.count()).where(key.c.person_id == actor.id)
-        if (await conn.execute(mine)).scalar_one() >= MOST:
-            raise TooManyFactors
-        try:
-            async with conn.begin_nested():
-                await conn.execute(
-                    insert(key).values(
-                        id=passkey_id,
-                        person_id=actor.id,
-                        credential_id=made.credential_id,
-                        public_key=made.credential_public_key,
-                        sign_count=made.sign_count,
-                        name=clean_name(name),
-                        made_at=now,
-                    )
+    if not await challenges.spend(conn, made.challenge, now):
+        raise BadPasskey
+    mine = select(func.count()).where(key.c.person_id == person_id)
+    if (await conn.execute(mine)).scalar_one() >= MOST:
+        raise TooManyFactors
+    try:
+        async with conn.begin_nested():
+            await conn.execute(
+                insert(key).values(
+                    id=passkey_id,
+                    person_id=person_id,
+                    credential_id=made.verified.credential_id,
+                    public_key=made.verified.credential_public_key,
+                    sign_count=made.verified.sign_count,
+                    name=clean_name(name),
+                    made_at=now,
+                    tablets_only=tablets_only,
                 )
-        except IntegrityError as error:
-            raise BadPasskey from error  # known already, to whomever
-
-    await factors.change(db, actor, "factor.add_passkey", now, work)
+            )
+    except IntegrityError as error:
+        raise BadPasskey from error  # known already, to whomever
     return passkey_id
 
 
@@ -202,7 +276,7 @@ async def sign_in(
 
     Raises BadPasskey, Locked; ByDirectory for somebody who has to begin at their directory.
     """
-    row = await _known(db, credential)
+    row = await _known(db, credential, at_tablet=False)
     mine = step is not None and row is not None and row.person_id == step.person_id
     if row is not None and not mine:
         async with db.read() as conn:
@@ -212,9 +286,8 @@ async def sign_in(
     async def opened(conn: AsyncConnection, person_id: str) -> SignedIn:
         return await logins.open_login(conn, tokens, person_id, now, hours, issuer_id=issuer_id)
 
-    return await _checked(
-        db, tokens, place, ("passkey.sign_in", holder), credential, now, None, opened
-    )
+    asked = Asked("passkey.sign_in", holder)
+    return await checked(db, tokens, place, asked, credential, now, opened)
 
 
 async def prove(
@@ -235,8 +308,8 @@ async def prove(
     async def proven(conn: AsyncConnection, _person_id: str) -> SignedIn:
         return await logins.prove(conn, tokens, actor, now, hours, whole=True)
 
-    asked = ("passkey.prove", actor.login_id or "")
-    return await _checked(db, tokens, place, asked, credential, now, actor.id, proven)
+    asked = Asked("passkey.prove", actor.login_id or "")
+    return await checked(db, tokens, place, asked, credential, now, proven, only=actor.id)
 
 
 async def remove(db: Database, actor: Actor, passkey_id: str, now: float, *, needed: bool) -> None:
@@ -246,11 +319,11 @@ async def remove(db: Database, actor: Actor, passkey_id: str, now: float, *, nee
 
     async def work(conn: AsyncConnection) -> None:
         have = await factors.has(conn, actor.id)
-        if needed and have.passkeys <= 1 and not have.app:
+        mine = key.c.id == passkey_id, key.c.person_id == actor.id
+        counts = await conn.execute(select(key.c.id).where(*mine, key.c.tablets_only.is_(False)))
+        if needed and have.passkeys <= 1 and not have.app and counts.first() is not None:
             raise LastFactor
-        done = await conn.execute(
-            delete(key).where(key.c.id == passkey_id, key.c.person_id == actor.id)
-        )
+        done = await conn.execute(delete(key).where(*mine))
         if done.rowcount != 1:
             raise NoSuchRecord
 
@@ -279,27 +352,26 @@ def clean_name(typed: str) -> str:
     return name or "–"
 
 
-# --- inside ---------------------------------------------------------------------------------------
-
-
-async def _checked(
+async def checked(
     db: Database,
     tokens: Tokens,
     place: Place,
-    asked: tuple[str, str],
+    asked: Asked,
     credential: Mapping[str, Any],
     now: float,
-    only: str | None,
-    success: Any,
-) -> SignedIn:
+    success: Callable[[AsyncConnection, str], Awaitable[T]],
+    *,
+    only: str | None = None,
+) -> T:
     """Check an answer; `success` runs in the transaction that uses the challenge up.
 
-    An answer with a passkey that we know counts as a try of its owner, right or wrong.
+    An answer with a passkey that we know counts as a try of its owner, right or wrong. Raises
+    BadPasskey, Locked.
     """
     challenge = _challenge(credential)
-    if not challenges.genuine(tokens, *asked, challenge, now):
+    if not challenges.genuine(tokens, asked.purpose, asked.holder, challenge, now):
         raise BadPasskey
-    row = await _known(db, credential)
+    row = await _known(db, credential, at_tablet=asked.tablet is not None)
     if row is None or (only is not None and row.person_id != only):
         raise BadPasskey
     person_id: str = row.person_id
@@ -307,24 +379,28 @@ async def _checked(
         raise Locked
     verified = _verified(place, row, credential, challenge)
 
-    async def work(conn: AsyncConnection) -> tuple[bool, SignedIn | None]:
+    async def work(conn: AsyncConnection) -> tuple[bool, T | None]:
         if (
             verified is None
             or not await challenges.spend(conn, challenge, now)
             or not await _count(conn, row, verified.new_sign_count, now)
         ):
             locked = await locks.fail_person(conn, person_id, now)
-            await audit.try_record(conn, None, "login.start", "person", person_id, "refused", now)
+            await audit.try_record(
+                conn, asked.tablet, asked.recorded_as, "person", person_id, "refused", now
+            )
             return locked, None
         if not await locks.clear(conn, person_id):
             return True, None
-        done: SignedIn = await success(conn, person_id)
-        return False, done
+        return False, await success(conn, person_id)
 
     locked, done = await db.write(work)
     if done is None:
         raise Locked if locked else BadPasskey
     return done
+
+
+# --- inside ---------------------------------------------------------------------------------------
 
 
 def _verified(
@@ -347,16 +423,19 @@ def _verified(
         return None
 
 
-async def _known(db: Database, credential: Mapping[str, Any]) -> Row[Any] | None:
+async def _known(
+    db: Database, credential: Mapping[str, Any], *, at_tablet: bool
+) -> Row[Any] | None:
     key, person = schema_signin.passkey, schema.person
     raw = _bytes(credential.get("rawId"))
     if not 0 < len(raw) <= _LONGEST_ID:
         return None
+    here = true() if at_tablet else key.c.tablets_only.is_(False)
     async with db.read() as conn:
         found = await conn.execute(
             select(key)
             .join(person, person.c.id == key.c.person_id)
-            .where(key.c.credential_id == raw, person.c.active)
+            .where(key.c.credential_id == raw, person.c.active, here)
         )
         row: Row[Any] | None = found.first()
     return row

@@ -270,6 +270,8 @@ async def accept(db: Database, token: str, password: str, pin: str, now: float) 
         if used.rowcount != 1:
             return False
         await conn.execute(update(person).where(person.c.id == who.person_id).values(**stored))
+        if who.pin:  # whoever knew the one before may have made a passkey with it
+            await factors.remove_for_tablets(conn, who.person_id)
         await logins.end_logins(conn, who.person_id, now)
         await audit.record(conn, None, "invitation.use", "person", who.person_id, "allowed", now)
         return True
@@ -359,7 +361,7 @@ async def _entries(conn: AsyncConnection, actor: Actor, now: float) -> list[Pers
                 tuple(role for role in ROLES if role in roles.get(row.id, set())),
                 row.active,
                 row.locked_at,
-                have.passkeys,
+                have.passkeys + have.for_tablets,
                 have.app,
                 until.get(row.id),
                 last.get(row.id),

@@ -1,5 +1,7 @@
 """An officer checked out with a tablet, by PIN; and the PIN that ends a hand-over.
 
+By passkey: `auth.shift_passkeys`.
+
 Nothing here can end a call: a locked PIN keeps the shift and the session as they are, and another
 officer of the agency can check in on the same tablet with their own PIN.
 """
@@ -51,16 +53,19 @@ async def start_shift(db: Database, tablet: Actor, person_id: str, pin: str, now
     """
     await _check(db, person_id, pin, now, agency_id=tablet.agency_id, tablet=tablet)
 
-    async def work(conn: AsyncConnection) -> Actor:
-        officer = (
-            await conn.execute(select(schema.person).where(schema.person.c.id == person_id))
-        ).one()
-        shift_id = await _check_out(conn, tablet, person_id, now)
-        actor = replace(tablet, officer_id=person_id, shift_id=shift_id, locale=officer.locale)
-        await audit.try_record(conn, actor, "shift.start", "shift", shift_id, "allowed", now)
-        return actor
+    return await db.write(lambda conn: begin(conn, tablet, person_id, "shift.start", now))
 
-    return await db.write(work)
+
+async def begin(
+    conn: AsyncConnection, tablet: Actor, person_id: str, recorded_as: str, now: float
+) -> Actor:
+    """The check-out itself. Who it is, and that they may, was found out before."""
+    person = schema.person
+    locale = await conn.execute(select(person.c.locale).where(person.c.id == person_id))
+    shift_id = await _check_out(conn, tablet, person_id, now)
+    actor = replace(tablet, officer_id=person_id, shift_id=shift_id, locale=locale.scalar_one())
+    await audit.try_record(conn, actor, recorded_as, "shift", shift_id, "allowed", now)
+    return actor
 
 
 async def end_shift(db: Database, tablet: Actor, now: float) -> Actor:
@@ -71,7 +76,7 @@ async def end_shift(db: Database, tablet: Actor, now: float) -> Actor:
     """
 
     async def work(conn: AsyncConnection) -> bool:
-        if await _in_call(conn, tablet.id):
+        if await in_call(conn, tablet.id):
             return False
         shift = schema.shift
         ended = await conn.execute(
@@ -148,7 +153,7 @@ async def _check_out(conn: AsyncConnection, tablet: Actor, person_id: str, now: 
         if here and row.person_id == person_id:
             kept: str = row.id
             return kept
-        if here or not await _in_call(conn, row.tablet_id):
+        if here or not await in_call(conn, row.tablet_id):
             await conn.execute(update(shift).where(shift.c.id == row.id).values(ended_at=now))
     shift_id = new_id("shf")
     await conn.execute(
@@ -157,12 +162,21 @@ async def _check_out(conn: AsyncConnection, tablet: Actor, person_id: str, now: 
     return shift_id
 
 
-async def _in_call(conn: AsyncConnection, tablet_id: str) -> bool:
+async def in_call(conn: AsyncConnection, tablet_id: str) -> bool:
+    """Whether a session of this tablet goes on."""
     session = schema.session
     found = select(session.c.id).where(
         session.c.tablet_id == tablet_id, session.c.state.in_(_IN_CALL)
     )
     return (await conn.execute(found.limit(1))).first() is not None
+
+
+async def officer(conn: AsyncConnection, person_id: str, agency_id: str) -> Row[Any] | None:
+    """The person, if they are on this agency's check-out list."""
+    row = await _officer(conn, person_id)
+    if row is None or row.pin_hash is None or row.agency_id != agency_id:
+        return None
+    return row
 
 
 async def _officer(conn: AsyncConnection, person_id: str) -> Row[Any] | None:

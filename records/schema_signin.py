@@ -35,6 +35,8 @@ passkey = Table(
     Column("name", Text, nullable=False),  # what its owner calls it
     Column("made_at", Double, nullable=False),
     Column("used_at", Double),
+    # set up after a PIN alone: it checks tablets out, and signs nobody in to the pages
+    Column("tablets_only", Boolean, nullable=False, server_default=text("false")),
 )
 
 totp = Table(  # one-time codes of an app; at most one secret a person

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
-from auth import access, tablet_keys, tablets
+from auth import access, shift_passkeys, tablet_keys, tablets
 from auth.actors import Actor
-from auth.errors import KeyNeeded
+from auth.errors import KeyNeeded, NoPasskeysHere
 from records import tablet_reports
 from web import answers, scene
 from web.board import numbers
 from web.errors import BadRequest, WrongType
-from web.identity import holder, set_cookie
+from web.identity import holder, passkey_place, set_cookie
 from web.keys import actor_of, now_of, services_of, settings_of
 from web.sign_in import bind
 
 T = TypeVar("T", bound=msgspec.Struct)
-_PROVEN = frozenset({"POST /api/v1/shift", "POST /api/v1/shift/end"})
+_PROVEN = frozenset(
+    f"POST /api/v1/shift{rest}" for rest in ("", "/end", "/passkey", "/passkey/ask", "/passkey/add")
+)
 _YEAR_SECONDS = int(tablets.TABLET_DAYS * 86400)
 
 
@@ -75,7 +77,7 @@ async def renew_key(request: web.Request) -> web.Response:
     )
     await services.desk.dismiss_actor(actor.id, "replaced")
     services.desk.tablet_changed(actor)
-    return await _renewed(request, actor)
+    return await renewed(request, actor)
 
 
 async def start_shift(request: web.Request) -> web.Response:
@@ -84,15 +86,28 @@ async def start_shift(request: web.Request) -> web.Response:
     services, now = services_of(request), now_of(request)
     actor = await tablets.start_shift(services.db, actor_of(request), body.officer, body.pin, now)
     services.desk.tablet_changed(actor)
-    return await _renewed(request, actor)
+    return await renewed(request, actor, offer=await _passkey_offer(request, actor))
 
 
-async def _renewed(request: web.Request, actor: Actor) -> web.Response:
+async def _passkey_offer(request: web.Request, actor: Actor) -> dict[str, Any] | None:
+    """What the page needs to keep the officer's first passkey; None where there can be none."""
+    services = services_of(request)
+    try:
+        place = passkey_place(request)
+    except NoPasskeysHere:
+        return None
+    shown, now = await holder(request), now_of(request)
+    return await shift_passkeys.offered(services.db, services.tokens, place, shown, actor, now)
+
+
+async def renewed(
+    request: web.Request, actor: Actor, *, offer: dict[str, Any] | None = None
+) -> web.Response:
     """A fresh year for a tablet that has proved itself, with the officer who has it now."""
     services = services_of(request)
     async with services.db.read() as conn:
         token = await tablets.renew(conn, services.tokens, actor, now_of(request))
-    response = answers.answer({"officer": actor.officer_id})
+    response = answers.answer({"officer": actor.officer_id, "passkey": offer})
     set_cookie(request, response, "cb_tablet", token, _YEAR_SECONDS)
     return response
 

@@ -47,6 +47,7 @@ from web import (
     reports,
     resources,
     roster_routes,
+    shift_passkeys,
     sign_in,
     sso,
     tablets,
@@ -127,6 +128,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
             "shift",
             shape=Shape(body=api.EndBody),
         ),
+        *shift_passkeys.routes(),
         Route(
             "GET",
             "/api/v1/tablet/challenge",

@@ -10,12 +10,13 @@ from typing import Literal
 
 from aiohttp import web
 
-from auth import possession, renewals, tablet_keys
+from auth import passkeys, possession, renewals, tablet_keys
 from auth.actors import Actor
 from auth.api_tokens import actor_for_token
 from auth.errors import BadLink, BadToken, Copied, KeyNeeded, NotEnrolled, NotSignedIn
 from auth.guests import actor_for_guest
 from auth.logins import Allowed
+from auth.passkeys import Place
 from auth.signin import actor_for_login
 from auth.tablets import Holder, holder_of
 from records import directory
@@ -111,6 +112,13 @@ def form_holder(request: web.Request) -> tuple[str, bool]:
     if 20 <= len(given) <= 64 and given.isascii():
         return given, False
     return secrets.token_urlsafe(24), True
+
+
+def passkey_place(request: web.Request) -> Place:
+    """Where the page was opened: its own Origin, which the guard has just checked."""
+    settings = settings_of(request)
+    origin = request.headers.get("Origin") or settings.origins[0]
+    return passkeys.place_at(origin, settings.passkey_domain)
 
 
 _NEWCOMER: tuple[Allowed, ...] = ("partial",)

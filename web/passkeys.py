@@ -9,13 +9,12 @@ from aiohttp import web
 
 from auth import passkeys
 from auth.errors import NotSignedIn
-from auth.passkeys import Place
 from auth.policy import Action
 from auth.steps import Stepping, stepping
 from web import answers
 from web.account import completed
 from web.api import body_of
-from web.identity import read_cookie
+from web.identity import passkey_place, read_cookie
 from web.keys import ASKED, actor_of, now_of, services_of, settings_of
 from web.routes import Route, Shape, Who
 from web.sign_in import after, home, keep, let_in
@@ -59,7 +58,7 @@ async def sign_in(request: web.Request) -> web.Response:
     signed = await passkeys.sign_in(
         services.db,
         services.tokens,
-        _place(request),
+        passkey_place(request),
         request[ASKED].holder,
         body.credential,
         now_of(request),
@@ -84,7 +83,7 @@ async def prove(request: web.Request) -> web.Response:
     signed = await passkeys.prove(
         services.db,
         services.tokens,
-        _place(request),
+        passkey_place(request),
         actor_of(request),
         body.credential,
         now,
@@ -100,7 +99,7 @@ async def ask_to_add(request: web.Request) -> web.Response:
     """POST /api/v1/passkeys/add/ask."""
     services = services_of(request)
     options = await passkeys.asked_to_add(
-        services.db, services.tokens, _place(request), actor_of(request), now_of(request)
+        services.db, services.tokens, passkey_place(request), actor_of(request), now_of(request)
     )
     return answers.answer({"options": options})
 
@@ -112,7 +111,7 @@ async def add(request: web.Request) -> web.Response:
     await passkeys.add(
         services.db,
         services.tokens,
-        _place(request),
+        passkey_place(request),
         actor_of(request),
         body.name[:LONGEST_NAME],
         body.credential,
@@ -136,13 +135,6 @@ async def _step(request: web.Request) -> Stepping | None:
 
 def _asked(request: web.Request, purpose: str, holder: str) -> web.Response:
     options = passkeys.asked_to_sign_in(
-        services_of(request).tokens, _place(request), purpose, holder, now_of(request)
+        services_of(request).tokens, passkey_place(request), purpose, holder, now_of(request)
     )
     return answers.answer({"options": options})
-
-
-def _place(request: web.Request) -> Place:
-    """Where the page was opened: its own Origin, which the guard has just checked."""
-    settings = settings_of(request)
-    origin = request.headers.get("Origin") or settings.origins[0]
-    return passkeys.place_at(origin, settings.passkey_domain)

@@ -14,8 +14,9 @@ from sqlalchemy import create_engine
 from auth import passwords
 from auth.tokens import Tokens
 from records import schema
-from records.engine import Database
+from records.engine import Database, upgrade
 from tests.auth import cast
+from tests.records import servers
 
 CHEAP = PasswordHasher(1, 8, 1)
 
@@ -62,6 +63,25 @@ async def db(filled: Path, tmp_path: Path) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def either(request: pytest.FixtureRequest, db: Database) -> AsyncIterator[Database]:
+    """A database with the cast in it, of each kind."""
+    if request.param == "sqlite":
+        yield db
+        return
+    server: servers.Server = request.getfixturevalue("postgres")
+    url = server.make()
+    await asyncio.to_thread(upgrade, url)
+    database = Database(url)
+    await database.start()
+    try:
+        await cast.fill(database)
+        yield database
+    finally:
+        await database.close()
+        server.drop(url)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -15,10 +14,8 @@ from auth.errors import NotInGroup, SignOnIncomplete
 from auth.sso_rules import GroupRule, Issuer
 from auth.tokens import Tokens
 from records import schema
-from records.engine import Database, upgrade
-from tests.auth import cast
+from records.engine import Database
 from tests.auth.cast import NOW
-from tests.records import servers
 
 HOME = Issuer(
     id="home",
@@ -31,25 +28,6 @@ HOME = Issuer(
     ),
 )
 TERMS = sso.Terms(hours=12)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def either(request: pytest.FixtureRequest, db: Database) -> AsyncIterator[Database]:
-    """A database with the cast in it, of each kind."""
-    if request.param == "sqlite":
-        yield db
-        return
-    server: servers.Server = request.getfixturevalue("postgres")
-    url = server.make()
-    await asyncio.to_thread(upgrade, url)
-    database = Database(url)
-    await database.start()
-    try:
-        await cast.fill(database)
-        yield database
-    finally:
-        await database.close()
-        server.drop(url)
 
 
 def said(sub: str, *groups: str, **more: Any) -> dict[str, Any]:

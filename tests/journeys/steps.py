@@ -67,6 +67,12 @@ class Officer:
         await self.page.wait_for_url("**/tablet")
         await self.screen("ready")
 
+    async def check_in(self) -> None:
+        """The shift is over; the tablet waits for the next officer."""
+        await self.page.click("#shift-end")
+        await self.page.click("#shift-confirm")
+        await self.screen("checkout")
+
     async def press(self) -> None:
         await self.page.click("#connect")
         await self.screen("connecting")
@@ -164,13 +170,18 @@ async def sign_in(page: Page, card: dict[str, Any]) -> None:
     await page.wait_for_url(card["url"])
 
 
-async def fingerprint_reader(page: Page, *, verifies: bool = True) -> None:
-    """A device that can hold passkeys: Chromium's virtual authenticator."""
+async def fingerprint_reader(
+    page: Page, *, verifies: bool = True, transport: str = "internal"
+) -> None:
+    """A device that can hold passkeys: Chromium's virtual authenticator.
+
+    `transport`: "usb" for a security key, which its owner carries.
+    """
     session = await page.context.new_cdp_session(page)
     await session.send("WebAuthn.enable")
     options = {
         "protocol": "ctap2",
-        "transport": "internal",
+        "transport": transport,
         "hasResidentKey": True,
         "hasUserVerification": True,
         "isUserVerified": verifies,

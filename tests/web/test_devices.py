@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.tablets import make_enrolment
 from records import schema
 from records.engine import Database
+from tests.auth.authenticator import Authenticator
 from tests.devices import Device
 from tests.web.cast import ORIGIN, Site, open_site
 from web.app import polling_of, routes
@@ -65,7 +66,15 @@ async def test_a_copied_cookie_alone_opens_nothing(site: Site) -> None:
     for device in (None, Device()):  # without a key, and with one of its own
         assert outcome(await connect(site, device)) == "tablet-key-needed"
     assert outcome(await connect(site, None, proves=False)) == "tablet-key-needed"
-    for path, body in ((SHIFT, PIN), ("/api/v1/shift/end", {})):
+    passkey = f"{SHIFT}/passkey"
+    given: dict[str, Any] = {"credential": {}}
+    for path, body in (
+        (SHIFT, PIN),
+        (f"{SHIFT}/end", {}),
+        (f"{passkey}/ask", {}),
+        (passkey, given),
+        (f"{passkey}/add", given),
+    ):
         refused = await site.json(path, body, page="/tablet")
         assert (refused.status, (await refused.json())["code"]) == (401, "tablet-key-needed")
         forged = await site.json(path, body, "/tablet", **await proof_of(site, Device(), path))
@@ -108,6 +117,43 @@ async def test_the_device_itself_connects_and_checks_out(site: Site) -> None:
     assert "cb_tablet" in started.headers["Set-Cookie"]
     again = await site.json(SHIFT, PIN, "/tablet", **proof)
     assert (again.status, (await again.json())["code"]) == (409, "stale-proof")
+
+
+async def test_a_passkey_is_kept_after_the_pin_and_checks_out_the_next_time(site: Site) -> None:
+    device, key = Device(), Authenticator(origin=ORIGIN)
+    await site.enrol(key=device.key)
+
+    async def post(path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        done = await site.json(path, body, "/tablet", **await proof_of(site, device, path))
+        return done.status, await done.json()
+
+    _, out = await post(SHIFT, PIN)
+    made = key.make(out["passkey"])
+    status, done = await post(f"{SHIFT}/passkey/add", {"credential": made})
+    assert (status, done["added"]) == (200, True)
+    await post(f"{SHIFT}/end", {})
+    _, asked = await post(f"{SHIFT}/passkey/ask", {})
+    answer = {"credential": key.answer(asked["options"])}
+    status, done = await post(f"{SHIFT}/passkey", answer)
+    assert (status, done["officer"]) == (200, demo.JO.id)
+    assert site.desk.changed[-1].officer_id == demo.JO.id
+    status, done = await post(f"{SHIFT}/passkey", answer)
+    assert (status, done["code"]) == (401, "bad-passkey")
+    _, out = await post(SHIFT, PIN)
+    assert out["passkey"] is None, "one is enough"
+    _, asked = await post(f"{SHIFT}/passkey/ask", {})
+    await leave(site, demo.JO.id)
+    status, done = await post(f"{SHIFT}/passkey", {"credential": key.answer(asked["options"])})
+    assert (status, done["code"]) == (403, "not-your-tablet")
+    assert done["message"]
+
+
+async def leave(site: Site, person_id: str) -> None:
+    """They are no officer any more."""
+    grant = schema.role_grant
+    await site.services.db.write(
+        lambda conn: conn.execute(delete(grant).where(grant.c.person_id == person_id))
+    )
 
 
 async def test_nothing_is_signed_for_an_address_that_needs_no_proof(site: Site) -> None:
@@ -196,7 +242,11 @@ async def test_all_that_a_tablet_changes_is_proved_but_the_new_key_itself(site: 
     table = routes(site.services, Assets(), polling_of(site.services))
     mine = [one for one in table if one.who is Who.TABLET and one.method not in SAFE]
     assert {one.path for one in mine if one.unproven} == {"/api/v1/tablet/key"}
-    assert {one.path for one in mine if not one.unproven} == {SHIFT, "/api/v1/shift/end"}
+    assert {one.path for one in mine if not one.unproven} == {
+        SHIFT,
+        "/api/v1/shift/end",
+        *(f"{SHIFT}/passkey{rest}" for rest in ("", "/ask", "/add")),
+    }
     assert not [one.path for one in table if one.unproven and one.who is not Who.TABLET]
     assert {one.path for one in table if one.who is Who.TABLET and one.method in SAFE} == {
         "/tablet",  # the numbers to call, and no names

@@ -20,33 +20,46 @@ export function obstacle() {
 export async function use(prove, next) {
   const path = `${BASE}/${prove ? "prove" : "sign-in"}`;
   const { options } = await post(`${path}/ask`, {});
+  return post(path, { next, credential: await answered(options) });
+}
+
+/**
+ * Ask any passkey of ours for its answer.
+ * @param {any} options  as the server gave them @param {AbortSignal} [signal]  takes the question back
+ */
+export async function answered(options, signal) {
   const publicKey = { ...options, challenge: bytes(options.challenge) };
   delete publicKey.allowCredentials;
-  const made = await navigator.credentials.get({ publicKey });
+  const made = await navigator.credentials.get({ publicKey, ...(signal ? { signal } : {}) });
   if (!(made instanceof PublicKeyCredential)) throw new Error(t("common.passkey.failed"));
   const answer = /** @type {AuthenticatorAssertionResponse} */ (made.response);
-  return post(path, { next, credential: shape(made, {
+  return shape(made, {
     authenticatorData: text(answer.authenticatorData),
     signature: text(answer.signature),
     userHandle: answer.userHandle === null ? null : text(answer.userHandle),
-  }) });
+  });
 }
 
 /** A new passkey of whoever is signed in. @param {string} name @returns {Promise<{ next?: string }>} */
 export async function add(name) {
   const { options } = await post(`${BASE}/add/ask`, {});
+  return post(`${BASE}/add`, { name, credential: await made(options) });
+}
+
+/** Have a passkey made. @param {any} options  as the server gave them @param {AbortSignal} [signal] */
+export async function made(options, signal) {
   const publicKey = {
     ...options,
     challenge: bytes(options.challenge),
     user: { ...options.user, id: bytes(options.user.id) },
     excludeCredentials: (options.excludeCredentials ?? []).map((/** @type {{ id: string }} */ one) => ({ ...one, id: bytes(one.id) })),
   };
-  const made = await navigator.credentials.create({ publicKey });
-  if (!(made instanceof PublicKeyCredential)) throw new Error(t("common.passkey.failed"));
-  const answer = /** @type {AuthenticatorAttestationResponse} */ (made.response);
-  return post(`${BASE}/add`, { name, credential: shape(made, {
+  const fresh = await navigator.credentials.create({ publicKey, ...(signal ? { signal } : {}) });
+  if (!(fresh instanceof PublicKeyCredential)) throw new Error(t("common.passkey.failed"));
+  const answer = /** @type {AuthenticatorAttestationResponse} */ (fresh.response);
+  return shape(fresh, {
     attestationObject: text(answer.attestationObject), transports: answer.getTransports?.() ?? [],
-  }) });
+  });
 }
 
 /** What went wrong, for people: the server's own words, or that nothing came of it. @param {unknown} error */

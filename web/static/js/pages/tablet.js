@@ -7,6 +7,7 @@ import { t } from "../lib/i18n.js";
 import { warm } from "../lib/icons.js";
 import { toggle as toggleTheme } from "../lib/theme.js";
 import { keeping } from "../lib/device_key.js";
+import { OfficerPasskey } from "../tablet/passkey.js";
 import { endShift, renewKey, startShift } from "../tablet/shift.js";
 import { Tablet } from "../tablet/tablet.js";
 
@@ -14,6 +15,7 @@ import { Tablet } from "../tablet/tablet.js";
 const given = boot();
 const tablet = new Tablet(given);
 const { media, model } = tablet;
+const passkey = new OfficerPasskey(tablet, given.csrf);
 const phone = find("#phone", HTMLDialogElement);
 const shift = find("#shift-dialog", HTMLDialogElement);
 
@@ -39,20 +41,21 @@ function focus(selector) {
 }
 
 // Ready, and the shift
-on("#connect", () => tablet.press(false));
-on("#test-call", () => tablet.press(true));
+on("#connect", () => { tablet.press(false); passkey.forget(); });
+on("#test-call", () => { tablet.press(true); passkey.forget(); });
 on("#theme", toggleTheme);
-on("#skip-checkout", () => tablet.know({ skipCheckout: true }));
+on("#skip-checkout", () => { tablet.know({ skipCheckout: true }); passkey.forget(); });
 on("#owed-record", () => tablet.know({ recordOwed: true, chosen: null }));
 onEach("#officers", "officer", (id) => tablet.pin.ask({
   title: t("tablet.pin.checkout", { name: model.officers?.find((one) => one.id === id)?.name ?? "" }),
   hint: t("tablet.pin.checkout.hint"),
-  check: (pin) => startShift(given.csrf, tablet.key, id, pin, () => model.view?.officer !== null),
+  check: (pin) => startShift(given.csrf, tablet.key, id, pin, () => model.view?.officer !== null, (options) => passkey.offer(options)),
 }));
 on("#shift-end", () => shift.showModal());
 on("#shift-keep", () => shift.close());
 on("#shift-confirm", () => {
   shift.close();
+  passkey.forget();
   void endShift(given.csrf, tablet.key, () => model.view?.officer === null).then((problem) => {
     tablet.set({ problem });
     tablet.know({ skipCheckout: false });

@@ -4,6 +4,7 @@
  */
 
 import { t, has } from "../lib/i18n.js";
+import { answered, made } from "../lib/passkey.js";
 
 const SNAPSHOT_MS = 2000; // when no snapshot shows it by then, the page is loaded anew
 
@@ -12,11 +13,11 @@ const SNAPSHOT_MS = 2000; // when no snapshot shows it by then, the page is load
 /**
  * @param {string} url
  * @param {string} csrf
- * @param {Readonly<Record<string, string>>} body
+ * @param {object} body
  * @param {DeviceKey | null} device  proves with its key; null: nothing to prove with
- * @returns {Promise<string | null>} null: done; else the sentence to show
+ * @returns {Promise<{ problem: string | null, answer: any }>} problem null: done; else the sentence to show
  */
-async function post(url, csrf, body, device) {
+async function ask(url, csrf, body, device) {
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -25,14 +26,19 @@ async function post(url, csrf, body, device) {
       },
       body: JSON.stringify(body),
     });
-    if (response.ok) return null;
-    /** @type {{ code?: string, message?: string }} */
+    /** @type {any} */
     const answer = await response.json();
+    if (response.ok) return { problem: null, answer };
     const key = `tablet.error.${(answer.code ?? "").replaceAll("-", "_")}`;
-    return has(key) ? t(key) : (answer.message ?? t("tablet.error.network"));
+    return { problem: has(key) ? t(key) : (answer.message ?? t("tablet.error.network")), answer: null };
   } catch {
-    return t("tablet.error.network");
+    return { problem: t("tablet.error.network"), answer: null };
   }
+}
+
+/** @param {string} url @param {string} csrf @param {object} body @param {DeviceKey | null} device */
+async function post(url, csrf, body, device) {
+  return (await ask(url, csrf, body, device)).problem;
 }
 
 /** @param {() => boolean} shown */
@@ -46,11 +52,48 @@ function expect(shown) {
  * @param {string} officer
  * @param {string} pin
  * @param {() => boolean} shown  the snapshot shows the officer
+ * @param {(options: object | null) => void} offered  what a first passkey of theirs takes; null: there can be none
  */
-export async function startShift(csrf, key, officer, pin, shown) {
-  const problem = await post("/api/v1/shift", csrf, { officer, pin }, key);
+export async function startShift(csrf, key, officer, pin, shown, offered) {
+  const { problem, answer } = await ask("/api/v1/shift", csrf, { officer, pin }, key);
+  if (problem !== null) return problem;
+  offered(answer.passkey ?? null);
+  expect(shown);
+  return null;
+}
+
+/**
+ * Check out with a passkey, whoever's: no name, no PIN.
+ * @param {string} csrf
+ * @param {DeviceKey} key
+ * @param {() => boolean} shown  the snapshot shows the officer
+ * @param {AbortSignal} signal  the officer went on without
+ * @returns {Promise<string | null>} null: done, or taken back; else the sentence to show
+ */
+export async function startByPasskey(csrf, key, shown, signal) {
+  const asked = await ask("/api/v1/shift/passkey/ask", csrf, {}, key);
+  if (asked.problem !== null) return asked.problem;
+  const credential = await answered(asked.answer.options, signal).catch(() => null);
+  if (signal.aborted) return null;
+  if (credential === null) return t("tablet.passkey.failed");
+  const problem = await post("/api/v1/shift/passkey", csrf, { credential }, key);
   if (problem === null) expect(shown);
   return problem;
+}
+
+/**
+ * Keep a first passkey of the officer who has just checked out by PIN.
+ * @param {string} csrf
+ * @param {DeviceKey} key
+ * @param {object} options  that came with the check-out
+ * @param {AbortSignal} signal
+ * @returns {Promise<string | null>} null: kept, or taken back; else the sentence to show
+ */
+export async function keepPasskey(csrf, key, options, signal) {
+  const credential = await made(options, signal).catch(() => null);
+  if (signal.aborted) return null;
+  if (credential === null) return t("tablet.passkey.not_made");
+  return post("/api/v1/shift/passkey/add", csrf, { credential }, key);
 }
 
 /** @param {string} csrf @param {DeviceKey} key @param {() => boolean} shown  the snapshot shows nobody */
