@@ -58,6 +58,7 @@ SCREENS = {
     "tablet-call-lost": "Tablet: the line is lost in the call",
     "tablet-end": "Tablet: end?",
     "tablet-handed-over": "Tablet: handed over to the person",
+    "tablet-sign": "Tablet: a consent to sign, in Spanish",
     "tablet-card": "Tablet: the recommendation",
     "tablet-outcome": "Tablet: what happened?",
     "tablet-reason": "Tablet: why not as recommended?",
@@ -311,6 +312,18 @@ async def company(people: People, dana: Clinician, miguel: Clinician, camera: Ca
     await people.close("miguel")
 
 
+async def a_signature(tablet: Page, console: Page, camera: Camera) -> None:
+    """The clinician puts a consent on the tablet, and takes it off again."""
+    await console.click("#consent summary")
+    await console.select_option("#consent-language", "es")
+    await console.click("#consent-ask")
+    await expect(tablet.locator("#sign")).to_be_visible()
+    await camera.take(tablet, "tablet-sign")
+    await console.click("#consent-call-off")
+    await expect(tablet.locator("#sign")).to_be_hidden()
+    await console.click("#consent summary")
+
+
 async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera) -> None:
     """From the first picture to the hand-over, with the server's power cut on the way."""
     tablet, console = officer.page, dana.page
@@ -327,6 +340,7 @@ async def the_call(demo: Demo, officer: Officer, dana: Clinician, camera: Camera
     await camera.take(tablet, "tablet-handed-over")
     await camera.take(console, "console-call")
     await themed(camera, console, "dark", "console-call-dark")
+    await a_signature(tablet, console, camera)
     await officer.take_back()
     await console.select_option("#form-others", "lethal-means")
     await console.focus('[data-item="firearm"] input')

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
+from signaling import logs
 from tests.records import servers
 
 settings.register_profile("patient", settings(), deadline=None)
@@ -21,3 +23,17 @@ def postgres() -> Iterator[servers.Server]:
         pytest.skip("no PostgreSQL server is installed here")
     with servers.running(programs) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command that a test runs in this process sets up its logging: not for the next."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in (*logs.OWN, *logs.QUIET)}
+    yield
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)

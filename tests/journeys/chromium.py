@@ -1,4 +1,4 @@
-"""Chromium, one real profile a person: cookies, permissions and processes are not shared."""
+"""Chromium for each person: cookies, stores and permissions are not shared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Page, Playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright
 
 WHOLE = ("chromium", "chromium-browser", "google-chrome")
 LIGHTER = "chromium-headless-shell"  # the same engine without the browser's own pages
@@ -42,15 +42,18 @@ def program(*, whole: bool = False) -> str:
 
 
 class People:
-    """Browsers by person's name; each has a profile of its own that outlives a reload.
+    """Browsers by person's name; cookies, stores and permissions are each person's own.
 
-    `whole`: the browser that people use, not only its engine.
+    With the engine alone, they are windows of one browser, which costs a third of three of them.
+    `whole`: for each person the browser that people use, with a profile that outlives a reload.
     """
 
     def __init__(self, playwright: Playwright, folder: Path, *, whole: bool = False) -> None:
         self._playwright = playwright
         self._folder = folder
+        self._whole = whole
         self._program = program(whole=whole)
+        self._browser: Browser | None = None
         self._open: dict[str, BrowserContext] = {}
         self.errors: dict[str, list[str]] = {}
 
@@ -67,22 +70,32 @@ class People:
 
         Without `allows`, camera and microphone are what the context's permissions say.
         """
-        given = [one for one in FLAGS if allows or one != ALLOWS]
-        if name not in self._open:
+        if name in self._open:
+            return await self._open[name].new_page()
+        options["viewport"] = {"width": size[0], "height": size[1]}
+        if self._whole or flags or not allows:
+            given = [one for one in FLAGS if allows or one != ALLOWS]
             context = await self._playwright.chromium.launch_persistent_context(
                 self._folder / name,
                 executable_path=self._program,
                 headless=True,
                 args=[*given, *flags],
-                viewport={"width": size[0], "height": size[1]},
                 **options,
             )
-            self._open[name] = context
-            self.errors[name] = []
-            context.on("weberror", lambda error: self.errors[name].append(str(error.error)))
-            context.on("console", lambda message: self._note(name, message.type, message.text))
-            return context.pages[0] if context.pages else await context.new_page()
-        return await self._open[name].new_page()
+        else:
+            context = await (await self._shared()).new_context(**options)
+        self._open[name] = context
+        self.errors[name] = []
+        context.on("weberror", lambda error: self.errors[name].append(str(error.error)))
+        context.on("console", lambda message: self._note(name, message.type, message.text))
+        return context.pages[0] if context.pages else await context.new_page()
+
+    async def _shared(self) -> Browser:
+        if self._browser is None:
+            self._browser = await self._playwright.chromium.launch(
+                executable_path=self._program, headless=True, args=FLAGS
+            )
+        return self._browser
 
     def _note(self, name: str, kind: str, text: str) -> None:
         if kind == "error":
@@ -97,3 +110,6 @@ class People:
     async def close_all(self) -> None:
         for name in list(self._open):
             await self.close(name)
+        if self._browser is not None:
+            await self._browser.close()
+            self._browser = None

@@ -277,6 +277,7 @@ async def called(demo: Demo, desk: Keys, tablet: Keys) -> None:
     await desk.press("Available", "button")
     await tablet.press("Connect to a clinician", "button")
     await screen(tablet, "connecting")
+    await expect(tablet.page.locator("#otherwise")).to_be_visible(timeout=15_000)  # it is kept
     await tablet.choose("Without this call I would choose", "Arrest")
     await expect(desk.page.locator("#offer")).to_be_visible(timeout=15_000)
     await desk.kept()

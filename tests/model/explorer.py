@@ -91,7 +91,7 @@ def known(people: tuple[Person, ...], *, truly: bool = False) -> tuple[Known, ..
     return tuple(Known(p.id, 1, p.there if truly else p.known) for p in people)
 
 
-decided = lru_cache(maxsize=1_000_000)(decide)
+decided = lru_cache(maxsize=400_000)(decide)
 
 
 # --- steps ----------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def steps(w: World, guards: Guards) -> Iterator[tuple[str, World]]:
     yield from _around(w)
 
 
-@lru_cache(maxsize=1_000_000)
+@lru_cache(maxsize=200_000)
 def _changed(
     store: Store, now: float, presses: int, guards: Guards
 ) -> tuple[tuple[str, Store], ...]:
@@ -213,7 +213,7 @@ def _person(w: World, i: int, person: Person, left: Faults) -> World:
 # --- what must hold -------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1_000_000)
+@lru_cache(maxsize=400_000)
 def broken_state(store: Store) -> str | None:
     """Invariants 2 and 3 of the design, S2 and S3."""
     rung = [o.clinician_id for o in store.offers if o.state in RINGING]
@@ -228,7 +228,7 @@ def broken_state(store: Store) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1_000_000)
+@lru_cache(maxsize=200_000)
 def broken_step(label: str, before: Store, after: Store) -> str | None:
     """What no change may do: S1, S4, S6, S7, and one entry on the timeline a change."""
     for old in before.sessions:
@@ -280,7 +280,7 @@ def _stale_word(label: str, before: Store, after: Store) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1_000_000)
+@lru_cache(maxsize=400_000)
 def broken_rest(now: float, store: Store, people: tuple[Known, ...]) -> str | None:
     """Faults stopped, beats come: the line settles in two rounds, and nobody waits in silence."""
     for _ in range(3):
@@ -389,7 +389,10 @@ def tidy(w: World) -> World:
     return World(w.moment, _tidied(w.store, w.now, named), w.people, w.nodes, w.left)
 
 
-@lru_cache(maxsize=1_000_000)
+ONE: dict[Store, Store] = {}  # rows that are alike are kept once, in however many worlds
+
+
+@lru_cache(maxsize=100_000)
 def _tidied(store: Store, now: float, named: frozenset[str]) -> Store:
     rows = tuple(r._replace(version=0) for r in store.sessions)
     kept: dict[str, Offer] = {}
@@ -397,7 +400,8 @@ def _tidied(store: Store, now: float, named: frozenset[str]) -> Store:
         if o.state not in RINGING and o.id not in named:
             o = _over(o, now)
         kept[o.id] = o
-    return Store(rows, tuple(sorted(kept.values())))
+    made = Store(rows, tuple(sorted(kept.values())))
+    return ONE.setdefault(made, made)
 
 
 def _over(o: Offer, now: float) -> Offer:

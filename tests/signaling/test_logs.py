@@ -5,24 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from signaling import logs
-
-
-@pytest.fixture
-def as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in (*logs.OWN, *logs.QUIET)}
-    yield
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, was in levels.items():
-        logging.getLogger(name).setLevel(was)
 
 
 def written(message: str, *args: object, as_json: bool, **ids: str) -> str:
@@ -33,7 +19,6 @@ def written(message: str, *args: object, as_json: bool, **ids: str) -> str:
     return stream.getvalue()
 
 
-@pytest.mark.usefixtures("as_before")
 def test_an_event_becomes_fields_of_a_json_line() -> None:
     line = json.loads(
         written("offer.accepted session=%s place=%d", "ses_1", 2, as_json=True, request="req_9")
@@ -46,27 +31,23 @@ def test_an_event_becomes_fields_of_a_json_line() -> None:
     assert line["at"].endswith("Z")
 
 
-@pytest.mark.usefixtures("as_before")
 def test_a_line_for_people_holds_event_fields_and_ids() -> None:
     line = written("offer.accepted session=%s", "ses_1", as_json=False, request="req_9")
     assert line.endswith("INFO signaling.desk offer.accepted session=ses_1 request=req_9\n")
 
 
-@pytest.mark.usefixtures("as_before")
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_value_with_a_line_break_cannot_forge_a_second_line(as_json: bool) -> None:
     text = written("x.y value=%s", "a\nERROR forged", as_json=as_json)
     assert text.count("\n") == 1
 
 
-@pytest.mark.usefixtures("as_before")
 def test_a_message_cannot_overwrite_the_fields_of_the_line() -> None:
     line = json.loads(written("x.y level=%s at=%s", "none", "never", as_json=True))
     assert line["level"] == "info"
     assert line["at"] != "never"
 
 
-@pytest.mark.usefixtures("as_before")
 def test_libraries_that_print_addresses_stay_quiet_at_debug() -> None:
     stream = io.StringIO()
     logs.configure(as_json=False, level="DEBUG", stream=stream)
@@ -77,7 +58,6 @@ def test_libraries_that_print_addresses_stay_quiet_at_debug() -> None:
     assert "leg.up" in stream.getvalue()
 
 
-@pytest.mark.usefixtures("as_before")
 def test_an_exception_stays_on_its_json_line() -> None:
     stream = io.StringIO()
     logs.configure(as_json=True, stream=stream)
