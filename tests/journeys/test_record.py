@@ -62,8 +62,10 @@ async def in_call(demo: Demo, people: People) -> tuple[Officer, Clinician]:
     await officer.enrol()
     await dana.arrive()
     await officer.press()
+    await officer.page.click("#voice-only")  # what is written needs no pictures; they cost most
     await dana.accept()
     await officer.screen("call")
+    await dana.page.click("#camera")
     return officer, dana
 
 
