@@ -191,7 +191,6 @@ async def read_the_log(demo: Demo, people: People) -> None:
     assert "Rivera" not in str(rows)
 
 
-@pytest.mark.whole_browser
 async def test_a_closed_laptop_puts_the_session_back_at_the_head_of_the_line(
     fresh_demo: Demo, people: People
 ) -> None:
