@@ -14,7 +14,7 @@ from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture, picture_moves, sound
 from tests.media.coturn import SECRET, Coturn
 
-pytestmark = [pytest.mark.journey, pytest.mark.alone]
+pytestmark = [pytest.mark.journey, pytest.mark.whole_browser, pytest.mark.alone]
 
 # A browser that is not allowed a single UDP packet of WebRTC, as behind a firewall that drops them.
 NO_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"]
