@@ -69,19 +69,14 @@ async def offered(
 
     None for somebody who has one: on the same thing it would take the other's place.
     """
-    key, person = schema_signin.passkey, schema.person
+    person, officer_id = schema.person, actor.officer_id or ""
     async with db.read() as conn:
-        has = await conn.execute(
-            select(key.c.id).where(key.c.person_id == actor.officer_id).limit(1)
-        )
-        if has.first() is not None:
+        if await _has_one(conn, officer_id):
             return None
-        found = await conn.execute(select(person.c.name).where(person.c.id == actor.officer_id))
+        found = await conn.execute(select(person.c.name).where(person.c.id == officer_id))
     name = found.scalar_one()
     challenge = challenges.make(tokens, _ADD, _just_out(shown, actor), now)
-    return passkeys.options_to_make(
-        place, (actor.officer_id or "", name, name), challenge, apart=True
-    )
+    return passkeys.options_to_make(place, (officer_id, name, name), challenge, apart=True)
 
 
 async def add(
@@ -103,7 +98,7 @@ async def add(
         raise NoShift
     asked = Asked(_ADD, _just_out(shown, tablet))
     made = passkeys.made_by(tokens, place, asked, credential, now)
-    key, shift = schema_signin.passkey, schema.shift
+    shift = schema.shift
 
     async def work(conn: AsyncConnection) -> str:
         if await shifts.in_call(conn, tablet.id):
@@ -111,15 +106,20 @@ async def add(
         running = await conn.execute(
             select(shift.c.id).where(shift.c.id == tablet.shift_id, shift.c.ended_at.is_(None))
         )
-        has = await conn.execute(select(key.c.id).where(key.c.person_id == person_id).limit(1))
         may = await shifts.officer(conn, person_id, tablet.agency_id or "")
-        if running.first() is None or has.first() is not None or may is None:
+        if running.first() is None or may is None or await _has_one(conn, person_id):
             raise BadPasskey
         kept = await passkeys.keep(conn, person_id, tablet.name, made, now, tablets_only=True)
         await audit.record(conn, tablet, "factor.add_passkey", "person", person_id, "allowed", now)
         return kept
 
     return await db.write(work)
+
+
+async def _has_one(conn: AsyncConnection, person_id: str) -> bool:
+    key = schema_signin.passkey
+    found = await conn.execute(select(key.c.id).where(key.c.person_id == person_id).limit(1))
+    return found.first() is not None
 
 
 def _just_out(shown: Holder, actor: Actor) -> str:
