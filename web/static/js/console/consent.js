@@ -33,6 +33,13 @@ function described(field, value) {
   return { name: t(`consent.purpose.${field.split(".")[1]}`), words: typeof value === "string" ? t(`consent.said.${value}`) : t("console.clash.nothing") };
 }
 
+/** What for, and who says so where it is not the person. @param {string} field */
+function named(field) {
+  const [participant, purpose] = field.split(".");
+  const what = t(`consent.purpose.${purpose}`);
+  return participant === "guardian" ? `${what} (${t("consent.participant.guardian")})` : what;
+}
+
 export class ConsentForm {
   /** @param {() => Saver | null} saver @param {(type: string, fields: Readonly<Record<string, unknown>>) => void} tell  about this session */
   constructor(saver, tell) {
@@ -53,6 +60,11 @@ export class ConsentForm {
     this.language = find("#consent-language", HTMLSelectElement);
     this.giver = find("#consent-giver", HTMLInputElement);
     this.radios = findAll("[data-field]", HTMLInputElement, this.box);
+    this.marks = findAll("[data-signed]", HTMLElement, this.box);
+    /** @type {string | null} what waited on the tablet when this was drawn last */
+    this.waited = null;
+    this.refused = "";
+    this.rev = 0;
     /** @type {string | null} */
     this.session = null;
     this.box.addEventListener("change", ({ target }) => {
@@ -68,12 +80,19 @@ export class ConsentForm {
   }
 
   /** @param {import("../lib/wire.js").ConsentView} consent @param {string} phase */
-  #signing({ asked, signed }, phase) {
-    const names = signed.map((field) => t(`consent.purpose.${field.split(".")[1]}`)).join(", ");
-    const purpose = asked === null ? "" : t(`consent.purpose.${asked.purpose}`);
+  #signing({ asked, signed, said, rev }, phase) {
+    const before = this.waited;
+    this.waited = asked === null ? null : `${asked.participant}.${asked.purpose}`;
+    if (this.waited !== null) this.refused = "";
+    else if (before !== null && rev > this.rev && said[before] === "refused") this.refused = before; // and not called off
+    this.rev = rev;
+    const now = signed.length > 0 ? t("consent.sign.signed", { purposes: signed.map(named).join(", ") }) : "";
+    const no = this.refused === "" ? "" : t("consent.sign.refused", { purpose: named(this.refused) });
+    const purpose = this.waited === null ? "" : named(this.waited);
     const waits = phase === "handed_over" ? t("consent.sign.waits", { purpose }) : t("consent.sign.waits_for_hand_over", { purpose });
-    setText(this.waits, asked !== null ? waits : names ? t("consent.sign.signed", { purposes: names }) : "");
+    setText(this.waits, asked !== null ? waits : [no, now].filter(Boolean).join(" "));
     this.off.hidden = asked === null;
+    for (const mark of this.marks) mark.hidden = !signed.includes(mark.dataset["signed"] ?? "");
   }
 
   #arrange() {
@@ -90,11 +109,17 @@ export class ConsentForm {
       this.session = id;
       this.giver.value = consent.giver;
       this.who.value = "person";
+      this.waited = null;
+      this.refused = "";
       this.#arrange();
     }
+    if (this.giver.value === "") this.giver.value = consent.giver; // who signed on the tablet said it there
     this.box.hidden = role !== "lead";
     const known = saver.values;
-    for (const radio of this.radios) radio.checked = known[radio.dataset["field"] ?? ""] === radio.value;
+    for (const radio of this.radios) { // what was signed was not said aloud: its mark stands for it
+      const field = radio.dataset["field"] ?? "";
+      radio.checked = known[field] === radio.value && !consent.signed.includes(field);
+    }
     const said = Object.keys(known).length;
     setText(find("#consent-count", HTMLElement), said === 0 ? t("consent.nobody_asked") : plural("consent.counted", said));
     const state = stateOf(saver, why);

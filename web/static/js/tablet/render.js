@@ -96,6 +96,8 @@ export function render(model) {
  */
 export function keepFocus(had) {
   if (!(had instanceof HTMLElement) || had === document.body || had.getClientRects().length > 0) return;
+  const now = document.activeElement;
+  if (now !== null && now !== had && now !== document.body) return; // what came took it already
   const there = at.card.hidden ? sections.find((section) => !section.hidden) : at.card;
   if (!there) return;
   there.tabIndex = -1;
