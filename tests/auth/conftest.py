@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from auth import passwords
 from auth.tokens import Tokens
@@ -30,6 +30,15 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     passwords._nobody.cache_clear()
 
 
+async def _fill(url: str) -> None:
+    database = Database(url)
+    await database.start()
+    try:
+        await cast.fill(database)
+    finally:
+        await database.close()  # the last connection folds the write-ahead log into the file
+
+
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with every table and the cast, made once and copied for each test."""
@@ -38,17 +47,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     schema.metadata.create_all(engine)
     engine.dispose()
 
-    async def fill() -> None:
-        database = Database(f"sqlite:///{path}")
-        await database.start()
-        try:
-            await cast.fill(database)
-        finally:
-            await database.close()  # the last connection folds the write-ahead log into the file
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", CHEAP)
-        asyncio.run(fill())
+        asyncio.run(_fill(f"sqlite:///{path}"))
     return path
 
 
@@ -65,23 +66,40 @@ async def db(filled: Path, tmp_path: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
+@pytest.fixture(scope="session")
+def filled_template(postgres: servers.Server) -> str:
+    """The name of such a database on PostgreSQL."""
+    url = postgres.make()
+    upgrade(url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", CHEAP)
+        asyncio.run(_fill(url))
+    return str(make_url(url).database)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def either(request: pytest.FixtureRequest, db: Database) -> AsyncIterator[Database]:
-    """A database with the cast in it, of each kind."""
+def url(request: pytest.FixtureRequest, filled: Path, tmp_path: Path) -> Iterator[str]:
+    """Where a database with the cast in it is, of each kind."""
     if request.param == "sqlite":
-        yield db
+        path = tmp_path / "either.db"
+        shutil.copy(filled, path)
+        yield f"sqlite:///{path}"
         return
     server: servers.Server = request.getfixturevalue("postgres")
-    url = server.make()
-    await asyncio.to_thread(upgrade, url)
+    made = server.make(request.getfixturevalue("filled_template"))
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+async def either(url: str) -> AsyncIterator[Database]:
+    """A database with the cast in it, of each kind."""
     database = Database(url)
     await database.start()
     try:
-        await cast.fill(database)
         yield database
     finally:
         await database.close()
-        server.drop(url)
 
 
 @pytest.fixture

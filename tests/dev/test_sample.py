@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from records import log, schema
-from records.engine import Database, upgrade
+from records.engine import Database
 from records.log import LogFilter, Scope
 from records.vocabulary import (
     CLOSE_REASONS,
@@ -21,6 +21,7 @@ from records.vocabulary import (
     FOLLOWUP_KINDS,
     TILES,
 )
+from tests.records import migrated
 from web.dev import cast, sample
 from web.dev.fill import BATCH, NotASample, fill
 from web.dev.sample import DAY, Unit, World
@@ -35,8 +36,7 @@ WORLD = World(
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'sample.db'}"
-    upgrade(url)
+    url = migrated.put(tmp_path / "sample.db")
     made = Database(url)
     await made.start()
     await seed(made, "calm river under stars", NOW)

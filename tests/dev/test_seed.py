@@ -11,7 +11,8 @@ from sqlalchemy import func, select, update
 from auth.passwords import verify
 from auth.tokens import Tokens
 from records import schema
-from records.engine import Database, upgrade
+from records.engine import Database
+from tests.records import migrated
 from web.dev import cast
 from web.dev.seed import demo_people, seed
 
@@ -20,8 +21,7 @@ NOW = 1_800_000_000.0
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'seed.db'}"
-    upgrade(url)
+    url = migrated.put(tmp_path / "seed.db")
     database = Database(url)
     await database.start()
     yield database

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.records import migrated
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +67,11 @@ class Demo:
         self.card: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
         self._log = folder.with_name(folder.name + ".log")
+
+    def with_record(self) -> Demo:
+        """Put an empty record there, so that the start need not make one; it fills it."""
+        migrated.put(self.folder / "crisisbridge.db")
+        return self
 
     @property
     def base_url(self) -> str:

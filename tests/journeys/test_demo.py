@@ -6,12 +6,23 @@ import json
 import signal
 import sqlite3
 import stat
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.journeys.harness import Demo, get
 
 pytestmark = pytest.mark.journey
+
+
+@pytest.fixture
+def fresh_demo(tmp_path: Path) -> Iterator[Demo]:
+    """Not yet running, and without anything to begin with."""
+    demo = Demo(tmp_path / "data")
+    yield demo
+    if demo.running:
+        demo.kill()
 
 
 def people_in(demo: Demo) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 
 NUMBERS = itertools.count(1)
 FORGETFUL = ("fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
@@ -48,26 +48,35 @@ class Server:
 
     def make(self, template: str = "template0") -> str:
         """A fresh database; its URL."""
-        name = f"records_{next(NUMBERS)}"
-        engine = create_engine(
-            self.url("postgres").replace("postgresql:", "postgresql+psycopg:"),
-            isolation_level="AUTOCOMMIT",
-        )
-        with engine.connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-        engine.dispose()
-        return self.url(name)
+        url = self.url(f"records_{next(NUMBERS)}")
+        fill(url, template)
+        return url
 
     def drop(self, url: str) -> None:
         """Throw a database away, whoever is still connected to it."""
-        name = make_url(url).database
-        engine = create_engine(
-            self.url("postgres").replace("postgresql:", "postgresql+psycopg:"),
-            isolation_level="AUTOCOMMIT",
-        )
-        with engine.connect() as conn:
+        with _administered(url) as (conn, name):
             conn.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        engine.dispose()
+
+
+def fill(url: str, template: str) -> None:
+    """Make the database at `url`, in the place of one that is there, as a copy of `template`."""
+    with _administered(url) as (conn, name):
+        conn.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+
+
+@contextmanager
+def _administered(url: str) -> Iterator[tuple[Connection, str]]:
+    """A connection beside the database at `url`, and that one's name."""
+    parsed = make_url(url)
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg", database="postgres"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
+    )
+    with engine.connect() as conn:
+        yield conn, str(parsed.database)
+    engine.dispose()
 
 
 @contextmanager

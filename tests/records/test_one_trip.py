@@ -11,15 +11,15 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from records import one_trip, schema
-from records.engine import Database, upgrade
+from records.engine import Database
+from tests.records import migrated
 
 PROVIDER = {"id": "prv_x", "name": "X", "timezone": "UTC", "bridge_line": ""}
 
 
 @pytest.fixture
 async def db(tmp_path: Path) -> Any:
-    url = f"sqlite:///{tmp_path}/x.db"
-    upgrade(url)
+    url = migrated.put(tmp_path / "x.db")
     database = Database(url)
     await database.start()
     yield database

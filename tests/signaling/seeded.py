@@ -8,9 +8,10 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from records.engine import Database, upgrade
+from tests.records import servers
 from web.dev.seed import seed
 
 PASSWORD = "correct horse battery staple"
@@ -20,13 +21,28 @@ async def prepare(url: str, now: float) -> None:
     """Migrate the empty database at `url` and put the cast into it, as of `now`."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        await _make(url, now)
+        servers.fill(url, await _template(parsed, now))
         return
     template = _folder() / f"{now}.db"
     if not template.exists():
         await _make(f"sqlite:///{template}", now)
     assert parsed.database is not None
     shutil.copy(template, parsed.database)
+
+
+_TEMPLATES: dict[tuple[str, float], str] = {}  # by server and time
+
+
+async def _template(beside: URL, now: float) -> str:
+    """The name of such a database on the same PostgreSQL server."""
+    place = (str(beside.query["host"]), now)
+    if place not in _TEMPLATES:
+        made = beside.set(database=f"seeded_{len(_TEMPLATES)}")
+        url = made.render_as_string(hide_password=False)
+        servers.fill(url, "template0")
+        await _make(url, now)
+        _TEMPLATES[place] = str(made.database)
+    return _TEMPLATES[place]
 
 
 async def _make(url: str, now: float) -> None:

@@ -22,7 +22,7 @@ from auth.errors import AuditFailed
 from records import deliveries, followups, schema, sessions, webhooks
 from records.crypto import Vault
 from records.deliveries import DeliveryRow
-from records.engine import Database, upgrade
+from records.engine import Database
 from records.followups import NewFollowup
 from records.schema_programs import webhook, webhook_delivery
 from records.sessions import Event, SessionRow
@@ -34,6 +34,7 @@ from signaling.errors import BadAddress
 from signaling.post import is_public
 from signaling.webhook_address import Reach, Resolver, checked
 from tests.records import cast as people
+from tests.records import migrated
 from tests.records.cast import NOW, changed, pressed
 
 T = TypeVar("T")
@@ -194,8 +195,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    url = f"sqlite:///{tmp_path / 'records.db'}"
-    upgrade(url)
+    url = migrated.put(tmp_path / "records.db")
     db = Database(url)
     await db.start()
     await db.write(people.fill)

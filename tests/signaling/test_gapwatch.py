@@ -11,9 +11,10 @@ from sqlalchemy import update
 
 from oncall.gaps import GapKind
 from records import roster, schema
-from records.engine import Database, upgrade
+from records.engine import Database
 from signaling.gapwatch import GapWatch
 from tests.records import cast as people
+from tests.records import migrated
 from tests.records.cast import NOW
 
 HOUR = 3600.0
@@ -39,8 +40,7 @@ class Recorder:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Recorder]:
-    url = f"sqlite:///{tmp_path / 'roster.db'}"
-    upgrade(url)
+    url = migrated.put(tmp_path / "roster.db")
     database = Database(url)
     await database.start()
     await database.write(people.fill)

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import insert
 
 from records import roster, schema
-from records.engine import Database, upgrade
+from records.engine import Database
 from records.roster import OverrideRow, RosterRow
 from signaling.rosters import REREAD_SECONDS, RosterReader, plan_of
-from tests.records import cast
+from tests.records import cast, migrated
 from tests.records.cast import NOW
 
 HOUR = 3600.0
@@ -21,8 +21,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path / 'roster.db'}"
-    upgrade(url)
+    url = migrated.put(tmp_path / "roster.db")
     database = Database(url)
     await database.start()
     await database.write(cast.fill)
