@@ -163,8 +163,8 @@ def matrix(outcomes: Iterable[Outcome], codes: Sequence[str]) -> list[list[int]]
 def suppressed(cells: Sequence[Sequence[int]]) -> list[list[int | None]]:
     """The cells of a table with row and column totals, None where a count would single people out.
 
-    Counts from 1 to 10 go first. A line in which just one is hidden would give it away by its
-    total, so the smallest other count of that line goes too, until no line gives anything away.
+    Counts from 1 to 10 go first. Where what is hidden of a line can be worked out by the line's
+    total, the smallest other count of that line goes too, until no line gives anything away.
     """
     hidden = {
         (r, c) for r, row in enumerate(cells) for c, count in enumerate(row) if 0 < count < SMALL
@@ -175,12 +175,44 @@ def suppressed(cells: Sequence[Sequence[int]]) -> list[list[int | None]]:
     while grows:
         grows = False
         for line in lines:
-            gone = [place for place in line if place in hidden]
+            gone = [cells[r][c] for r, c in line if (r, c) in hidden]
             others = [(r, c) for r, c in line if (r, c) not in hidden and cells[r][c] > 0]
-            if len(gone) == 1 and others:
+            if others and gives_away(gone):
                 hidden.add(min(others, key=lambda place: (cells[place[0]][place[1]], place)))
                 grows = True
     return [
         [None if (r, c) in hidden else count for c, count in enumerate(row)]
         for r, row in enumerate(cells)
     ]
+
+
+def gives_away(hidden: Sequence[int]) -> bool:
+    """Whether the sum of a line's hidden counts, which its total tells, says too much of them.
+
+    It is known of each whether it is small. Together they are a count too, which must not be small.
+    """
+    if len(hidden) < 2:
+        return bool(hidden)
+    few, total = sum(count < SMALL for count in hidden), sum(hidden)
+    if few == len(hidden):
+        return total < SMALL or total == few * (SMALL - 1)  # each is the most it can be
+    return total - (len(hidden) - few) * SMALL <= few  # each is 1, and the others the least
+
+
+ENOUGH: Final = 6  # wholes that all fit a share
+
+
+def coarse(rate: Rate, *, known: bool) -> str | None:
+    """The share of a whole that is hidden, so rounded that it does not tell the whole.
+
+    `known`: whether the reader has the part. None: no rounding is enough.
+    """
+    if rate.share is None or not rate.part:
+        return None if rate.share is None else "0 %"
+    near = range(max(rate.part, rate.whole - ENOUGH), rate.whole + ENOUGH)
+    for step, digits in ((0.1, 1), (1, 0), (5, 0)):
+        percent = step * round(100 * rate.share / step)
+        same = sum(step * round(100 * rate.part / n / step) == percent for n in near)
+        if same >= ENOUGH if known else rate.whole * step >= 100:  # else few wholes have this share
+            return f"{percent:.{digits}f} %"
+    return None

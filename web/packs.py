@@ -31,7 +31,8 @@ from signaling import metrics, paging
 from web import report_pdf, report_tables
 from web.errors import WebError
 from web.i18n import DEFAULT, Texts
-from web.report_figures import Frame, drawn
+from web.report_figures import Frame, count, drawn, teller_of
+from web.report_sums import Teller
 from web.services import Services
 from web.staffed import staffed_of
 from web.typeset import Typesetter
@@ -103,12 +104,13 @@ async def made(db: Database, setter: Typesetter, asked: Asked, now: float, texts
     report = await reporting.counted(db, asked.scope, chosen, now)
     staffed = await staffed_of(db, report, chosen, now)
     frame = Frame(chosen.since, chosen.until, asked.zone, share=True)
-    shown = await asyncio.to_thread(drawn, report, staffed, frame, texts)
+    teller = teller_of(report, frame)
+    shown = await asyncio.to_thread(drawn, report, staffed, frame, texts, teller)
     quarters = []
     for one in earlier("quarter", period_of("quarter", asked.period.last), QUARTERS):
         found = await reporting.counted(db, asked.scope, _chosen(asked, one), now)
-        quarters.append((one.name, found.tally))
-    counts = by_quarter(quarters, texts)
+        quarters.append((one.name, found.tally, one == asked.period))
+    counts = by_quarter(quarters, teller, texts)
     data = report_pdf.data(shown, frame, asked.names, now, texts, texts.t("grants.pack"))
     data["quarters"] = report_pdf.table(texts.t("grants.quarters"), *counts)
     pdf = await setter.pdf("report", data, now)
@@ -138,30 +140,30 @@ def _chosen(asked: Asked, period: Period) -> Chosen:
 
 
 def by_quarter(
-    quarters: Sequence[tuple[str, Tally]], texts: Texts
+    quarters: Sequence[tuple[str, Tally, bool]], teller: Teller, texts: Texts
 ) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows: what grants ask of each quarter. Counts that stand in one table are hidden
-    together, so that no other gives one away."""
+    """Heads and rows: what grants ask of each quarter; True: it is the quarter of the report.
+
+    The same `teller` as for the report: the two are read side by side.
+    """
     head = [texts.t("grants.quarter"), texts.t("reports.ending.answered")]
     head += [texts.t("grants.opioid", which=texts.t(f"reports.opioid.{code}")) for code in OPIOID]
     head += [texts.t("reports.figure.flag_naloxone_given")]
-    cells = []
-    for _, tally in quarters:
-        numbers = measures.numbers(tally.outcomes())
-        cells.append(
-            [numbers.answered, *(tally.sums[f"opioid_{code}"] for code in OPIOID),
-             tally.sums["flag_naloxone_given"]]
-        )  # fmt: skip
-    shown = measures.suppressed(cells)
-    rows = [
-        [name, *(_cell(*pair) for pair in zip(line, real, strict=True))]
-        for (name, _), line, real in zip(quarters, shown, cells, strict=True)
+    rows = [(name, _grant_counts(tally), own) for name, tally, own in quarters]
+    shown = [
+        [
+            name,
+            *(count(real, shown=told is not None) for real, told in zip(cells, seen, strict=True)),
+        ]
+        for (name, cells, _), seen in zip(rows, teller.quarters(rows), strict=True)
     ]
-    return head, rows
+    return head, shown
 
 
-def _cell(shown: int | None, real: int) -> str:
-    return str(shown) if shown is not None else "<11" if real < measures.SMALL else "*"
+def _grant_counts(tally: Tally) -> list[int]:
+    answered = measures.numbers(tally.outcomes()).answered
+    opioid = [tally.sums[f"opioid_{code}"] for code in OPIOID]
+    return [answered, *opioid, tally.sums["flag_naloxone_given"]]
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> bytes:

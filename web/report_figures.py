@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from auth.reporting import Report
 from records import measures
-from records.measures import DIVERTED_FROM, LEVELS, SMALL, Numbers, Rate, Times
+from records.measures import DIVERTED_FROM, LEVELS, SMALL, Numbers, Rate
 from records.medication_rules import OUTCOMES
 from records.tally import CONTACT_HOURS, HOUR, LINK_DAYS, UNIT, Tally
 from records.vocabulary import DISPOSITIONS, FLAGS, FUNDING, OPIOID
 from web.i18n import Texts
+from web.report_sums import ANSWERED, ENDINGS, Line, Teller
 
 HIDDEN: Final = "<11"
-ENDINGS: Final = ("answered", "abandoned", "short", "failed", "other", "open")
 BY_DAY: Final = 62  # days; a longer span is drawn by month
 
 
@@ -94,60 +94,60 @@ class Frame:
     share: bool
 
 
-def drawn(report: Report, staffed: float | None, frame: Frame, texts: Texts) -> Shown:
+def teller_of(report: Report, frame: Frame) -> Teller:
+    """What may be told of this report; ask one for all that goes to the same reader."""
+    presses, trend = heat(report.tally.hours, frame.zone), _trend(report.tally.hours, frame)
+    return Teller(report, presses, trend, hide=frame.share)
+
+
+def drawn(
+    report: Report, staffed: float | None, frame: Frame, texts: Texts, teller: Teller | None = None
+) -> Shown:
     """`staffed`: seconds on the roster, if these are all the sessions that its clinicians had."""
-    tally, share = report.tally, frame.share
-    outcomes = tally.outcomes()
-    numbers = measures.numbers(outcomes)
-    endings = [getattr(numbers, name) for name in ENDINGS]
-    cells = measures.matrix(outcomes, DISPOSITIONS)
+    tally = report.tally
+    teller = teller_of(report, frame) if teller is None else teller
+    numbers = measures.numbers(tally.outcomes())
+    offered = count(numbers.offered, shown=teller.offered())
+    endings = _line([getattr(numbers, name) for name in ENDINGS], teller.endings())
     words = [
         *(texts.t(f"common.disposition.{code}") for code in DISPOSITIONS),
         texts.t("common.unknown"),
     ]
-    offered = numbers.offered
+    cells = _cells(measures.matrix(tally.outcomes(), DISPOSITIONS), teller.matrix())
+    grants = {
+        kind: tuple(zip(codes, _line(_counts(tally, kind, codes), told), strict=True))
+        for kind, codes in (("opioid", OPIOID), ("funding", FUNDING))
+        for told in [teller.counts(kind, codes)]
+    }
+    shades, bars = _shaded(report, frame, teller), _bars(report, frame, teller)
     return Shown(
-        endings=(
-            *zip(ENDINGS, _line(endings, share), strict=True),
-            ("offered", count(offered, share)),
-        ),
-        groups=tuple(_groups(report, numbers, staffed, share, texts)),
-        opioid=_counts("opioid_", OPIOID, tally, share),
-        funding=_counts("funding_", FUNDING, tally, share),
+        endings=(*zip(ENDINGS, endings, strict=True), ("offered", offered)),
+        groups=tuple(_groups(report, numbers, staffed, _Pen(teller, texts))),
+        opioid=grants["opioid"],
+        funding=grants["funding"],
         medication=_medication(report.medication),
-        matrix=tuple(zip(words, map(tuple, _cells(cells, share)), strict=True)),
+        matrix=tuple(zip(words, map(tuple, cells), strict=True)),
         columns=tuple(words),
-        heat=_heat(tally.hours, frame),
-        trend=_trend(tally.hours, frame),
+        heat=shades,
+        trend=bars,
     )
 
 
-def count(number: int, share: bool) -> str:
-    """A count, unless it is small and the report leaves the program."""
-    return HIDDEN if share and 0 < number < SMALL else str(number)
+def count(number: int, *, shown: bool) -> str:
+    """A count; of hidden ones those that are not small say that they are hidden."""
+    return str(number) if shown else HIDDEN if 0 < number < SMALL else "*"
 
 
-def _cells(cells: Sequence[Sequence[int]], share: bool) -> list[list[str]]:
-    """A table's counts; of the hidden ones those that are not small say that they are hidden."""
-    seen: Sequence[Sequence[int | None]] = measures.suppressed(cells) if share else cells
-    return [
-        [
-            str(shown) if shown is not None else HIDDEN if real < SMALL else "*"
-            for real, shown in zip(row, line, strict=True)
-        ]
-        for row, line in zip(cells, seen, strict=True)
-    ]
+def _cells(cells: Sequence[Sequence[int]], seen: Sequence[Sequence[int | None]]) -> list[list[str]]:
+    return [_line(row, line) for row, line in zip(cells, seen, strict=True)]
 
 
-def _line(numbers: Sequence[int], share: bool) -> list[str]:
-    return _cells([numbers], share)[0] if numbers else []
+def _line(numbers: Sequence[int], seen: Sequence[int | None]) -> list[str]:
+    return [count(real, shown=told is not None) for real, told in zip(numbers, seen, strict=True)]
 
 
-def _counts(
-    prefix: str, codes: Sequence[str], tally: Tally, share: bool
-) -> tuple[tuple[str, str], ...]:
-    numbers = [tally.sums[f"{prefix}{code}"] for code in codes]
-    return tuple(zip(codes, _line(numbers, share), strict=True))
+def _counts(tally: Tally, kind: str, codes: Sequence[str]) -> list[int]:
+    return [tally.sums[f"{kind}_{code}"] for code in codes]
 
 
 def _medication(told: Mapping[str, int] | None) -> tuple[tuple[str, str], ...]:
@@ -164,164 +164,135 @@ def _medication(told: Mapping[str, int] | None) -> tuple[tuple[str, str], ...]:
 class _Pen:
     """Writes figures: hides what must be hidden, and sets the value before beside."""
 
-    share: bool
+    teller: Teller
     texts: Texts
 
-    def rate(
-        self, key: str, rate: Rate, before: Rate | None = None, *, masked: bool = False
-    ) -> Figure:
-        """`masked`: its numbers would give away one that is hidden elsewhere."""
-        if masked:
-            return Figure(key, "*", "*", "*")
-        part, whole = self._pair(rate)
-        return Figure(
-            key,
-            self._value(rate),
-            part,
-            whole,
-            count(rate.unknown, self.share) if rate.unknown else None,
-            None if before is None else self._value(before),
-        )
+    def rate(self, key: str, before: Rate | None = None) -> Figure:
+        line = self.teller.lines[key]
+        value, part, whole = self._shown(line)
+        told = self.teller.number(line.rate.unknown, line.unknown)
+        none = told and not line.rate.unknown  # nothing is said of it, which tells as much
+        unknown = None if none else count(line.rate.unknown, shown=told)
+        earlier = None if before is None else self._alone(before)
+        return Figure(key, value, part, whole, unknown, earlier)
 
-    def _value(self, rate: Rate) -> str:
-        if self.share and 0 < rate.part < SMALL:
-            return HIDDEN
+    def _shown(self, line: Line) -> tuple[str, str, str]:
+        """The value and the numbers behind it."""
+        rate, teller = line.rate, self.teller
+        whole = teller.number(rate.whole, line.whole)
+        part = whole and teller.number(rate.part, line.part)
+        if part:
+            return self._percent(rate), str(rate.part), str(rate.whole)
         if self._gives_away(rate):
-            return "*"
+            few = "*" if self._leaves_few(rate) else count(rate.part, shown=False)
+            return self._alone(rate), few, count(rate.whole, shown=whole)
+        if whole:  # then the share would tell the part
+            return "*", "*", "*"
+        return measures.coarse(rate, known=teller.knows(line.part)) or "*", "*", "*"
+
+    def _alone(self, rate: Rate) -> str:
+        """A share without the numbers behind it."""
+        if not self.teller.hide or not self._gives_away(rate):
+            return self._percent(rate)
+        return HIDDEN if 0 < rate.part < SMALL else "*"
+
+    def _percent(self, rate: Rate) -> str:
         return self.texts.t("reports.none") if rate.share is None else f"{100 * rate.share:.1f} %"
 
-    def _pair(self, rate: Rate) -> tuple[str, str]:
-        whole = count(rate.whole, self.share)
-        return ("*" if self._gives_away(rate) else count(rate.part, self.share)), whole
-
     def _gives_away(self, rate: Rate) -> bool:
-        """A share gives away a small whole, and the few that are left over."""
-        return self.share and (0 < rate.whole < SMALL or 0 < rate.whole - rate.part < SMALL)
+        return 0 < rate.part < SMALL or self._leaves_few(rate)
 
-    def times(self, key: str, times: Times) -> Iterator[Figure]:
-        for name in ("median", "mean", "p90", "longest"):
-            value = getattr(times, name)
-            hidden = self.share and 0 < times.count < SMALL
+    def _leaves_few(self, rate: Rate) -> bool:
+        """A share gives away a small whole, and the few that are left over."""
+        return 0 < rate.whole < SMALL or 0 < rate.whole - rate.part < SMALL
+
+    def times(self, name: str, tally: Tally) -> Iterator[Figure]:
+        times = measures.times(tally.spread(name), UNIT)
+        told = self.teller.timed(name)
+        for which in ("median", "mean", "p90", "longest"):
+            value = getattr(times, which)
+            few = self.teller.hide and 0 < times.count < SMALL
             words = self.texts.t("reports.none") if value is None else f"{value:.1f} s"
             yield Figure(
-                f"{key}_{name}", HIDDEN if hidden else words, count(times.count, self.share)
+                f"{name}_{which}", HIDDEN if few else words, count(times.count, shown=told)
             )
 
     def per(self, key: str, part: int, hours: float) -> Figure:
-        small = self.share and 0 < part < SMALL
+        """So many sessions that were answered for each hour."""
+        told = self.teller.number(part, ANSWERED)
         value = self.texts.t("reports.none") if not hours else f"{part / hours:.3f}"
+        hidden = count(part, shown=told)
         return Figure(
-            key, HIDDEN if small else value, count(part, self.share),
+            key, value if told else hidden, hidden,
             self.texts.t("reports.hours", count=f"{hours:.0f}"),
         )  # fmt: skip
 
 
-def _groups(
-    report: Report,
-    numbers: Numbers,
-    staffed: float | None,
-    share: bool,
-    texts: Texts,
-) -> Iterator[Group]:
-    pen, tally, before = _Pen(share, texts), report.tally, report.before
-    hidden = _hidden(numbers) if share else frozenset()
-    yield Group("answering", tuple(_answering(pen, tally, numbers, hidden)))
-    yield Group("network", tuple(_network(pen, tally, numbers, hidden)))
-    yield Group("outcomes", tuple(_outcomes(pen, tally, before)))
-    yield Group("people", tuple(pen.rate(f"repeat_{d}", r) for d, r in report.repeats.items()))
-    yield Group("afterwards", tuple(_afterwards(pen, tally, before)))
+def _groups(report: Report, numbers: Numbers, staffed: float | None, pen: _Pen) -> Iterator[Group]:
+    tally, before = report.tally, report.before
+    yield Group("answering", tuple(_answering(pen, tally)))
+    yield Group("network", tuple(_network(pen, tally)))
+    yield Group("outcomes", tuple(_outcomes(pen, before)))
+    yield Group("people", tuple(pen.rate(f"repeat_{days}") for days in report.repeats))
+    yield Group("afterwards", tuple(_afterwards(pen, before)))
     yield Group("quality", tuple(_quality(pen, tally, before)))
     yield Group("load", tuple(_load(pen, tally, numbers, staffed)))
 
 
-def _hidden(numbers: Numbers) -> frozenset[str]:
-    """The endings whose counts are hidden in the table of endings."""
-    seen = measures.suppressed([[getattr(numbers, name) for name in ENDINGS]])[0]
-    return frozenset(name for name, shown in zip(ENDINGS, seen, strict=True) if shown is None)
+def _answering(pen: _Pen, tally: Tally) -> Iterator[Figure]:
+    yield pen.rate("abandonment")
+    yield from (pen.rate(f"level_{seconds}") for seconds in LEVELS)
+    yield from pen.times("to_answer", tally)
+    yield from pen.times("to_accept", tally)
 
 
-def _answering(
-    pen: _Pen, tally: Tally, numbers: Numbers, hidden: frozenset[str]
-) -> Iterator[Figure]:
-    short = "short" in hidden  # "offered without short ones" would tell how many they are
-    abandoned = Rate(numbers.abandoned, numbers.counted)
-    yield pen.rate("abandonment", abandoned, masked=short or "abandoned" in hidden)
-    answer = tally.spread("to_answer")
-    for seconds in LEVELS:
-        level = measures.within(answer, UNIT, seconds, numbers.counted)
-        yield _without_numbers(pen.rate(f"level_{seconds}", level), masked=short)
-    yield from pen.times("to_answer", measures.times(answer, UNIT))
-    yield from pen.times("to_accept", measures.times(tally.spread("to_accept"), UNIT))
+def _network(pen: _Pen, tally: Tally) -> Iterator[Figure]:
+    yield from pen.times("to_media", tally)
+    yield from (pen.rate(key) for key in ("failure", "setup", "drop", "restored"))
 
 
-def _without_numbers(one: Figure, *, masked: bool) -> Figure:
-    """The share alone, where only the numbers would give something away."""
-    return replace(one, part="*", whole="*") if masked else one
-
-
-def _network(pen: _Pen, tally: Tally, numbers: Numbers, hidden: frozenset[str]) -> Iterator[Figure]:
-    failed = "failed" in hidden
-    yield from pen.times("to_media", measures.times(tally.spread("to_media"), UNIT))
-    yield pen.rate("failure", Rate(numbers.failed, numbers.offered), masked=failed)
-    yield pen.rate("setup", Rate(tally.sums["setup"], numbers.offered), masked=failed)
-    yield pen.rate("drop", tally.rate("drop"))
-    yield pen.rate("restored", tally.rate("restored"))
-
-
-def _outcomes(pen: _Pen, tally: Tally, before: Tally) -> Iterator[Figure]:
-    outcomes = tally.outcomes()
-    yield pen.rate("in_place", measures.in_place(outcomes))
-    yield pen.rate("agreement", measures.agreement(outcomes))
-    for source in DIVERTED_FROM:
-        yield pen.rate(f"diverted_{source}", measures.diverted(outcomes, source))
+def _outcomes(pen: _Pen, before: Tally) -> Iterator[Figure]:
+    yield pen.rate("in_place")
+    yield pen.rate("agreement")
+    yield from (pen.rate(f"diverted_{source}") for source in DIVERTED_FROM)
     for flag in FLAGS:
-        key = f"flag_{flag}"
-        yield pen.rate(key, _of_over(tally, key), _of_over(before, key))
-    yield pen.rate("opioid", _opioid(tally))
+        yield pen.rate(f"flag_{flag}", _of_over(before, f"flag_{flag}"))
+    yield pen.rate("opioid")
 
 
 def _of_over(tally: Tally, key: str) -> Rate:
     return Rate(tally.sums[key], tally.sums["over"])
 
 
-def _opioid(tally: Tally) -> Rate:
-    yes, no, unknown = (tally.sums[f"opioid_{code}"] for code in ("yes", "no", "unknown"))
-    return Rate(yes, yes + no, unknown)
-
-
-def _afterwards(pen: _Pen, tally: Tally, before: Tally) -> Iterator[Figure]:
-    yield pen.rate("followups", tally.rate("followups"))
-    for hours in CONTACT_HOURS:
-        yield pen.rate(f"contact_{hours}h", tally.rate(f"contact_{hours}h"))
-    for days in LINK_DAYS:
-        yield pen.rate(f"linked_{days}d", tally.rate(f"linked_{days}d"))
-    kits = "made_naloxone_delivery"
-    yield pen.rate("kits", _of_over(tally, kits), _of_over(before, kits))
+def _afterwards(pen: _Pen, before: Tally) -> Iterator[Figure]:
+    yield pen.rate("followups")
+    yield from (pen.rate(f"contact_{hours}h") for hours in CONTACT_HOURS)
+    yield from (pen.rate(f"linked_{days}d") for days in LINK_DAYS)
+    yield pen.rate("kits", _of_over(before, "made_naloxone_delivery"))
 
 
 def _quality(pen: _Pen, tally: Tally, before: Tally) -> Iterator[Figure]:
-    for key in ("screen", "plan", "means", "signed"):
-        yield pen.rate(key, tally.rate(key))
-    yield pen.rate("bars", tally.rate("bars"), before.rate("bars"))
-    yield pen.rate("bars_calm", tally.rate("bars_calm"), before.rate("bars_calm"))
-    rated = tally.rate("bars").whole
+    yield from (pen.rate(key) for key in ("screen", "plan", "means", "signed"))
+    for key in ("bars", "bars_calm"):
+        yield pen.rate(key, before.rate(key))
+    rated, line = tally.rate("bars").whole, pen.teller.lines["bars"]
+    told = count(rated, shown=pen.teller.number(rated, line.whole))
+    few = pen.teller.hide and 0 < rated < SMALL
     for key in ("bars_before", "bars_after"):
         none = pen.texts.t("reports.none")
         value = f"{tally.sums[key] / rated:.2f}" if rated else none
-        hidden = pen.share and 0 < rated < SMALL
-        yield Figure(f"{key}_mean", HIDDEN if hidden else value, count(rated, pen.share))
+        yield Figure(f"{key}_mean", HIDDEN if few else value, told)
 
 
 def _load(pen: _Pen, tally: Tally, numbers: Numbers, staffed: float | None) -> Iterator[Figure]:
-    rung = sum(tally.sums[f"ring_{name}"] for name in ("accepted", "declined", "missed"))
-    yield pen.rate("declined", Rate(tally.sums["ring_declined"], rung))
-    yield pen.rate("missed", Rate(tally.sums["ring_missed"], rung))
+    yield pen.rate("declined")
+    yield pen.rate("missed")
     if staffed is not None:
         hours = staffed / HOUR
         yield pen.per("per_hour", numbers.answered, hours)
         busy = tally.sums["busy"] / HOUR
         value = pen.texts.t("reports.none") if not hours else f"{100 * busy / hours:.1f} %"
-        hidden = pen.share and 0 < numbers.answered < SMALL
+        hidden = pen.teller.hide and 0 < numbers.answered < SMALL
         yield Figure(
             "occupancy",
             HIDDEN if hidden else value,
@@ -333,16 +304,24 @@ def _load(pen: _Pen, tally: Tally, numbers: Numbers, staffed: float | None) -> I
 # --- bars and shades ------------------------------------------------------------------------------
 
 
-def _heat(hours: Mapping[int, int], frame: Frame) -> tuple[tuple[tuple[str, int], ...], ...]:
-    place = ZoneInfo(frame.zone)
+def heat(hours: Mapping[int, int], zone: str) -> list[list[int]]:
+    """Presses by weekday, Monday first, and local hour."""
+    place = ZoneInfo(zone)
     cells = [[0] * 24 for _ in range(7)]
     for hour, presses in hours.items():
         local = datetime.fromtimestamp(hour * HOUR, UTC).astimezone(place)
         cells[local.weekday()][local.hour] += presses
+    return cells
+
+
+def _shaded(
+    report: Report, frame: Frame, teller: Teller
+) -> tuple[tuple[tuple[str, int], ...], ...]:
+    cells = heat(report.tally.hours, frame.zone)
     busiest = max(map(max, cells))
     return tuple(
         tuple((words, _shade(real, words, busiest)) for real, words in zip(row, line, strict=True))
-        for row, line in zip(cells, _cells(cells, frame.share), strict=True)
+        for row, line in zip(cells, _cells(cells, teller.heat()), strict=True)
     )
 
 
@@ -351,7 +330,7 @@ def _shade(real: int, words: str, busiest: int) -> int:
     return -(-9 * real // busiest) if busiest and words == str(real) else 0
 
 
-def _trend(hours: Mapping[int, int], frame: Frame) -> tuple[Bar, ...]:
+def _trend(hours: Mapping[int, int], frame: Frame) -> dict[str, int]:
     """By day up to two months, by month beyond."""
     place = ZoneInfo(frame.zone)
     pattern = "%Y-%m-%d" if frame.until - frame.since <= BY_DAY * 86_400 else "%Y-%m"
@@ -363,10 +342,15 @@ def _trend(hours: Mapping[int, int], frame: Frame) -> tuple[Bar, ...]:
     for hour, presses in hours.items():
         local = datetime.fromtimestamp(hour * HOUR, UTC).astimezone(place)
         found[local.strftime(pattern)] += presses
+    return dict(found)
+
+
+def _bars(report: Report, frame: Frame, teller: Teller) -> tuple[Bar, ...]:
+    found = _trend(report.tally.hours, frame)
     names = sorted(found)
     numbers = [found[name] for name in names]
     most = max(numbers, default=0)
     return tuple(
         Bar(name, words, real / most if most and words == str(real) else 0.0)
-        for name, real, words in zip(names, numbers, _line(numbers, frame.share), strict=True)
+        for name, real, words in zip(names, numbers, _line(numbers, teller.trend()), strict=True)
     )

@@ -394,7 +394,7 @@ async def test_small_counts_of_a_report_are_hidden_from_who_may_not_count_for_th
     assert endings["abandoned"] is None
     assert endings["answered"] is None, "12 of 13 would give the other away"
     assert body["report"]["rates"]["abandoned"]["hidden"] is True
-    assert body["report"]["times"]["to_answer"]["count"] == 12
+    assert body["report"]["times"]["to_answer"]["count"] is None, "so would this 12"
     assert "naloxone" not in json.dumps(body)
     assert "opioid" not in json.dumps(body)
     status, refused = await ask(site, f"reports?{span}&small=shown", secret)
