@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 import pytest
@@ -133,14 +134,15 @@ OWN: dict[str, Any] = {
 }
 
 
-def _targets() -> list[Target]:
+@cache
+def _targets() -> tuple[Target, ...]:
     """Every mixture of own, somebody else's and unknown ids, with and without a follow-up of one's
     own or an opening: 3⁶ × 4 of them."""
     choices = [(OWN[field], "other", None) for field in FIELDS]
     mixtures: list[dict[str, Any]] = [
         dict(zip(FIELDS, ids, strict=True)) for ids in itertools.product(*choices)
     ]
-    return [
+    return tuple(
         Target(
             **ids,
             owner_ids=frozenset(owners),
@@ -150,7 +152,13 @@ def _targets() -> list[Target]:
         for ids in mixtures
         for owners in (("other",), ("me", "other"))
         for opened in (("other",), ("me", "other"))
-    ]
+    )
+
+
+@cache
+def _wanted(letter: str) -> tuple[bool, ...]:
+    """What the letter means for each of these targets."""
+    return tuple(_expected(letter, target) for target in _targets())
 
 
 def _expected(letter: str, target: Target) -> bool:
@@ -182,8 +190,7 @@ def test_the_matrix_is_as_pinned_for_every_subject_and_every_mixture_of_scopes(
 ) -> None:
     for subject, letter in zip(SUBJECTS, _letters(action), strict=True):
         actor = _actor(subject)
-        for target in _targets():
-            wanted = _expected(letter, target)
+        for target, wanted in zip(_targets(), _wanted(letter), strict=True):
             assert policy.allows(actor, action, target) is wanted, (subject, target)
 
 
@@ -215,10 +222,9 @@ def test_nobody_gains_by_an_unknown_role_or_by_claiming_to_be_a_tablet(action: A
 
 def test_two_roles_give_what_either_gives_and_no_more() -> None:
     both = replace(_actor("clinician"), roles=frozenset({"clinician", "manager"}))
+    ones = [_actor(role) for role in ("clinician", "manager")]
     for action, target in itertools.product(Action, _targets()):
-        either = any(
-            policy.allows(_actor(role), action, target) for role in ("clinician", "manager")
-        )
+        either = any(policy.allows(one, action, target) for one in ones)
         assert policy.allows(both, action, target) is either
 
 

@@ -12,7 +12,7 @@ from tests.journeys.harness import Demo
 
 def with_directory(folder: Path) -> tuple[Demo, Directory]:
     """Both running, each in a process of its own."""
-    demo = Demo(folder / "data").with_record()
+    demo = Demo(folder / "data").prepared()
     directory = Directory(folder / "directory", [f"http://127.0.0.1:{demo.port}"])
     demo.settings = {
         "CRISISBRIDGE_SINGLE_SIGN_ON": str(directory.described()),

@@ -16,7 +16,7 @@ from tests.journeys.harness import Demo
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """One running demo for the tests of a module."""
-    running = Demo(tmp_path_factory.mktemp("demo") / "data").with_record()
+    running = Demo(tmp_path_factory.mktemp("demo") / "data").prepared()
     running.start()
     yield running
     if running.running:
@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 @pytest.fixture
 def fresh_demo(tmp_path: Path) -> Iterator[Demo]:
     """A demo that this test may stop and start; not yet running."""
-    demo = Demo(tmp_path / "data").with_record()
+    demo = Demo(tmp_path / "data").prepared()
     yield demo
     if demo.running:
         demo.kill()

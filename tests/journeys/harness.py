@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.journeys import starter
 from tests.records import migrated
 
 T = TypeVar("T")
@@ -65,12 +66,14 @@ class Demo:
         self.arguments = arguments
         self.settings: dict[str, str] = {}  # CRISISBRIDGE_… for the process
         self.card: dict[str, Any] = {}
-        self._process: subprocess.Popen[str] | None = None
+        self._imported = False
+        self._process: subprocess.Popen[str] | starter.Started | None = None
         self._log = folder.with_name(folder.name + ".log")
 
-    def with_record(self) -> Demo:
-        """Put an empty record there, so that the start need not make one; it fills it."""
+    def prepared(self) -> Demo:
+        """With an empty record that the start need not make, and the program imported already."""
         migrated.put(self.folder / "crisisbridge.db")
+        self._imported = True
         return self
 
     @property
@@ -82,7 +85,7 @@ class Demo:
         assert self._process is not None
         return self._process.pid
 
-    def spawn(self) -> subprocess.Popen[str]:
+    def spawn(self) -> subprocess.Popen[str] | starter.Started:
         """Start the process without waiting for it."""
         environment = {
             name: value
@@ -95,10 +98,13 @@ class Demo:
             "PYTHONUNBUFFERED": "1",
             **self.settings,
         }
-        command = [sys.executable, "-m", "crisisbridge", "demo", "--port", str(self.port)]
+        arguments = ["demo", "--port", str(self.port), "--data", str(self.folder), *self.arguments]
+        if self._imported:
+            self._process = starter.start(arguments, environment, self._log)
+            return self._process
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [*command, "--data", str(self.folder), *self.arguments],
+                [sys.executable, "-m", "crisisbridge", *arguments],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,

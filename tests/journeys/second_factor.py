@@ -14,7 +14,7 @@ from tests.journeys.harness import Demo
 
 def strict_demo(folder: Path) -> Demo:
     """A running demo that asks everybody for a second factor, and covers pages after a minute."""
-    demo = Demo(folder).with_record()
+    demo = Demo(folder).prepared()
     demo.settings = {
         "CRISISBRIDGE_SECOND_FACTOR": "clinician,supervisor,manager,admin",
         "CRISISBRIDGE_IDLE_MINUTES": "1",
