@@ -1,7 +1,8 @@
 """The audit trail for whoever must look through it each week: counts, what to look at, all of it.
 
 A reader sees what the people and tablets of their own organisation did, and what strangers tried
-on them. Looking is on record too.
+on them; but nothing of a session in which an officer called for themselves, unless they are of the
+provider that led it. Looking is on record too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +28,8 @@ from records.engine import Database
 from records.ids import new_id
 from records.refusals import already_there
 from records.schema_audit import audit_review
+from records.schema_misses import near_miss
+from records.schema_openings import opening
 
 PAGE_ROWS: Final = 50
 MOST_ROWS: Final = 200
@@ -118,10 +121,11 @@ async def read(
     """One page of a week. Raises Forbidden, AuditFailed."""
     who = await _directory(db, actor, now)
     await audited(db, actor, Action.AUDIT_READ, "audit", None, now)
-    names = known(actor, who)
+    names, own = known(actor, who), not_theirs(actor)
     async with db.read() as conn:
-        rows = await _page(conn, [*_conditions(names, wanted), *_before(before)], PAGE_ROWS + 1)
-        whole = _conditions(names, Wanted(wanted.since, wanted.until))
+        asked = [own, *_conditions(names, wanted), *_before(before)]
+        rows = await _page(conn, asked, PAGE_ROWS + 1)
+        whole = [own, *_conditions(names, Wanted(wanted.since, wanted.until))]
         by_action = await _tallies(conn, whole, _table.c.action)
         by_person = await _tallies(conn, whole, _table.c.actor_id)
         newest = (await conn.execute(select(func.max(_table.c.no)).where(*whole))).scalar() or 0
@@ -143,13 +147,14 @@ async def export(
     """Each entry with the name of who did it, oldest last. Raises Forbidden, AuditFailed."""
     who = await _directory(db, actor, now)
     await audited(db, actor, Action.AUDIT_READ, "audit_export", None, now)
-    names = known(actor, who)
+    names, own = known(actor, who), not_theirs(actor)
 
     async def pieces() -> AsyncIterator[tuple[Entry, str | None]]:
         before: int | None = None
         while True:
+            asked = [own, *_conditions(names, wanted), *_before(before)]
             async with db.read() as conn:
-                rows = await _page(conn, [*_conditions(names, wanted), *_before(before)], MOST_ROWS)
+                rows = await _page(conn, asked, MOST_ROWS)
             for one in rows:
                 yield one, names.get(one.actor_id or "")
             if len(rows) < MOST_ROWS:
@@ -206,6 +211,28 @@ def known(actor: Actor, who: Directory) -> dict[str, str]:
     }
     tablets = {one.id: one.label for one in who.tablets.values() if one.agency_id in agencies}
     return people | tablets
+
+
+def not_theirs(actor: Actor) -> ColumnElement[bool]:
+    """Without what was done to a session in which an officer called for themselves.
+
+    An entry on a session that is not in the log would tell their employer that there was one.
+    """
+    _, providers = reach(actor, Action.AUDIT_READ)
+    theirs = and_(
+        schema.session.c.wellness.is_(True),
+        func.coalesce(schema.session.c.provider_id, "").not_in(sorted(providers)),
+    )
+    parts = (schema.followup, near_miss, opening)
+    return and_(
+        ~exists().where(schema.session.c.id == _table.c.object_id, theirs),
+        *(
+            ~exists().where(
+                one.c.id == _table.c.object_id, one.c.session_id == schema.session.c.id, theirs
+            )
+            for one in parts
+        ),
+    )
 
 
 # --- inside ---------------------------------------------------------------------------------------
