@@ -25,12 +25,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import issuer_links, rekeying
-from auth.actors import Actor
 from auth.checkpoints import Signer
 from auth.errors import AuthError, BadPerson
 from auth.keeping import gathered
@@ -38,14 +36,13 @@ from auth.people import NewPerson, make_first
 from auth.signing import Signing
 from auth.tablets import make_enrolment
 from auth.tokens import Tokens
+from auth.welcome import still_welcome
 from media import Bridge, BridgePool, BridgeSettings, Forwarding, LegEvent, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.policy import Rules
-from records import guest_links, schema
 from records.crypto import ring_beside
 from records.engine import Database, upgrade
 from records.errors import RecordError
-from records.parties import in_call
 from records.ring import Ring
 from signaling import addresses, logs
 from signaling.cluster import Shared, share
@@ -217,30 +214,6 @@ def broken_gateways(settings: Settings) -> list[str]:
         f"CRISISBRIDGE_{kind.upper()}_GATEWAY is not an address that Apprise understands."
         for kind in gateways_of(settings).broken()
     ]
-
-
-async def still_welcome(conn: AsyncConnection, actor: Actor) -> bool:
-    """Whether a page that is open may stay: its sign-in or its tablet was not taken away.
-
-    A sign-in that merely ran out ends no call; the next page asks for a new one.
-    """
-    if actor.kind == "tablet":
-        tablet = schema.tablet
-        rows = await conn.execute(
-            select(tablet.c.id).where(tablet.c.id == actor.id, tablet.c.revoked_at.is_(None))
-        )
-        return rows.first() is not None
-    if actor.kind == "guest":
-        link = await guest_links.get(conn, actor.id)
-        return link is not None and link.revoked_at is None
-    login, person = schema.login, schema.person
-    rows = await conn.execute(
-        select(login.c.ends_after_call)
-        .join(person, person.c.id == login.c.person_id)
-        .where(login.c.id == actor.login_id, login.c.revoked_at.is_(None), person.c.active)
-    )
-    ends: bool | None = rows.scalar()
-    return ends is False or (ends is True and await in_call(conn, actor.id))
 
 
 # --- commands -------------------------------------------------------------------------------------

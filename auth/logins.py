@@ -331,6 +331,17 @@ async def end_after_call(conn: AsyncConnection, person_id: str, *, but: str | No
     )
 
 
+async def open_logins(conn: AsyncConnection, ids: Collection[str]) -> dict[str, bool]:
+    """Which of these sign-ins, run out or not, were not ended; whether they end with a call."""
+    login, person = schema.login, schema.person
+    rows = await conn.execute(
+        select(login.c.id, login.c.ends_after_call)
+        .join(person, person.c.id == login.c.person_id)
+        .where(login.c.id.in_(ids), login.c.revoked_at.is_(None), person.c.active)
+    )
+    return {row.id: row.ends_after_call for row in rows}
+
+
 async def is_open(conn: AsyncConnection, actor: Actor) -> bool:
     """Whether this actor's sign-in, which may have run out, was not ended."""
     login = schema.login

@@ -49,6 +49,7 @@ class Database:
         self._parsed = _url(url, DRIVERS)
         self._readers: AsyncEngine | None = None
         self._writer: AsyncEngine | None = None
+        self._aside: AsyncEngine | None = None
         self._one_writer = asyncio.Lock()
         self._writes: set[asyncio.Task[Any]] = set()
 
@@ -61,6 +62,7 @@ class Database:
             return
         self._readers = self._engine("BEGIN DEFERRED")
         self._writer = self._engine("BEGIN IMMEDIATE") if self.sqlite else self._readers
+        self._aside = self._writer if self.sqlite else self._engine("", connections=1)
         async with self.read() as conn:
             await conn.execute(text("SELECT 1"))
 
@@ -68,14 +70,14 @@ class Database:
         """Wait for writes that are under way, then let the connections go."""
         if self._writes:
             await asyncio.gather(*self._writes, return_exceptions=True)
-        engines = {engine for engine in (self._readers, self._writer) if engine is not None}
-        for engine in engines:
+        engines = (self._readers, self._writer, self._aside)
+        for engine in {one for one in engines if one is not None}:
             await engine.dispose()
-        self._readers = self._writer = None
+        self._readers = self._writer = self._aside = None
 
-    def _engine(self, begin: str) -> AsyncEngine:
+    def _engine(self, begin: str, connections: int = 10) -> AsyncEngine:
         if not self.sqlite:
-            return create_async_engine(self._parsed, pool_pre_ping=True, pool_size=10)
+            return create_async_engine(self._parsed, pool_pre_ping=True, pool_size=connections)
         engine = create_async_engine(
             self._parsed,
             connect_args={"isolation_level": None, "async_creator_fn": one_trip.connect},
@@ -102,23 +104,30 @@ class Database:
         Cancelling the caller does not tear the transaction: it finishes, committed or undone.
         Raises StaleSession when PostgreSQL gave the transaction up for another one's sake.
         """
-        task = asyncio.ensure_future(self._write(change))
+        task = asyncio.ensure_future(self._write(change, self._writer))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return await asyncio.shield(task)
 
-    async def _write(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        if self._writer is None:
+    async def write_aside(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """The same for what must not wait until hundreds of others have been served: on
+        PostgreSQL, by a connection that nothing else takes."""
+        return await self._write(change, self._aside)
+
+    async def _write(
+        self, change: Callable[[AsyncConnection], Awaitable[T]], by: AsyncEngine | None
+    ) -> T:
+        if by is None:
             raise RuntimeError("the database is not started")
         if not self.sqlite:
             try:
-                async with self._writer.begin() as conn:
+                async with by.begin() as conn:
                     return await change(conn)
             except DBAPIError as error:
                 if lost_the_race(error):
                     raise StaleSession from error
                 raise
-        async with self._one_writer, self._writer.begin() as conn:
+        async with self._one_writer, by.begin() as conn:
             return await change(conn)
 
 

@@ -142,6 +142,12 @@ class Cluster:
         if self._bus is not None:
             await self._bus.run()
 
+    async def beat(self) -> None:
+        """Be alive, whatever else there is to do: who is busy must not be taken for dead."""
+        while True:
+            await self._beat()
+            await asyncio.sleep(BEAT_SECONDS / 3)
+
     async def close(self) -> None:
         """Off the list: the others take over at once."""
         for task in self._work:
@@ -153,10 +159,9 @@ class Cluster:
                 await self._desk.db.write(partial(nodes.leave, node_id=self.id))
 
     async def tick(self) -> list[SessionRow]:
-        """Once a second: beat, bury, adopt; all open sessions, as they are then."""
+        """Once a second: bury, adopt; all open sessions, as they are then."""
         desk = self._desk
         if self._bus is not None:
-            await self._beat()
             await self._look_at_others()
             await self._look_who_is_here()
         rows = await self._open_sessions()
@@ -203,7 +208,7 @@ class Cluster:
         first, self._beaten = self._beaten is None, at
         now = desk.now()
         beat = partial(nodes.beat, node_id=self.id, now=now)
-        listed = await desk.again(partial(desk.db.write, beat))
+        listed = await desk.again(partial(desk.db.write_aside, beat))
         if not listed and not first:
             # taken for dead while it was held up: calls whose tablet is still here come back
             log.warning("node.was_buried node=%s", self.id)

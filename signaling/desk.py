@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -77,7 +77,7 @@ TEST_SECONDS = 300.0  # a test call is no crisis: it may end by a timer
 CHECK_LOGINS_SECONDS = 15.0
 
 Clock = Callable[[], float]
-StillWelcome = Callable[[AsyncConnection, Actor], Awaitable[bool]]
+StillWelcome = Callable[[AsyncConnection, Sequence[Actor]], Awaitable[set[Actor]]]
 
 
 class Desk:
@@ -201,6 +201,7 @@ class Desk:
             tasks.create_task(self._supervise("quality", self.quality.run), name="quality")
             if not self.cluster.alone:
                 tasks.create_task(self._supervise("bus", self.cluster.run), name="bus")
+                tasks.create_task(self._supervise("beats", self.cluster.beat), name="beats")
 
     async def _supervise(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         """Keep one loop alive: a queue that dies in silence is the worst failure of all."""
@@ -527,12 +528,15 @@ class Desk:
         Of a person only the page whose sign-in was ended, which may come back: its browser may have
         a fresh one by now, and the same person's pages elsewhere are none of this.
         """
-        for stream in self.hub.all():
-            async with self.db.read() as conn:
-                welcome = await self._still_welcome(conn, stream.actor)
-            if not welcome and stream.actor.kind == "person":
+        streams = self.hub.all()
+        async with self.db.read() as conn:
+            welcome = await self._still_welcome(conn, [stream.actor for stream in streams])
+        for stream in streams:
+            if stream.actor in welcome:
+                continue
+            if stream.actor.kind == "person":
                 await self._dismiss(stream, "revoked", retry=True)
-            elif not welcome:
+            else:
                 await self.dismiss_actor(stream.actor.id, "revoked")
         await self.tablets.put_out_revoked()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import get_args
 
 from auth.actors import Actor
 from signaling.errors import OutOfOrder, TooMany
@@ -149,6 +150,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._streams: dict[str, Stream] = {}
+        self._pages: dict[tuple[Audience, str], dict[str, Stream]] = {}  # of an actor
 
     def open(self, stream_id: str, actor: Actor, audience: Audience) -> tuple[Stream, bool]:
         """The stream of that name for this actor, and whether it was there already.
@@ -160,7 +162,12 @@ class Hub:
         if known is not None:
             known.actor = actor
             return known, True
-        mine = [s for s in self._streams.values() if _same(s.actor, actor)]
+        mine = [
+            one
+            for kind in get_args(Audience)
+            for one in self.of(kind, actor.id)
+            if one.actor.kind == actor.kind
+        ]
         idle = [s for s in mine if s.outlet is None]
         if len(mine) >= STREAMS_PER_ACTOR and idle:
             self._forget(idle[0])
@@ -168,12 +175,16 @@ class Hub:
             raise TooMany
         stream = Stream(id=key, actor=actor, audience=audience)
         self._streams[key] = stream
+        self._pages.setdefault((audience, actor.id), {})[key] = stream
         return stream, False
 
     def of(self, audience: Audience, actor_id: str | None = None) -> Iterator[Stream]:
         """The streams of one kind of page, or of one actor on it."""
+        if actor_id is not None:
+            yield from list(self._pages.get((audience, actor_id), {}).values())
+            return
         for stream in list(self._streams.values()):
-            if stream.audience == audience and actor_id in (None, stream.actor.id):
+            if stream.audience == audience:
                 yield stream
 
     def attached(self, audience: Audience, actor_id: str) -> bool:
@@ -201,7 +212,8 @@ class Hub:
 
     def _forget(self, stream: Stream) -> None:
         self._streams.pop(stream.id, None)
-
-
-def _same(one: Actor, other: Actor) -> bool:
-    return (one.kind, one.id) == (other.kind, other.id)
+        place = (stream.audience, stream.actor.id)
+        pages = self._pages.get(place, {})
+        pages.pop(stream.id, None)
+        if not pages:
+            self._pages.pop(place, None)

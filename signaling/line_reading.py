@@ -44,8 +44,10 @@ async def read(desk: Desk, excluded: Excluded) -> Reading:
     """The line as it is now."""
     now = desk.now()
     async with desk.db.read() as conn:
-        rows = await desk.ledger.open_sessions(conn)
+        # in this order: a press and its rings may come between two statements, and a ring without
+        # its session would be taken for one that has no business to go on
         rings = await desk.ledger.open_offers(conn)
+        rows = await desk.ledger.open_sessions(conn)
         ended = [
             offer
             for offer in await desk.ledger.ended_offers(conn, now - LOOK_BACK_SECONDS)

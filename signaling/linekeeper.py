@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import logging
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
 from oncall.fit import Relaxation
-from oncall.rest import moves_nothing
+from oncall.rest import WORDS
 from records import directory, offers, sessions
 from records.errors import RecordError, StaleSession
 from records.ids import new_id
@@ -25,7 +27,7 @@ from records.sessions import Event, SessionRow
 from records.vocabulary import PAUSED_FOR_MISSING
 from signaling import line_reading, metrics, wire
 from signaling.errors import SessionError
-from signaling.first_rings import FirstRings
+from signaling.first_rings import FirstRing, FirstRings
 from signaling.session import Escalated, Step, TimelineEvent, handle
 from signaling.views import offer_view
 
@@ -35,12 +37,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_ROUNDS = 20  # a plan that never settles is a fault: stop, log, and go on at the next wake-up
+MOST_OVERTAKEN = 3  # so often a plan that was too late is followed by a fresh look at once
 SOONEST_SECONDS = 0.02  # a moment that does not pass must not keep the process busy
 MOST_REST_SECONDS = 0.5  # after a moment of many sessions: the next one's comes with others
+OTHERS_SECONDS = 0.25  # until a press is looked at with what other processes know
+FEWEST_ALARMS = 4  # however busy the line is: whoever presses rings first, but alarms come too
 ALARMS_SECONDS = 0.5  # so long alarms are raised before the line is looked at again
 IDLE_SECONDS = 5.0  # the auditor's round, even when nothing wakes the line
 EXCLUDED_SECONDS = 60.0  # after a failed set-up or a lost clinician, others first
 EXPLAINS = ("queue.nobody", "offer.sent")
+
+
+class Said(enum.Enum):
+    """How much of a plan's words was carried out."""
+
+    NOTHING = enum.auto()
+    IN_PART = enum.auto()
+    ALL = enum.auto()
 
 
 class Linekeeper:
@@ -68,6 +81,19 @@ class Linekeeper:
         self.first_rings.over()
         self._woken = True
         self._stir.set()
+
+    def pressed(self, post: directory.Post, new: sessions.NewSession, row: SessionRow) -> None:
+        """A press that rings nobody yet: a look that is under way sees to it, or a new one."""
+        if self.first_rings.pressed(post, new, row):
+            self._quiet.clear()
+            self._in_time()
+        else:
+            self.wake()
+
+    def rang(self, ring: FirstRing, row: SessionRow) -> None:
+        """A press is durable, and whom it rings with it."""
+        self.first_rings.told(ring, row)
+        self._in_time()
 
     def look_by(self, moment: float) -> None:
         """Nothing to do now, but at that time (UTC seconds) at the latest."""
@@ -113,28 +139,18 @@ class Linekeeper:
             self._audit = self._due = loop.time() + IDLE_SECONDS
             if plan is not None and plan.next_deadline is not None:
                 self.look_by(plan.next_deadline)
-            if not self._woken and not self._again:
+            if not self._woken:
                 self._quiet.set()
-            await self._until_due()
+            await self._until_due(loop.time() + max(self._soonest, OTHERS_SECONDS))
 
-    async def _at_rest(self, plan: policy.Plan, changes: int) -> None:
-        """Presses may be given their first ring at once, unless something came meanwhile."""
-        if self.first_rings.changes != changes and moves_nothing(plan):
-            # a press, or a cancel, that this reading lacks: what knows of it goes on being true
-            self._again = True
-            return
-        if self._reading is not None:
-            await self.first_rings.at_rest(self._reading, plan)
-        if self._woken:
-            self.first_rings.over()
-
-    async def _until_due(self) -> None:
+    async def _until_due(self, again: float) -> None:
         """Until something wakes the line, or a moment comes at which there may be something to do.
 
+        `again`: loop time of another look, if one is wanted without any hurry.
         A ring that was due to be heard of, and was, is no such moment any more.
         """
         loop = asyncio.get_running_loop()
-        while not self._woken and not self._again:
+        while not self._woken and not (self._again and loop.time() >= again):
             if loop.time() >= self._due:
                 moment = self.first_rings.look_at
                 if moment is None or moment <= self._desk.now() or loop.time() >= self._audit:
@@ -143,7 +159,8 @@ class Linekeeper:
                 self.look_by(moment)
             self._stir.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(self._due):
+                until = min(self._due, again) if self._again else self._due
+                async with asyncio.timeout_at(until):
                     await self._stir.wait()
 
     async def _settle(self) -> policy.Plan | None:
@@ -151,24 +168,39 @@ class Linekeeper:
 
         None when something came that is looked at first, or when it never ends.
         """
-        loop = asyncio.get_running_loop()
-        for _ in range(MOST_ROUNDS):
-            self._woken = self._again = False
-            began, changes = loop.time(), self.first_rings.changes
+        for number in range(MOST_ROUNDS):
+            self._woken = False
+            self.first_rings.look_begins()
             plan = await self._plan(await self._look())
-            await self._at_rest(plan, changes)
-            acted = False
-            for action in plan.actions:
-                if isinstance(action, policy.Escalate):  # hundreds may be due at once
-                    if self._woken:
-                        return None  # whoever pressed rings first
-                    if loop.time() > began + ALARMS_SECONDS:
-                        break
-                acted = await self._act(action) or acted
-            if not acted:
+            moves = [action for action in plan.actions if not isinstance(action, WORDS)]
+            done = [await self._act(action) for action in moves]
+            rests = all(done) and await self.first_rings.at_rest(plan, self._act)
+            if not rests:
+                self.first_rings.over()
+            said = await self._say(plan)
+            if self._woken:
+                return None
+            if rests and said is not Said.IN_PART:
+                return plan
+            overtaken = not all(done) and number < MOST_OVERTAKEN
+            if not any(done) and not overtaken and said is Said.NOTHING:
                 return plan
         log.error("line.unsettled rounds=%d", MOST_ROUNDS)
         return None
+
+    async def _say(self, plan: policy.Plan) -> Said:
+        """Carry out what moves no ring: alarms, and reasons on the timeline."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ALARMS_SECONDS
+        raised, said = 0, Said.NOTHING
+        for action in plan.actions:
+            if isinstance(action, policy.Escalate):  # hundreds may be due at once
+                if loop.time() > until or (self._woken and raised >= FEWEST_ALARMS):
+                    return Said.IN_PART
+                raised += 1
+            if isinstance(action, WORDS) and await self._act(action):
+                said = Said.ALL
+        return said
 
     async def _plan(self, snapshot: policy.Snapshot) -> policy.Plan:
         """In steps: a press need not wait for the whole of a long line's plan."""
@@ -187,6 +219,7 @@ class Linekeeper:
         reading = await line_reading.read(self._desk, self._excluded)
         waits = {session.id for session in reading.snapshot.waiting}
         self._reading = reading
+        self.first_rings.read(reading)
         self._explained = {k: v for k, v in self._explained.items() if k in waits}
         self._alarmed = {c: n for c, n in self._alarmed.items() if c in reading.missed}
         return reading.snapshot
@@ -307,21 +340,22 @@ class Linekeeper:
         ]
         return Step(before, before, tuple(events))
 
-    async def withdraw(self, session_id: str, reason: str) -> None:
-        """Stop everything that rings for a session that has left the line, and say why."""
-        gone: list[OfferRow] = []
-
-        async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
-            gone[:] = await offers.withdraw_all(conn, session_id, reason, now)
-            who = [offer.clinician_id for offer in gone]
-            return self._told(row, "withdrawn", reason, *who) if who else None
-
-        await self._desk.change(session_id, decide)
+    def cancelled(self, session_id: str, gone: Sequence[OfferRow]) -> None:
+        """A session has left the line: stop what rang for it, which is withdrawn already."""
         for offer in gone:
             metrics.OFFERS.labels(outcome="withdrawn").inc()
-            self.tell_gone(offer, reason, None)
-        if not self._desk.cluster.alone or not self.first_rings.cancelled(session_id):
+            self.tell_gone(offer, "cancelled", None)
+        if self.first_rings.cancelled(session_id):
+            self._in_time()
+        else:
             self.wake()
+
+    def _in_time(self) -> None:
+        """Something was acted on that the newest look lacks. Other processes may know more than
+        that look did, so that there is another one soon; until then it goes on being true."""
+        if not self._desk.cluster.alone:
+            self._again = True
+            self._stir.set()
 
     def tell_gone(self, offer: OfferRow, reason: str, by: str | None) -> None:
         """Stop the ring on all of a clinician's pages, with the reason in words."""

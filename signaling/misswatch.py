@@ -38,6 +38,8 @@ FIRST_SECONDS: Final = 30 * DAY  # the very first look goes back so far
 AGAIN_SECONDS: Final = 7 * DAY  # the nightly one
 OVERLAP_SECONDS: Final = 600.0  # clocks of processes differ, and transactions take their time
 BATCH: Final = 200
+REST: Final = 20.0  # times as long as a look took, before the next one
+LONGEST_REST_SECONDS: Final = 10.0
 CLOSINGS, NIGHTS = "closings", "nights"
 
 
@@ -53,8 +55,12 @@ class MissWatch:
         self._wake.set()
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             await self.look()
+            # where much closes, one look is for all that closed meanwhile
+            await asyncio.sleep(min(LONGEST_REST_SECONDS, REST * (loop.time() - began)))
             try:
                 async with asyncio.timeout(EVERY_SECONDS):
                     await self._wake.wait()

@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 TRIES = 5  # of a write that met another one on a database with many writers
 IDLE_SECONDS = 1.0  # how late a stand-down, or a page of another process, may be seen
 LOOK_SECONDS = 5.0  # the roster, presence and the ways change without a sign
+REST = 10.0  # times as long as a plan took, before the next one
+LONGEST_REST_SECONDS = 1.0
 MOST_NOTES = 20  # a round writes "nobody has a way" for so many sessions; the rest is next
 LEASE_SECONDS = 45.0  # longer than any sender takes; at least the gap between two pages
 MOST_SENDING = 16
@@ -73,10 +75,15 @@ class Pager:
         self._wake.set()
 
     async def run(self) -> None:
+        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
             while True:
+                began = loop.time()
                 await self._plan_if_due()
+                rest = min(LONGEST_REST_SECONDS, REST * (loop.time() - began))
                 due = await self._dispatch(tasks)
+                # in a busy line something stirs all the time: one plan is for all that stirred
+                await asyncio.sleep(rest)
                 now = self._desk.now()
                 later = (now + IDLE_SECONDS, self._look_at, due)
                 until = min(moment for moment in later if moment is not None)

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -160,7 +161,7 @@ class Screens:
         await self._desk.pace.breathe()
         async with self._desk.db.read() as conn:
             picture = await self._picture(conn)
-            self._covered = await self._away(conn)
+            await self._see_who_is_away(conn, streams)
             for number, stream in enumerate(streams, start=1):
                 message = await self._view(conn, picture, stream)
                 if message is not None:
@@ -173,10 +174,12 @@ class Screens:
         known = {stream.id for stream in hub.all()}
         self._last = {key: text for key, text in self._last.items() if key in known}
 
-    async def _away(self, conn: AsyncConnection) -> frozenset[str]:
-        logins = {one.actor.login_id for one in self._desk.hub.of("console")}
-        known = [one for one in logins if one is not None]
-        return await covered_of(conn, known, self._desk.now(), self._desk.idle_seconds)
+    async def _see_who_is_away(self, conn: AsyncConnection, streams: list[Stream]) -> None:
+        """Of the consoles that are drawn now; of the others it is known from their last drawing."""
+        asked = {one.actor.login_id or "" for one in streams if one.audience == "console"}
+        open_now = {one.actor.login_id for one in self._desk.hub.of("console")}
+        away = await covered_of(conn, asked, self._desk.now(), self._desk.idle_seconds)
+        self._covered = (self._covered & open_now) - asked | away
 
     def covered(self, stream: Stream) -> bool:
         """Whether nobody is at this page, as of the last drawing."""
@@ -331,10 +334,17 @@ async def clinician_states(
     states = {}
     for person_id in {*tiers, *live}:
         known = live.get(person_id)
-        states[person_id] = ClinicianState(
-            activity=known.activity if known else "offline",
-            reason=known.reason if known else None,
-            tier=tiers.get(person_id),
-            presence=known.presence if known is not None else PresenceState.LOST,
+        states[person_id] = _state(
+            known.activity if known else "offline",
+            known.reason if known else None,
+            tiers.get(person_id),
+            known.presence if known is not None else PresenceState.LOST,
         )
     return states
+
+
+@lru_cache(maxsize=1024)  # a thousand clinicians are in few states
+def _state(
+    activity: str, reason: str | None, tier: int | None, presence: PresenceState
+) -> ClinicianState:
+    return ClinicianState(activity, reason, tier, presence)

@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth import audit, shifts
 from auth.audit import record
 from auth.errors import AuthError
-from records import directory, recommendations, sessions
+from records import directory, offers, recommendations, sessions
 from records.errors import Busy, OpenSessionExists, StaleSession
 from records.ids import new_id
+from records.offers import OfferRow
 from records.sessions import Event, NewSession, SessionRow
 from records.vocabulary import (
     DIFFERENCE_REASONS,
@@ -74,31 +75,38 @@ class _Pressed:
     row: SessionRow
     ring: FirstRing | None = None
     ended: SessionRow | None = None  # a test call that stood in the way
+    fresh: tuple[directory.Post, NewSession] | None = None  # what a new session was made from
 
 
 async def open_session(
     desk: Desk, actor: Actor, _s: Stream, m: wire.SessionOpen
 ) -> dict[str, object]:
     """The press. Answered only when the session is durable; a repeat gives the same session."""
-    rang = False
+    done = None
     try:
         with desk.pace.urgent():
             try:
                 done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=True))
             except (Busy, StaleSession):  # somebody else was quicker; no press is lost for a ring
                 done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=False))
-        if done.ring is not None:
-            desk.line.first_rings.told(done.ring, done.row)
-            rang = True
     finally:
-        if not rang or not desk.cluster.alone:  # others may know of clinicians who are new
-            desk.line.wake()
+        _ring(desk, done)
     if done.ended is not None:
         desk.end_media(done.ended.id)
     desk.screens.touch(done.row)
     metrics.PRESSES.inc()
     await _audit_press(desk, actor, done.row)
     return {"session": done.row.id, "code": done.row.code, "state": done.row.state}
+
+
+def _ring(desk: Desk, done: _Pressed | None) -> None:
+    """Tell whoever rings already; or see to it that somebody will. None: the press has failed."""
+    if done is not None and done.ring is not None:
+        desk.line.rang(done.ring, done.row)
+    elif done is not None and done.fresh is not None:
+        desk.line.pressed(*done.fresh, done.row)
+    else:
+        desk.line.wake()
 
 
 async def _press(
@@ -121,7 +129,7 @@ async def _press(
             await ring.add(conn)
             return _Pressed(row, ring)
     try:
-        row, _ = await sessions.create(conn, new, now)
+        row, made = await sessions.create(conn, new, now)
     except OpenSessionExists as exists:
         before = await sessions.get(conn, exists.session_id)
         if before is None:
@@ -134,7 +142,7 @@ async def _press(
         ended = await sessions.apply(conn, before, step.changes, told, now)
         row, _ = await sessions.create(conn, new, now)
         return _Pressed(row, ended=ended)
-    return _Pressed(row)
+    return _Pressed(row, fresh=(post, new) if made and post is not None else None)
 
 
 def _new_session(
@@ -250,9 +258,22 @@ async def choose_voice(
 
 async def cancel(desk: Desk, actor: Actor, _s: Stream, m: wire.SessionCancel) -> dict[str, object]:
     """End a session that nobody has; whoever rings for it is told at once."""
-    row = await _feed(desk, actor, m.session, Cancelled(m.reason))
+    gone: list[OfferRow] = []
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        tablet_owns(actor, row)
+        step = handle(desk.machine(row), Cancelled(m.reason), now)
+        # in one transaction: a ring without its session would be taken for one to be withdrawn
+        gone[:] = await offers.withdraw_all(conn, row.id, "cancelled", now)
+        stopped = [
+            TimelineEvent("offer.withdrawn", {"clinician": one.clinician_id, "reason": "cancelled"})
+            for one in gone
+        ]
+        return replace(step, events=(*step.events, *stopped))
+
+    row = await desk.change(m.session, decide, by(actor))
     desk.end_media(row.id)
-    await desk.line.withdraw(row.id, "cancelled")
+    desk.line.cancelled(row.id, gone)
     return {}
 
 

@@ -163,6 +163,9 @@ class Picture:
 
     def ready_clinicians(self, provider_id: str | None) -> int:
         """How many of a provider's clinicians could be rung now."""
+        return self.once(f"ready {provider_id}", lambda: self._ready(provider_id))
+
+    def _ready(self, provider_id: str | None) -> int:
         return sum(
             1
             for person in self.directory.clinicians(provider_id or "")
@@ -175,6 +178,9 @@ class Picture:
 
     def anyone_on_call(self, provider_id: str | None) -> bool:
         """Whether the plan has anybody now whose licence has not run out."""
+        return self.once(f"on call {provider_id}", lambda: self._anyone(provider_id))
+
+    def _anyone(self, provider_id: str | None) -> bool:
         return any(
             (state := self.clinicians.get(person.id)) is not None
             and state.tier is not None

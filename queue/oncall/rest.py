@@ -3,7 +3,8 @@
 Most presses find a queue in which nothing is due. Then `policy.plan` would leave everything as it
 is and ring those who are silent and fit at once; who that is can be said without planning anew, so
 that the ring is made in the very transaction that makes the session. Whatever is less plain gets no
-ring here, and waits for the plan, which is a moment later.
+ring here, and waits for the plan, which is a moment later. A line whose plan only rings comes to
+rest when these rings have been made.
 
 This never decides differently: what `rings_for` gives is exactly what the plan would ring for that
 session (tests/oncall/test_rest.py), and afterwards the plan has nothing more to do either. The same
@@ -36,24 +37,34 @@ from oncall.facts import (
 WORDS = (Escalate, Explain, KeepLast)
 
 
+def only_rings(plan: Plan) -> bool:
+    """Whether a plan leaves all rings as they are, or makes more: then nothing is left to do."""
+    return all(isinstance(action, (*WORDS, MakeOffer)) for action in plan.actions)
+
+
 def moves_nothing(plan: Plan) -> bool:
     """Whether a plan leaves all rings as they are."""
     return all(isinstance(action, WORDS) for action in plan.actions)
 
 
 class LineAtRest:
-    """A snapshot whose plan moves nothing; kept until something changes, or `until`."""
+    """A snapshot whose plan at most rings, and has been carried out; kept until something changes,
+    or `until`."""
 
     def __init__(
         self, snapshot: Snapshot, plan: Plan, rules: Rules, until: float = math.inf
     ) -> None:
-        """`until`: at the latest. Raises ValueError for a plan that has something to do."""
-        if not moves_nothing(plan):
+        """`until`: at the latest. Raises ValueError for a plan that ends rings or pauses people."""
+        if not only_rings(plan):
             raise ValueError("the line is not at rest")
         self._snapshot = snapshot
         self._rules = rules
         self._eligibility = Eligibility(snapshot, snapshot.clinicians, rules)
-        self._rung = {offer.clinician_id: offer.session_id for offer in snapshot.offers}
+        #: clinician -> the ring that was made since
+        self._due = {one.clinician_id: one for one in plan.actions if isinstance(one, MakeOffer)}
+        self._rung = {offer.clinician_id: offer.session_id for offer in snapshot.offers} | {
+            who: offer.session_id for who, offer in self._due.items()
+        }
         ringing = set(self._rung.values())
         self._waiting = {waits.id for waits in snapshot.waiting}
         #: sessions that would take a clinician who becomes free
@@ -70,7 +81,6 @@ class LineAtRest:
         self._until = min(until, *self._ring_moments())
         self._look_at = plan.next_deadline
         self._moments: dict[str, list[float]] = {}  # of the sessions that were pressed since
-        self._due: dict[str, MakeOffer] = {}  # clinician -> the ring that was made since
         self._heard: set[str] = set()  # of these, whose page has said that it rings
 
     @property

@@ -22,7 +22,7 @@ from oncall.policy import (
     WithdrawOffer,
     plan,
 )
-from oncall.rest import LineAtRest, moves_nothing
+from oncall.rest import LineAtRest, moves_nothing, only_rings
 from tests.oncall.line import NOW, RULES, Store, clinician, line, ring, session
 from tests.oncall.test_policy_properties import small_cases, snapshots
 
@@ -33,6 +33,17 @@ def settled(snapshot: Snapshot) -> tuple[Store, LineAtRest]:
     store = Store(snapshot)
     quiet = store.settle()
     return store, LineAtRest(store.snapshot, quiet, RULES)
+
+
+def rung_out(snapshot: Snapshot) -> tuple[Store, LineAtRest] | None:
+    """A line whose plan only rings, right after it has been carried out."""
+    store = Store(snapshot)
+    decided = plan(snapshot, RULES)
+    if not only_rings(decided):
+        return None
+    rest = LineAtRest(snapshot, decided, RULES)
+    store.carry_out(decided)
+    return store, rest
 
 
 def press(store: Store, fresh: WaitingSession, now: float) -> Plan:
@@ -156,6 +167,33 @@ def test_what_a_press_is_given_at_once_is_what_the_plan_would_ring(
             return
 
 
+@settings(max_examples=600, deadline=None)
+@given(data=st.data(), snapshot=snapshots(), one_at_a_time=st.booleans())
+def test_a_line_is_at_rest_as_soon_as_the_rings_of_its_plan_are_made(
+    data: st.DataObject, snapshot: Snapshot, one_at_a_time: bool
+) -> None:
+    if one_at_a_time:
+        snapshot = replace(snapshot, own_rules={"prv": Rules(ring=Ring.ONE)})
+    made = rung_out(snapshot)
+    if made is None:
+        return
+    store, rest = made
+    now = NOW
+    for number in range(1, 4):
+        cancels: bool = data.draw(st.booleans())
+        if store.snapshot.waiting and cancels:
+            goes = data.draw(st.sampled_from(store.snapshot.waiting)).id
+            still = rest.withdrawn(goes)
+            decided = leaves(store, goes)
+            if not still:
+                return
+            assert moves_nothing(decided)
+            continue
+        now += data.draw(st.sampled_from([0.0, 0.1, 0.4, 1.9, 3.0]))
+        if not agree(store, rest, data.draw(pressed(f"s{number + 10}", now)), now):
+            return
+
+
 def test_every_small_case_with_one_clinician_more_that_has_come_to_rest_is_pressed_into() -> None:
     tried = given_at_once = 0
     for number, snapshot in enumerate(small_cases()):
@@ -204,10 +242,12 @@ def test_when_the_moment_of_anything_has_come_the_plan_is_asked() -> None:
     assert rest.rings_for(session("s1", age=1), NOW - 1) == ()  # the clock was set back
 
 
-def test_a_line_with_something_to_do_is_not_at_rest() -> None:
-    snapshot = line([session("s1")], [clinician("a")])
+def test_a_line_whose_plan_ends_rings_is_not_at_rest() -> None:
+    snapshot = line([], [clinician("a")], [ring("s1", "a")])
+    decided = plan(snapshot, RULES)
+    assert any(isinstance(action, WithdrawOffer) for action in decided.actions)
     with pytest.raises(ValueError, match="not at rest"):
-        LineAtRest(snapshot, plan(snapshot, RULES), RULES)
+        LineAtRest(snapshot, decided, RULES)
 
 
 def test_whoever_would_have_been_paused_but_for_a_ring_is_the_plans_when_it_stops() -> None:

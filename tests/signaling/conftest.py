@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -227,8 +227,8 @@ async def a_house(
         played.append(PlayedBridge(on_event))
         return cast("Bridge", played[0])
 
-    async def still_welcome(_conn: object, actor: Actor) -> bool:
-        return actor.id in welcome
+    async def still_welcome(_conn: object, actors: Sequence[Actor]) -> set[Actor]:
+        return {actor for actor in actors if actor.id in welcome}
 
     async def authenticate(request: web.Request, _hello: object, _ask: object) -> Actor:
         return ACTORS[request.headers["X-Test-Actor"]]

@@ -166,19 +166,54 @@ async def test_a_press_that_the_record_refuses_leaves_nobody_counted_as_rung(
     assert [one.session_id for one in await rings(house)] == [session]
 
 
-async def test_a_plan_that_was_overtaken_is_no_rest(house: House) -> None:
+async def never(_offer: policy.MakeOffer) -> bool:
+    raise AssertionError("nobody is to be rung")
+
+
+async def test_a_plan_that_ends_rings_is_no_rest(house: House) -> None:
     await house.page("dana")
     tablet = await house.page("tablet")
     await house.desk.line.quiet(10)
     line = house.desk.line
-    reading = line._reading
-    assert reading is not None
-    overtaken = policy.Plan((policy.WithdrawOffer("off_gone", "x"),), None)
-    line.first_rings.over()
-    await line.first_rings.at_rest(reading, overtaken)
+    assert line._reading is not None
+    line.first_rings.look_begins()
+    line.first_rings.read(line._reading)
+    ends = policy.Plan((policy.WithdrawOffer("off_gone", "x"),), None)
+    assert not await line.first_rings.at_rest(ends, never)
     session = await house.pressed(tablet)  # by the plan then
     await house.desk.line.quiet(10)
     assert [one.session_id for one in await rings(house)] == [session]
+
+
+class Held:
+    """The line in the middle of a look, until it may go on."""
+
+    def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.line = house.desk.line
+        self._plan = self.line._plan
+        self._planning, self._go_on = asyncio.Event(), asyncio.Event()
+        self.looks = 0
+        monkeypatch.setattr(self.line, "_plan", self._slowly)
+
+    async def _slowly(self, snapshot: policy.Snapshot) -> policy.Plan:
+        self.looks += 1
+        self._planning.set()
+        await self._go_on.wait()
+        return await self._plan(snapshot)
+
+    async def look(self) -> None:
+        """The auditor's round: nothing has changed."""
+        self._planning.clear()
+        self._go_on.clear()
+        self.line._due = self.line._audit = 0.0
+        self.line._stir.set()
+        await asyncio.wait_for(self._planning.wait(), 10)
+
+    async def go_on(self) -> None:
+        """Let the look end, and wait until the line has settled."""
+        settled = self.line.settled
+        self._go_on.set()
+        await until(lambda: self.line.settled > settled)
 
 
 async def test_a_press_while_the_line_is_looked_at_is_not_forgotten_by_that_look(
@@ -186,25 +221,97 @@ async def test_a_press_while_the_line_is_looked_at_is_not_forgotten_by_that_look
 ) -> None:
     await house.page("dana")
     tablet = await house.page("tablet")
-    line = house.desk.line
-    await line.quiet(10)
-    plan, planning, go_on = line._plan, asyncio.Event(), asyncio.Event()
-
-    async def slowly(snapshot: policy.Snapshot) -> policy.Plan:
-        planning.set()
-        await go_on.wait()
-        return await plan(snapshot)
-
-    monkeypatch.setattr(line, "_plan", slowly)
-    settled = line.settled
-    line._due = line._audit = 0.0  # the auditor's round: nothing has changed
-    line._stir.set()
-    await asyncio.wait_for(planning.wait(), 10)
+    await house.desk.line.quiet(10)
+    held = Held(house, monkeypatch)
+    await held.look()
     session = await house.pressed(tablet)
     assert [one.session_id for one in await rings(house)] == [session]
-    go_on.set()
-    await until(lambda: line.settled > settled)
-    known = line.first_rings._rest
+    await held.go_on()
+    known = house.desk.line.first_rings._rest
     assert known is not None
     assert known._rung == {"per_dana": session}
-    await until(lambda: line.settled > settled + 1)  # and looked at once more, with the press
+    assert held.looks == 1
+
+
+async def test_a_press_that_finds_no_rest_is_rung_for_by_the_look_that_is_under_way(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.page("dana")
+    tablet = await house.page("tablet")
+    await house.desk.line.quiet(10)
+    held = Held(house, monkeypatch)
+    await held.look()
+    house.desk.line.first_rings._rest = None  # as after a start, or a change
+    session = await house.pressed(tablet)
+    assert await rings(house) == []
+    await held.go_on()
+    assert [one.session_id for one in await rings(house)] == [session]
+    assert held.looks == 1
+
+
+async def test_a_busy_line_comes_to_rest_although_each_look_is_pressed_into(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.page("dana")
+    tablets = [await house.page(who) for who in ("tablet", "elsewhere")]
+    await house.desk.line.quiet(10)
+    held = Held(house, monkeypatch)
+    await held.look()
+    house.desk.line.first_rings._rest = None
+    first = await house.pressed(tablets[0], "a" * 20)
+    await tablets[0].send("session.cancel", session=first)
+    second = await house.pressed(tablets[1], "b" * 20)
+    await held.go_on()
+    await house.desk.line.quiet(10)
+    assert [one.session_id for one in await rings(house)] == [second]
+    await tablets[1].send("session.cancel", session=second)
+    assert house.desk.line.first_rings._rest is not None
+    third = await house.pressed(tablets[0], "c" * 20)  # at once again
+    assert [one.session_id for one in await rings(house)] == [third]
+
+
+async def test_a_press_that_nobody_is_free_for_is_looked_at_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.page("dana")
+    tablets = [await house.page(who) for who in ("tablet", "elsewhere")]
+    first = await house.pressed(tablets[0], "a" * 20)
+    await house.desk.line.quiet(10)
+    held = Held(house, monkeypatch)
+    await held.look()
+    house.desk.line.first_rings._rest = None
+    second = await house.pressed(tablets[1], "b" * 20)
+    await held.go_on()
+    await house.desk.line.quiet(10)
+    assert held.looks > 1
+    assert [one.session_id for one in await rings(house)] == [first]
+    told = [e.data for e in await timeline_of(house, second) if e.kind == "queue.nobody"]
+    assert told == [{"reason": "all_ringing"}]
+
+
+async def test_alarms_are_raised_however_often_the_line_is_woken(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions_ = []
+    for who, key in (("tablet", "a" * 20), ("elsewhere", "b" * 20)):
+        sessions_.append(await house.pressed(await house.page(who), key))
+    await house.desk.line.quiet(10)
+    line = house.desk.line
+    act = line._act
+
+    async def pressed_meanwhile(action: policy.Action) -> bool:
+        line.wake()
+        return await act(action)
+
+    monkeypatch.setattr(line, "_act", pressed_meanwhile)
+    house.clock.advance(61)
+    line.wake()
+
+    async def raised(session: str) -> bool:
+        told = [e.data for e in await timeline_of(house, session) if e.kind == "escalation.step"]
+        return {"step": "nobody_yet"} in told
+
+    for session in sessions_:
+        async with asyncio.timeout(10):
+            while not await raised(session):
+                await line.quiet(0.05)

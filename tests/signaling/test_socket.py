@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -92,8 +93,8 @@ async def test_a_sign_in_that_was_ended_takes_its_own_page_and_no_other_of_its_p
     monkeypatch.setitem(ACTORS, "phone", replace(ACTORS["dana"], login_id="lgn_phone"))
     laptop, phone = await house.page("dana"), await house.page("phone")
 
-    async def still_welcome(_conn: object, actor: Actor) -> bool:
-        return actor.login_id != "lgn_phone"
+    async def still_welcome(_conn: object, actors: Sequence[Actor]) -> set[Actor]:
+        return {actor for actor in actors if actor.login_id != "lgn_phone"}
 
     monkeypatch.setattr(house.desk, "_still_welcome", still_welcome)
     await house.desk._check_welcome()

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import insert, update
 
-import crisisbridge
 from auth import logins, totp
+from auth.welcome import still_welcome
 from records import schema
 from records.schema_parties import participant
 from tests.auth.authenticator import Authenticator
@@ -240,10 +240,10 @@ async def test_signing_in_once_more_in_a_call_ends_the_first_sign_in_after_it(
     assert (await site.client.get("/account", headers=old, allow_redirects=False)).status == 200
     async with site.services.db.read() as conn:
         mine = await logins.actor_for_login(conn, site.services.tokens, kept, site.clock[0])
-        assert await crisisbridge.still_welcome(conn, mine)
+        assert await still_welcome(conn, [mine]) == {mine}
     await stand_up(site, made.id)
     async with site.services.db.read() as conn:
-        assert not await crisisbridge.still_welcome(conn, mine)
+        assert await still_welcome(conn, [mine]) == set()
     gone = await site.client.get("/account", headers=old, allow_redirects=False)
     assert gone.headers["Location"].startswith("/sign-in")
 
