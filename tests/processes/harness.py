@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -17,6 +16,7 @@ import aiohttp
 
 from records.engine import Database, upgrade
 from tests import robots
+from tests.journeys import starter
 from tests.journeys.harness import ROOT, free_port, get, wait_until
 from tests.oncall.redis_server import RedisServer
 from web.dev.seed import seed
@@ -33,7 +33,7 @@ class Server:
     folder: Path
     port: int
     settings: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    process: starter.Started | None = None
 
     @property
     def base(self) -> str:
@@ -46,15 +46,8 @@ class Server:
             if not name.startswith(("CRISISBRIDGE_", "PYTHON"))
         }
         environment |= {f"CRISISBRIDGE_{k.upper()}": v for k, v in self.settings.items()}
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "crisisbridge", "serve"],
-                cwd=ROOT,
-                env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        environment |= {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}"}
+        self.process = starter.start(["serve"], environment, self.folder / "server.log")
         wait_until(
             "the server", lambda: get(f"{self.base}/readyz")[0] == 200 or None, START_SECONDS
         )
