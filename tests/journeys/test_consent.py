@@ -47,6 +47,8 @@ async def signed_and_refused(officer: Officer, dana: Clinician) -> None:
     await officer.hand_over()
     await expect(sheet.locator("h2")).to_be_focused()
     await expect(sheet).to_contain_text("Usted firma por la persona, como su tutor.")
+    back = tablet.get_by_role("button", name="Talk to the officer Hablar con el oficial")
+    await expect(back).to_be_visible()  # the way back, in their language too
     await picture(tablet, "tablet-sign-guardian")
 
     await tablet.set_viewport_size(PHONE)
@@ -63,6 +65,7 @@ async def signed_and_refused(officer: Officer, dana: Clinician) -> None:
     await sheet.locator(".input").fill(NAME)
     await tablet.keyboard.press("Enter")
     await expect(tablet.locator("#sign")).to_be_hidden()
+    await expect(tablet.locator("#talk-officer [data-also]")).to_be_hidden()
     await expect(desk.locator("#consent-waits")).to_have_text(
         "Signed on the tablet: Sharing with who treats next (A guardian)"
     )

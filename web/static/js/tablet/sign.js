@@ -10,6 +10,7 @@ export class SignSheet {
     this.send = send;
     this.box = find("#sign", HTMLElement);
     this.forms = findAll("[data-sign]", HTMLFormElement, this.box);
+    this.also = findAll("#talk-officer [data-also]", HTMLElement); // the way back, to who reads another language
     /** @type {ConsentAsk | null} */
     this.ask = null;
     this.sending = false;
@@ -24,6 +25,7 @@ export class SignSheet {
     this.box.hidden = ask === null;
     if (ask?.id === this.ask?.id) return;
     this.ask = ask;
+    for (const words of this.also) words.hidden = words.dataset["also"] !== ask?.language;
     for (const form of this.forms) this.#clear(form, ask);
     const form = this.forms.find((one) => !one.hidden);
     if (form) find("h2", HTMLElement, form).focus();
