@@ -74,6 +74,7 @@ class Linekeeper:
         self._explained: dict[str, str] = {}
         self._alarmed: dict[str, int] = {}  # clinician -> missed in a row when it was last said
         self._reading: line_reading.Reading | None = None  # of the newest plan
+        self.rings_read: dict[str, tuple[OfferRow, policy.OpenOffer]] = {}  # by the newest look
 
     def wake(self) -> None:
         """Something changed that the line may act on."""

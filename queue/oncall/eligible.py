@@ -9,12 +9,22 @@ somebody could be rung for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from oncall.escalation import ladder_for
 from oncall.facts import Activity, ClinicianNow, Rules, Snapshot, WaitingSession
-from oncall.fit import Misfit, Wanted, due, early, furthest, misfits
+from oncall.fit import (
+    Licence,
+    Misfit,
+    Offered,
+    Relaxation,
+    Wanted,
+    due,
+    early,
+    furthest,
+    misfits,
+)
 from oncall.presence import PresenceState
 
 # from far to near: the reason that is nearest to ringing somebody is the one worth telling
@@ -62,6 +72,16 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
+class _Kind:
+    """What holds for all clinicians who are alike, as one kind of session sees them."""
+
+    offered: Offered
+    found: frozenset[Misfit]
+    steps: int  # how far down the order of the steps
+    why: str | None  # what bars them
+
+
+@dataclass(frozen=True, slots=True)
 class _Able:
     """A clinician whom nothing bars, as one kind of session sees them."""
 
@@ -95,11 +115,17 @@ def priority_now(priority: int, pressed_at: float, now: float, promote_after: fl
 def off_duty(clinician: ClinicianNow, wanted: Wanted, now: float) -> str | None:
     """Whether the roster, or the want of any valid licence, bars them from any such session."""
     theirs = {wanted.provider_id, *wanted.other_providers}
+    return _off_roster(clinician, theirs) or _unlicensed(clinician.licences, now)
+
+
+def _off_roster(clinician: ClinicianNow, theirs: Set[str]) -> str | None:
     if clinician.tier is None or theirs.isdisjoint(clinician.provider_ids):
         return "nobody_on_roster"
-    if not any(licence.valid(now) for licence in clinician.licences):
-        return "nobody_licensed"
     return None
+
+
+def _unlicensed(licences: Iterable[Licence], now: float) -> str | None:
+    return None if any(one.valid(now) for one in licences) else "nobody_licensed"
 
 
 def _unable(clinician: ClinicianNow, now: float) -> str | None:
@@ -162,20 +188,33 @@ class Eligibility:
         if key not in self._able:
             steps = self._snapshot.rules_of(wanted.provider_id, self._rules).relaxations
             admitted = let | early(steps)
-            able, reason = [], NEARNESS[0]
+            able, reasons = [], {NEARNESS[0]}
+            theirs = {wanted.provider_id, *wanted.other_providers}
+            kinds: dict[int, _Kind] = {}  # a thousand clinicians are of few kinds
             for who in self._clinicians:
-                found = misfits(who.offered, wanted, self._now)
-                why = (
-                    off_duty(who, wanted, self._now)
-                    or _unfit(found - admitted)
-                    or _unable(who, self._now)
-                )
+                offered = who.offered
+                kind = kinds.get(id(offered))
+                if kind is None:
+                    kind = kinds[id(offered)] = self._kind(offered, wanted, admitted, steps)
+                why = _off_roster(who, theirs) or kind.why or _unable(who, self._now)
                 if why is None:
-                    able.append(_Able(who, found, furthest(found, steps), bool(found - let)))
+                    early_one = bool(kind.found - let)
+                    able.append(_Able(who, kind.found, kind.steps, early_one))
                 else:
-                    reason = max(reason, why, key=NEARNESS.index)
-            self._able[key] = able, reason
+                    reasons.add(why)
+            self._able[key] = able, max(reasons, key=NEARNESS.index)
         return self._able[key]
+
+    def _kind(
+        self,
+        offered: Offered,
+        wanted: Wanted,
+        admitted: frozenset[Misfit],
+        steps: tuple[Relaxation, ...],
+    ) -> _Kind:
+        found = misfits(offered, wanted, self._now)
+        why = _unlicensed(offered.licences, self._now) or _unfit(found - admitted)
+        return _Kind(offered, found, furthest(found, steps), why)
 
     def _layer(self, one: _Able, session: WaitingSession, *, beyond: bool) -> int:
         if session.excluded.get(one.who.id, 0.0) > self._now:

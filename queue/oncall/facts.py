@@ -151,11 +151,12 @@ class ClinicianNow:
     specialities: frozenset[str] = frozenset()
     idle_since: float = 0.0  # when their last work ended; 0: long ago
     missed: int = 0  # rings in a row that they heard and did not answer
+    alike: Offered | None = field(default=None, compare=False, repr=False)  # made once for many
 
     @property
     def offered(self) -> Offered:
         """What they are, for what a session may ask."""
-        return Offered(
+        return self.alike or Offered(
             self.provider_ids, self.licences, self.languages, self.age_groups, self.specialities
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from oncall.errors import LiveStoreFull
@@ -26,6 +27,11 @@ class LiveClinician:
     reason: str | None
     presence: PresenceState
     lost_since: float | None = None
+
+
+@lru_cache(maxsize=1024)
+def _here(activity: Activity, reason: str | None, presence: PresenceState) -> LiveClinician:
+    return LiveClinician(activity, reason, presence)
 
 
 class LiveStore(Protocol):
@@ -164,12 +170,10 @@ class EmbeddedLiveStore:
 
     def _one(self, person_id: str, now: float) -> LiveClinician:
         activity, reason = self._chosen.get(person_id, (Activity.AVAILABLE, None))
-        return LiveClinician(
-            activity=activity,
-            reason=reason,
-            presence=self._presence.state(person_id, now),
-            lost_since=self._presence.lost_since(person_id, now),
-        )
+        presence = self._presence.state(person_id, now)
+        if presence is not PresenceState.LOST:
+            return _here(activity, reason, presence)  # most of a thousand are alike
+        return LiveClinician(activity, reason, presence, self._presence.lost_since(person_id, now))
 
     def _wake_if(self, changed: bool) -> None:
         if changed:
