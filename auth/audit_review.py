@@ -7,13 +7,14 @@ provider that led it. Looking is on record too.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Table, and_, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +31,7 @@ from records.refusals import already_there
 from records.schema_audit import audit_review
 from records.schema_misses import near_miss
 from records.schema_openings import opening
+from records.schema_parties import guest_link
 
 PAGE_ROWS: Final = 50
 MOST_ROWS: Final = 200
@@ -37,6 +39,14 @@ OUTCOMES: Final = ("allowed", "refused", "failed")
 # what a reviewer looks at even when it was allowed: it gives out names, or changes who may do what
 NOTABLE: Final = ("person.", "tablet.", "log.export", "break_glass.", "retention.")
 _table = schema.audit
+_PARTS: Final[Mapping[str, Table]] = {  # what hangs on a session, by its id, as entries call it
+    "followup": schema.followup,
+    "near_miss": near_miss,
+    "opening": opening,
+    "takeaway": schema.takeaway,
+    "guest_link": guest_link,
+    "guest": guest_link,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +136,7 @@ async def read(
         asked = [own, *_conditions(names, wanted), *_before(before)]
         rows = await _page(conn, asked, PAGE_ROWS + 1)
         whole = [own, *_conditions(names, Wanted(wanted.since, wanted.until))]
-        by_action = await _tallies(conn, whole, _table.c.action)
-        by_person = await _tallies(conn, whole, _table.c.actor_id)
+        by_action, by_person = await _tallies(conn, whole)
         newest = (await conn.execute(select(func.max(_table.c.no)).where(*whole))).scalar() or 0
         reviews = await _reviews(conn, _scope_id(actor), monday)
     return Seen(
@@ -223,16 +232,12 @@ def not_theirs(actor: Actor) -> ColumnElement[bool]:
         schema.session.c.wellness.is_(True),
         func.coalesce(schema.session.c.provider_id, "").not_in(sorted(providers)),
     )
-    parts = (schema.followup, near_miss, opening)
-    return and_(
-        ~exists().where(schema.session.c.id == _table.c.object_id, theirs),
-        *(
-            ~exists().where(
-                one.c.id == _table.c.object_id, one.c.session_id == schema.session.c.id, theirs
-            )
-            for one in parts
-        ),
-    )
+    own = schema.session.c.id == _table.c.object_id
+    found = [~exists().where(own, theirs)]  # whatever the entry calls it
+    for kind, part in _PARTS.items():
+        hangs = and_(part.c.id == _table.c.object_id, part.c.session_id == schema.session.c.id)
+        found.append(or_(_table.c.object_kind != kind, ~exists().where(hangs, theirs)))
+    return and_(*found)
 
 
 # --- inside ---------------------------------------------------------------------------------------
@@ -287,16 +292,19 @@ async def _page(
 
 
 async def _tallies(
-    conn: AsyncConnection, conditions: Sequence[ColumnElement[bool]], column: ColumnElement[Any]
-) -> tuple[Tally, ...]:
-    counted: dict[str, dict[str, int]] = {}
-    rows = await conn.execute(
-        select(column, _table.c.outcome, func.count())
-        .where(*conditions)
-        .group_by(column, _table.c.outcome)
-    )
-    for what, outcome, count in rows:
-        counted.setdefault(what or "", {})[outcome] = count
+    conn: AsyncConnection, conditions: Sequence[ColumnElement[bool]]
+) -> tuple[tuple[Tally, ...], tuple[Tally, ...]]:
+    """By action, and by who did it, in one reading of the week."""
+    columns = (_table.c.action, _table.c.actor_id, _table.c.outcome)
+    rows = await conn.execute(select(*columns, func.count()).where(*conditions).group_by(*columns))
+    by_action, by_person = dict[str, Counter[str]](), dict[str, Counter[str]]()
+    for action, actor_id, outcome, count in rows:
+        by_action.setdefault(action, Counter())[outcome] += count
+        by_person.setdefault(actor_id or "", Counter())[outcome] += count
+    return _ordered(by_action), _ordered(by_person)
+
+
+def _ordered(counted: Mapping[str, Counter[str]]) -> tuple[Tally, ...]:
     found = [Tally(what, **counts) for what, counts in counted.items()]
     return tuple(sorted(found, key=lambda one: (-one.total, one.what)))
 
