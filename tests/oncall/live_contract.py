@@ -10,7 +10,7 @@ from oncall.live import LiveClinician, LiveStore
 from oncall.presence import PresenceState
 
 T = 1_800_000_000.0
-BOUND = 10.0  # far beyond anything a wake-up takes
+BOUND = 30.0  # far beyond anything a wake-up takes
 
 
 class LiveContract:

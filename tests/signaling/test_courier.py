@@ -40,7 +40,7 @@ from tests.records.cast import NOW, changed, pressed
 T = TypeVar("T")
 SECRET = b"0123456789abcdef0123456789abcdef"
 HERE = Reach(loopback=True)
-SECONDS = 10.0
+SECONDS = 30.0  # beside browsers a test may stand still for a while
 
 
 @dataclass

@@ -22,7 +22,7 @@ from signaling.pager import LEASE_SECONDS, Pager
 from signaling.post import Post
 from signaling.webpush import Vapid, WebPush
 from tests.signaling.conftest import House
-from tests.signaling.services import PushService, hook, push_service, until
+from tests.signaling.services import BOUND, PushService, hook, push_service, until
 from web.dev.cast import PROVIDER_ID
 
 
@@ -74,7 +74,7 @@ async def events(house: House, session: str) -> list[tuple[str, dict[str, Any]]]
 
 async def eventually(house: House, true: Any) -> None:
     """Wait until a condition on the pages on record holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         while not true(await rows(house)):
             await asyncio.sleep(0.02)
 
@@ -302,7 +302,7 @@ async def test_several_processes_send_each_page_once(
 async def test_that_nobody_has_any_way_is_on_the_timeline_once(house: House, post: Post) -> None:
     session = await house.pressed(await house.page("tablet"))
     house.clock.advance(15)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND):
         while not await events(house, session):
             await asyncio.sleep(0.02)
     again = Pager(house.desk)
