@@ -33,7 +33,7 @@ async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_ba
     call.network.rate = 70_000.0
     await call.both(SENDS, ["stills"])
     await call.both(STILLS, 2)
-    # a side may try a small picture meanwhile, which this line does not carry: it comes back to these
+    # a side may try a small picture meanwhile, which this line does not carry: it comes back
     weak, again = "Still pictures: weak connection", 40_000
     await expect(tablet.locator("#peer-words")).to_have_text(weak, timeout=again)
     await expect(tablet.locator("#sent")).to_have_text("You send still pictures", timeout=again)
