@@ -8,7 +8,7 @@ PostgreSQL: psycopg, READ COMMITTED; every change is a compare-and-set besides.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,15 +104,18 @@ class Database:
         Cancelling the caller does not tear the transaction: it finishes, committed or undone.
         Raises StaleSession when PostgreSQL gave the transaction up for another one's sake.
         """
-        task = asyncio.ensure_future(self._write(change, self._writer))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-        return await asyncio.shield(task)
+        return await self._to_its_end(self._write(change, self._writer))
 
     async def write_aside(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """The same for what must not wait until hundreds of others have been served: on
         PostgreSQL, by a connection that nothing else takes."""
-        return await self._write(change, self._aside)
+        return await self._to_its_end(self._write(change, self._aside))
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.ensure_future(work)
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
 
     async def _write(
         self, change: Callable[[AsyncConnection], Awaitable[T]], by: AsyncEngine | None

@@ -88,6 +88,7 @@ async def open_session(
             try:
                 done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=True))
             except (Busy, StaleSession):  # somebody else was quicker; no press is lost for a ring
+                desk.line.first_rings.over()  # the rings that it counted on were never made
                 done = await desk.db.write(partial(_press, desk, actor, m, ring_at_once=False))
     finally:
         _ring(desk, done)

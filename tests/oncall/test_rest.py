@@ -104,6 +104,15 @@ def leaves(store: Store, session_id: str) -> Plan:
     return plan(store.snapshot, RULES)
 
 
+def cancelled(data: st.DataObject, store: Store, rest: LineAtRest) -> bool:
+    """Some session leaves the line: whether it stays at rest, which the plan must agree with."""
+    goes = data.draw(st.sampled_from(store.snapshot.waiting)).id
+    still = rest.withdrawn(goes)
+    decided = leaves(store, goes)
+    assert moves_nothing(decided) or not still
+    return still
+
+
 @settings(max_examples=600, deadline=None)
 @given(data=st.data(), snapshot=snapshots(), one_at_a_time=st.booleans())
 def test_when_a_session_leaves_the_line_it_stays_at_rest_or_says_that_it_does_not(
@@ -116,12 +125,8 @@ def test_when_a_session_leaves_the_line_it_stays_at_rest_or_says_that_it_does_no
         agree(store, rest, data.draw(pressed(f"s{number + 10}", NOW)), NOW)
         # a press that got nothing at once is the plan's, and the line is read anew after it
         store, rest = settled(store.snapshot)
-        goes = data.draw(st.sampled_from(store.snapshot.waiting)).id
-        still = rest.withdrawn(goes)
-        decided = leaves(store, goes)
-        if not still:
+        if not cancelled(data, store, rest):
             return
-        assert moves_nothing(decided)
 
 
 @settings(max_examples=300, deadline=None)
@@ -136,12 +141,8 @@ def test_presses_and_cancels_in_any_order_are_as_the_plan_would_have_them(
         cancels: bool = data.draw(st.booleans())
         hears: bool = data.draw(st.booleans())
         if store.snapshot.waiting and cancels:
-            goes = data.draw(st.sampled_from(store.snapshot.waiting)).id
-            still = rest.withdrawn(goes)
-            decided = leaves(store, goes)
-            if not still:
+            if not cancelled(data, store, rest):
                 return
-            assert moves_nothing(decided)
         elif store.snapshot.offers and hears:
             heard(store, rest, data.draw(st.sampled_from(store.snapshot.offers)).clinician_id)
             later = plan(store.snapshot, RULES)
@@ -182,12 +183,8 @@ def test_a_line_is_at_rest_as_soon_as_the_rings_of_its_plan_are_made(
     for number in range(1, 4):
         cancels: bool = data.draw(st.booleans())
         if store.snapshot.waiting and cancels:
-            goes = data.draw(st.sampled_from(store.snapshot.waiting)).id
-            still = rest.withdrawn(goes)
-            decided = leaves(store, goes)
-            if not still:
+            if not cancelled(data, store, rest):
                 return
-            assert moves_nothing(decided)
             continue
         now += data.draw(st.sampled_from([0.0, 0.1, 0.4, 1.9, 3.0]))
         if not agree(store, rest, data.draw(pressed(f"s{number + 10}", now)), now):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Never
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
 from records import offers, roster, sessions
+from records.errors import Busy
 from records.offers import OfferRow
 from tests.signaling.conftest import START, House, a_house
 from tests.signaling.services import until
@@ -248,6 +250,31 @@ async def test_a_press_that_finds_no_rest_is_rung_for_by_the_look_that_is_under_
     await held.go_on()
     assert [one.session_id for one in await rings(house)] == [session]
     assert held.looks == 1
+
+
+async def test_rings_that_a_press_could_not_make_after_all_are_not_believed_after_a_look(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.desk.rules = replace(house.desk.rules, ring=policy.Ring.ONE)
+    for who in ("dana", "miguel"):
+        await house.page(who)
+    tablet = await house.page("tablet")
+    await house.desk.line.quiet(10)
+    held = Held(house, monkeypatch)
+    await held.look()
+    add = offers.add_with_press
+
+    async def too_late(*_args: object) -> Never:
+        monkeypatch.setattr(offers, "add_with_press", add)
+        raise Busy
+
+    monkeypatch.setattr(offers, "add_with_press", too_late)
+    await house.pressed(tablet)
+    await held.go_on()
+    await house.desk.line.quiet(10)
+    rest = house.desk.line.first_rings._rest
+    assert rest is not None
+    assert rest._rung == {one.clinician_id: one.session_id for one in await rings(house)}
 
 
 async def test_a_busy_line_comes_to_rest_although_each_look_is_pressed_into(
