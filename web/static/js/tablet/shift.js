@@ -41,9 +41,13 @@ async function post(url, csrf, body, device) {
   return (await ask(url, csrf, body, device)).problem;
 }
 
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let waiting; // for the snapshot of the newest change: after the next one, that of the last will not come
+
 /** @param {() => boolean} shown */
 function expect(shown) {
-  setTimeout(() => { if (!shown()) location.reload(); }, SNAPSHOT_MS);
+  clearTimeout(waiting);
+  waiting = setTimeout(() => { if (!shown()) location.reload(); }, SNAPSHOT_MS);
 }
 
 /**
@@ -55,6 +59,7 @@ function expect(shown) {
  * @param {(options: object | null) => void} offered  what a first passkey of theirs takes; null: there can be none
  */
 export async function startShift(csrf, key, officer, pin, shown, offered) {
+  clearTimeout(waiting);
   const { problem, answer } = await ask("/api/v1/shift", csrf, { officer, pin }, key);
   if (problem !== null) return problem;
   offered(answer.passkey ?? null);
@@ -76,6 +81,7 @@ export async function startByPasskey(csrf, key, shown, signal) {
   const credential = await answered(asked.answer.options, signal).catch(() => null);
   if (signal.aborted) return null;
   if (credential === null) return t("tablet.passkey.failed");
+  clearTimeout(waiting);
   const problem = await post("/api/v1/shift/passkey", csrf, { credential }, key);
   if (problem === null) expect(shown);
   return problem;
