@@ -6,7 +6,7 @@ import base64
 import time
 from pathlib import Path
 
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from auth import totp
 from tests.journeys.harness import Demo
@@ -33,6 +33,18 @@ async def by_password(page: Page, demo: Demo, who: str, path: str) -> None:
     await page.fill("#email", demo.card[who]["email"])
     await page.fill("#password", demo.card[who]["password"])
     await page.click('#sign-in button[type="submit"]')
+
+
+async def nobody_is_there(page: Page) -> None:
+    """A minute goes by, by this page's clock: it is covered, and the server has heard of it.
+
+    Of a real minute the server's own clock knows. Of this one only the page tells it, after it
+    has covered itself: who opens another page before that is heard still gets it.
+    """
+    async with page.expect_response("**/api/v1/cover") as told:
+        await page.clock.fast_forward(61_000)
+    assert (await told.value).ok
+    await expect(page.locator("#cover")).to_be_visible(timeout=12_000)
 
 
 def code_of(shown: str, ahead: int = 0) -> str:

@@ -15,7 +15,7 @@ from records.followups import NewFollowup
 from tests.journeys import axe, seeds
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.second_factor import at, by_password, code_of, strict_demo
+from tests.journeys.second_factor import at, by_password, code_of, nobody_is_there, strict_demo
 from tests.journeys.steps import fingerprint_reader, picture, sign_in
 from web.dev import cast
 
@@ -215,8 +215,7 @@ async def test_the_pages_of_people_and_of_a_sign_in_with_two_factors(
         await does(page, "manager_invitation", "#add button[type=submit]")
         await page.goto(at(strict, "/manager/people"))
         await does(page, "manager_person", "[data-person] a >> nth=0")
-        await page.clock.fast_forward(61_000)
-        await expect(page.locator("#cover")).to_be_visible(timeout=12_000)
+        await nobody_is_there(page)
         await page.goto(at(strict, "/manager/people"))
         await page.wait_for_url("**/prove?**")
         await looked_at(page, "prove")

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.second_factor import at, by_password, code_of, strict_demo
+from tests.journeys.second_factor import at, by_password, code_of, nobody_is_there, strict_demo
 from tests.journeys.steps import fingerprint_reader, picture
 
 pytestmark = pytest.mark.journey
@@ -58,8 +58,7 @@ async def test_a_passkey_is_set_up_signs_in_by_itself_and_uncovers_the_page(
     await page.click("#passkey-use")
     await page.wait_for_url("**/manager")
 
-    await page.clock.fast_forward(61_000)
-    await expect(page.locator("#cover")).to_be_visible(timeout=12_000)
+    await nobody_is_there(page)
     await expect(page.locator("h1")).to_be_hidden()
     assert "Covered" in await page.title()
     assert await axe.violations(page) == []
@@ -73,8 +72,7 @@ async def test_a_passkey_is_set_up_signs_in_by_itself_and_uncovers_the_page(
     await picture(page, "prove")
     await page.click("#passkey-use")
     await page.wait_for_url(at(strict, "/manager/tablets"))
-    await page.clock.fast_forward(61_000)
-    await expect(page.locator("#cover")).to_be_visible(timeout=12_000)
+    await nobody_is_there(page)
     await page.click("#cover-passkey")
     await expect(page.locator("#cover")).to_be_hidden()
     await expect(page.locator("h1")).to_be_visible()
