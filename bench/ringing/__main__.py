@@ -128,26 +128,28 @@ async def running(
             for n, port in enumerate(ports)
         ]
         urls = [f"http://127.0.0.1:{port}" for port in ports]
-        with crowd(urls, keys.crowd, min(size.waiting, size.clinicians), folder) as ready:
-            await until(ready, SETTLE_SECONDS)
+        with crowd(urls, keys.crowd, min(size.waiting, size.clinicians), folder) as log:
+            await until(lambda: "ready" in log.read_text(), SETTLE_SECONDS)
             http = await nodes.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
             )
-            hall = Hall(urls, keys)
+            hall = Hall(urls, keys, log)
             await hall.open(http)
-            yield Running(hall, http, urls, started, keys)
+            async with asyncio.TaskGroup() as tasks:
+                overhears = tasks.create_task(hall.overhear())
+                yield Running(hall, http, urls, started, keys)
+                overhears.cancel()
             await hall.close()
 
 
 @contextlib.contextmanager
-def crowd(
-    urls: Sequence[str], cookies: Sequence[str], rung: int, folder: Path
-) -> Iterator[Callable[[], bool]]:
-    """The clinicians who are there already; says whether they are, and whether they were rung."""
-    if not cookies:
-        yield lambda: True
-        return
+def crowd(urls: Sequence[str], cookies: Sequence[str], rung: int, folder: Path) -> Iterator[Path]:
+    """The clinicians who are there already; where they write that they are, and who rang."""
     log = folder / "crowd.log"
+    if not cookies:
+        log.write_text("ready\n")
+        yield log
+        return
     with log.open("wb") as out:
         started = subprocess.Popen(
             [sys.executable, "-m", "bench.ringing.crowd", str(rung), *urls],
@@ -161,10 +163,14 @@ def crowd(
     started.stdin.write("\n".join([*cookies, "", ""]))
     started.stdin.flush()
     try:
-        yield lambda: "ready" in log.read_text()
+        yield log
+        started.stdin.close()
+        started.wait(20)
     finally:
         started.terminate()
         started.wait(20)
+    if lost := re.findall(r"^lost .*", log.read_text(), re.M):
+        raise RuntimeError(f"the server closed the sockets of {len(lost)} clinicians")
 
 
 async def case(
@@ -177,7 +183,9 @@ async def case(
         before = await rounds(run)
         await asyncio.sleep(IDLE_SECONDS)
         after = await rounds(run)
-    return spread(times), round(1000 * (after[1] - before[1]) / max(1, after[0] - before[0]), 2)
+        elsewhere = run.hall.elsewhere
+    found = spread(times) | {"rang_in_the_crowd": elsewhere}
+    return found, round(1000 * (after[1] - before[1]) / max(1, after[0] - before[0]), 2)
 
 
 async def rounds(run: Running) -> tuple[float, float]:
@@ -234,7 +242,7 @@ async def killed(stack: Stack, folder: Path) -> float:
         tablet = run.hall.tablets[0]  # on the first one
         await there.close()
         session = await press(tablet)
-        _, rung, _ = await run.hall.rung(session)
+        rung, _ = await run.hall.rings_at(session)
         assert rung is here
         await there.open(run.http)
         next_one = run.hall.ears.listen(

@@ -2,7 +2,9 @@
 
 A process of its own, so that a thousand consoles that are drawn at once do not hold up the socket
 that is timed. Their cookies come on standard input, one a line; each goes to the URLs in turn. Says
-`ready` when so many sessions have been seen ringing, and stays until standard input closes.
+`rang SESSION WHEN` for each ring, for a press may ring one of them, `ready` when so many have been
+seen, and stays until standard input closes. When: seconds of the clock that all processes of this
+machine share. Says `lost N` when the socket of the N-th was closed by the server.
 """
 
 from __future__ import annotations
@@ -26,10 +28,11 @@ async def stay(wanted: int, urls: list[str], cookies: list[str]) -> None:
     rung: set[str] = set()
     all_rung = asyncio.Event()
 
-    def hears(robot: Robot, told: Told, _at: float) -> None:
+    def hears(robot: Robot, told: Told, at: float) -> None:
         for offer in [told.offer] if isinstance(told.offer, Offer) else told.offers:
             if offer.offer not in rung:
                 rung.add(offer.offer)
+                print(f"rang {offer.session} {at}", flush=True)
                 robot.tell("offer.delivered", offer=offer.offer)
         if len(rung) >= wanted:
             all_rung.set()
@@ -44,6 +47,8 @@ async def stay(wanted: int, urls: list[str], cookies: list[str]) -> None:
             await all_rung.wait()
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.read)
+        for number in (n for n, robot in enumerate(robots) if robot.closed):
+            print(f"lost {number}", flush=True)
         await asyncio.gather(*(robot.close() for robot in robots))
 
 

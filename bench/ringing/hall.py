@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 
@@ -15,6 +16,7 @@ from bench.ringing.house import Keys
 from bench.ringing.robots import Offer, Refused, Robot, Told, open_all
 
 BOUND = 60.0
+OVERHEAR_SECONDS = 0.05  # the figure is the crowd's own, not when it is read here
 
 
 @dataclass
@@ -42,13 +44,17 @@ class Ears:
 class Hall:
     """The robots that are measured, and what they saw first."""
 
-    def __init__(self, urls: Sequence[str], keys: Keys) -> None:
+    def __init__(self, urls: Sequence[str], keys: Keys, overheard: Path) -> None:
+        """`overheard`: where the crowd writes who of them rang, and when."""
+        self._overheard = overheard
         self.ears = Ears()
-        self.offered: dict[str, tuple[float, Robot, Offer]] = {}  # session -> its first ring
+        # session -> its first ring; nobody of ours when it was heard in the crowd
+        self.offered: dict[str, tuple[float, Robot | None, Offer | None]] = {}
         self.rings: dict[tuple[int, str], Offer] = {}  # console, session
         self._waiting: dict[str, asyncio.Event] = {}
         self._rung: set[str] = set()
         self.heard_delivery = True
+        self.elsewhere = 0  # presses of the last measurement that rang one of the crowd
         places = itertools.cycle(range(len(urls)))
 
         def page(kind: str, cookie: str) -> Robot:
@@ -66,12 +72,27 @@ class Hall:
             if offer.offer in self._rung:
                 continue
             self._rung.add(offer.offer)
-            self.offered.setdefault(offer.session, (at, robot, offer))
-            if offer.session in self._waiting:
-                self._waiting[offer.session].set()
+            self._first(offer.session, at, robot, offer)
             if self.heard_delivery:
                 robot.tell("offer.delivered", offer=offer.offer)
         self.ears.hear(robot, told, at)
+
+    def _first(self, session: str, at: float, robot: Robot | None, offer: Offer | None) -> None:
+        self.offered.setdefault(session, (at, robot, offer))
+        if session in self._waiting:
+            self._waiting[session].set()
+
+    async def overhear(self) -> None:
+        """A press that comes while all of ours ring is heard by one of the crowd."""
+        with self._overheard.open() as lines:
+            rest = ""
+            while True:
+                *whole, rest = (rest + lines.read()).split("\n")
+                for line in whole:
+                    if line.startswith("rang "):
+                        _, session, at = line.split()
+                        self._first(session, float(at), None, None)
+                await asyncio.sleep(OVERHEAR_SECONDS)
 
     async def open(self, http: aiohttp.ClientSession) -> None:
         """Everybody comes: the consoles first, so that nobody is rung for nobody."""
@@ -82,14 +103,22 @@ class Hall:
         everybody = [*self.tablets, self.race_tablet, *self.consoles, *self.racers]
         await asyncio.gather(*(robot.close() for robot in everybody))
 
-    async def rung(self, session: str) -> tuple[float, Robot, Offer]:
-        """The session's first ring, when it has come."""
+    async def rung(self, session: str) -> float:
+        """When the session rang first, once it has."""
         seen = self._waiting.setdefault(session, asyncio.Event())
         if session in self.offered:
             seen.set()
         async with asyncio.timeout(BOUND):
             await seen.wait()
-        return self.offered[session]
+        return self.offered[session][0]
+
+    async def rings_at(self, session: str) -> tuple[Robot, Offer]:
+        """Who of ours the session rang first, and how."""
+        await self.rung(session)
+        _, robot, offer = self.offered[session]
+        assert robot is not None
+        assert offer is not None
+        return robot, offer
 
     # --- what is measured ------------------------------------------------------------------------
 
@@ -99,11 +128,13 @@ class Hall:
         for tablet in self.tablets:
             free.put_nowait(tablet)
         times: list[float] = []
+        self.elsewhere = 0
 
         async def one(due: float) -> None:
             tablet = await free.get()
             session = await press(tablet)
-            times.append((await self.rung(session))[0] - due)
+            times.append(await self.rung(session) - due)
+            self.elsewhere += self.offered[session][1] is None
             await tablet.send("session.cancel", session=session)
             free.put_nowait(tablet)
 
@@ -141,7 +172,7 @@ class Hall:
         tablet = self.tablets[0]
         for _ in range(tries):
             session = await press(tablet)
-            _, first, offer = await self.rung(session)
+            first, offer = await self.rings_at(session)
             [other] = [one for one in self.consoles if one is not first]
             next_one = self.ears.listen(other, lambda told, s=session: _rings(told, s))  # type: ignore[misc]
             began = await _outcome(end(first, offer))

@@ -290,8 +290,10 @@ class RedisLiveStore(EmbeddedLiveStore):
             await self._say()
         pages, choices = await self._link.hashes(self._link.key("pages"), self._link.key("choices"))
         found: set[Place] = set()
-        for raw, value in pages.items():
-            place, lease = _place(raw), _lease(value)
+        read = [(raw, value, _place(raw), _lease(value)) for raw, value in pages.items()]
+        if not self._now:  # nothing was asked yet: as late as the latest of what is written
+            self._now = max((lease.beat for *_, lease in read if lease is not None), default=0.0)
+        for raw, value, place, lease in read:
             if place is None or lease is None:
                 continue
             if self._now - (lease.closed or lease.beat) > KEPT_LEASES * self._presence.lost_after:
@@ -322,11 +324,9 @@ class RedisLiveStore(EmbeddedLiveStore):
 
     def _elsewhere(self, place: Place, lease: Lease) -> None:
         self._others[place] = lease
-        board = self._board(place.kind)
         if self._now - lease.beat < FORGET_SECONDS:  # otherwise it is nobody's any more
-            board.beat(place.who, place.connection, lease.beat)
-            if lease.closed is not None:
-                board.drop(place.who, place.connection, lease.closed)
+            board = self._board(place.kind)
+            board.hear(place.who, place.connection, lease.beat, lease.closed, self._now)
 
     def _chose(self, person_id: str, value: bytes) -> None:
         activity, reason, at = (*value.decode().split("|"), "", "", "")[:3]

@@ -5,6 +5,8 @@ Rules of this file:
 2. News that is older than what is known changes nothing: a stale connection can neither renew nor
    end the lease of a newer one.
 3. A closed connection may be a reload: the person is in grace until the lease would have run out.
+4. What is written of a connection elsewhere is read again and again, in any order, long after it
+   ran out: it never takes a connection away that is alive.
 """
 
 from __future__ import annotations
@@ -49,13 +51,32 @@ class PresenceBoard:
     def beat(self, person_id: str, connection_id: str, now: float) -> None:
         """This connection is alive. A beat after its closing opens it again: the page is back."""
         person = self._people.setdefault(person_id, _Person(last=now))
-        known = person.connections.get(connection_id)
-        if known is not None and self._is_old(now, max(known.beat, known.closed or known.beat)):
-            return
-        self._make_room(person, now)
-        person.connections[connection_id] = _Connection(now)
-        if not self._is_old(now, person.last):
+        if self._renew(person, connection_id, now, now) and not self._is_old(now, person.last):
             person.last = now
+
+    def hear(
+        self, person_id: str, connection_id: str, beat: float, closed: float | None, now: float
+    ) -> None:
+        """Of a connection elsewhere stands written when it last beat, and when it closed, if so."""
+        person = self._people.setdefault(person_id, _Person(last=beat))
+        if person.last <= now:  # otherwise a clock was set back: the next beat here mends that
+            person.last = max(person.last, beat)
+        known = person.connections.get(connection_id)
+        if beat + self.lost_after > now:
+            self._renew(person, connection_id, beat, max(beat, now))
+            if closed is not None:
+                self.drop(person_id, connection_id, closed)
+        elif known is not None and not known.beat > beat:
+            del person.connections[connection_id]
+
+    def _renew(self, person: _Person, connection_id: str, beat: float, now: float) -> bool:
+        """Whether this beat was news."""
+        known = person.connections.get(connection_id)
+        if known is not None and self._is_old(beat, max(known.beat, known.closed or known.beat)):
+            return False
+        self._make_room(person, now)
+        person.connections[connection_id] = _Connection(beat)
+        return True
 
     def drop(self, person_id: str, connection_id: str, now: float) -> None:
         """This connection closed. Unknown ones, and ones that have beaten since, are left alone."""

@@ -135,6 +135,48 @@ async def test_a_page_that_moved_is_not_dropped_by_its_old_process(shared: Redis
             await sees(three, "dana", CONNECTED, T + 3)
 
 
+async def compared(store: LiveStore, server: RedisServer, now: float) -> None:
+    """Wait until the store has made itself the same as Redis once more."""
+    client = redis.Redis.from_url(server.url)
+    [pages] = [key async for key in client.scan_iter("*:pages")]
+    sign = f"per_sign{time.monotonic_ns()}"
+    await client.hset(pages, f"p|{sign}|ws_sign", f"nod_sign|{now!r}|")
+    await client.aclose()
+
+    async def seen() -> bool:
+        return sign in await store.snapshot(now)
+
+    await until("the store compared itself with Redis", seen)
+
+
+@pytest.mark.parametrize("left", ["closed", "silent"])
+async def test_who_left_another_process_a_while_ago_and_is_here_stays_here(
+    shared: RedisServer, left: str
+) -> None:
+    """As everybody after a rolling restart: the lease of then stays written down for a minute."""
+    await emptied(shared)
+    async with a_store(shared, "nod_one") as one, a_store(shared, "nod_two") as two:
+        await one.beat("per_a", "ws_1", T)
+        await one.beat_tablet("tab_a", "ws_3", T)
+        await until("seen", lambda: is_(two, "per_a", CONNECTED, T + 1))
+        if left == "closed":
+            await one.drop("per_a", "ws_1", T + 1)
+            await one.drop_tablet("tab_a", "ws_3", T + 1)
+            await until("seen to be closed", lambda: is_(two, "per_a", GRACE, T + 1))
+        await two.beat("per_a", "ws_2", T + 20)
+        await two.beat_tablet("tab_a", "ws_4", T + 20)
+        for _ in range(2):
+            await compared(two, shared, T + 21)
+            assert await presence(two, "per_a", T + 21) is CONNECTED
+            assert (await two.tablets(T + 21))["tab_a"] is CONNECTED
+        async with a_store(shared, "nod_three") as three:  # it finds both leases at once
+            assert await presence(three, "per_a", T + 21) is CONNECTED
+
+
+async def is_(store: LiveStore, who: str, expected: PresenceState, now: float) -> bool:
+    return await presence(store, who, now) is expected
+
+
 async def test_a_dead_process_s_pages_are_lost_together_and_at_once(shared: RedisServer) -> None:
     await emptied(shared)
     async with a_store(shared, "nod_a") as one, a_store(shared, "nod_b") as two:

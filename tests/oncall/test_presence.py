@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,6 +135,52 @@ def test_who_was_lost_for_an_hour_is_forgotten_and_nobody_else(board: PresenceBo
     assert board.known() == ["dana", "miguel"]
     board.forget_lost(T + 3613)
     assert board.known() == ["miguel"]
+
+
+def test_what_stands_written_of_a_page_that_is_gone_takes_none_away(board: PresenceBoard) -> None:
+    board.hear("dana", "there", T, T + 1, T + 2)
+    assert board.state("dana", T + 2) is GRACE
+    board.beat("dana", "here", T + 20)
+    board.hear("dana", "there", T, T + 1, T + 21)
+    board.hear("dana", "over there", T + 3, None, T + 21)
+    assert board.state("dana", T + 21) is CONNECTED
+    board.drop("dana", "here", T + 22)
+    assert board.state("dana", T + 22) is GRACE
+    assert board.lost_since("dana", T + 40) == T + 32
+
+
+def test_what_is_heard_of_a_page_elsewhere_keeps_its_person_here(board: PresenceBoard) -> None:
+    board.hear("dana", "there", T, None, T + 1)
+    assert board.state("dana", T + 11.9) is CONNECTED
+    assert board.state("dana", T + 12) is LOST
+    board.hear("dana", "there", T + 10, None, T + 12)
+    assert board.state("dana", T + 12) is CONNECTED
+    board.hear("dana", "there", T + 10, T + 13, T + 13)
+    assert board.state("dana", T + 13) is GRACE
+    board.hear("dana", "there", T + 10, T + 13, T + 30)
+    assert board.state("dana", T + 30) is LOST
+    assert board.lost_since("dana", T + 30) == T + 22
+
+
+leases = st.lists(st.tuples(st.sampled_from("abcd"), st.floats(-90, 0)), min_size=1, max_size=8)
+
+
+@settings(deadline=None)
+@given(written=leases, order=st.randoms())
+def test_leases_say_the_same_in_whatever_order_and_however_often_they_are_read(
+    written: list[tuple[str, float]], order: Random
+) -> None:
+    newest = {page: T + max(at for p, at in written if p == page) for page, _ in written}
+    board = PresenceBoard()
+    for _ in range(3):
+        pages = list(newest)
+        order.shuffle(pages)
+        for page in pages:
+            board.hear("dana", page, newest[page], None, T)
+        alive = max(newest.values()) > T - LOST_SECONDS
+        assert board.state("dana", T) is (CONNECTED if alive else LOST)
+        if not alive:
+            assert board.lost_since("dana", T) == max(newest.values()) + LOST_SECONDS
 
 
 news = st.tuples(
