@@ -66,8 +66,8 @@ async def _read(conn: AsyncConnection, code: str, version: str, digest: str) -> 
     return _known[key]
 
 
-async def add(conn: AsyncConnection, form: Instrument, digest: str, now: float) -> bool:
-    """Keep an imported form; False: this very file is here already.
+async def is_new(conn: AsyncConnection, form: Instrument, digest: str) -> bool:
+    """Whether the form could be kept; False: this very file is here already.
 
     Raises BadInput for a code of ours, and for other content under a version that is here.
     """
@@ -80,6 +80,13 @@ async def add(conn: AsyncConnection, form: Instrument, digest: str, now: float) 
         if known == digest:
             return False
         raise BadInput("This version is here with other content. Give the file a new `version`.")
+    return True
+
+
+async def add(conn: AsyncConnection, form: Instrument, digest: str, now: float) -> bool:
+    """Keep an imported form; False: this very file is here already. Raises as `is_new` does."""
+    if not await is_new(conn, form, digest):
+        return False
     await conn.execute(
         insert(table).values(
             code=form.code,

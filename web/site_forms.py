@@ -49,18 +49,21 @@ async def bring_in(
     )
     for change in made.changes:
         print(f"  - {change}", file=out)
-    if check:
-        print("Nothing was imported: this was a check.", file=out)
-        return 0
+    digest = hashlib.sha256(raw).hexdigest()
 
     async def write(conn: AsyncConnection) -> bool:
-        new = await library.add(conn, form, hashlib.sha256(raw).hexdigest(), now)
+        new = await library.add(conn, form, digest, now)
         if new:
             name = f"{form.code} {form.version}"
             await record(conn, None, "instrument.import", "instrument", name, "allowed", now)
         return new
 
     try:
+        if check:
+            async with db.read() as conn:
+                await library.is_new(conn, form, digest)
+            print("It can be used. Nothing was imported: this was a check.", file=out)
+            return 0
         new = await db.write(write)
     except RecordError as error:
         print(error, file=out)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
@@ -19,6 +20,7 @@ import msgspec
 from msgspec import Struct, field
 
 from records.errors import BadInput
+from records.instruments import conditions
 from records.instruments.questionnaire import (
     LONGEST_TEXT,
     OPERATORS,
@@ -144,7 +146,7 @@ def prepare(raw: bytes, *, rule: str | None = None) -> Prepared:
     Raises Unfit with everything that stands in the way.
     """
     body = _parsed(raw)
-    problems = [*_head_problems(body), *_item_problems(body)]
+    problems = [*_head_problems(body), *_item_problems(body), *_unseen("$", body)]
     if problems:
         raise Unfit(problems)
     scoring = _rule_for(body, rule)
@@ -156,6 +158,9 @@ def prepare(raw: bytes, *, rule: str | None = None) -> Prepared:
     ]
     if scoring.about_substances:
         _protect(made, scoring)
+    problems = list(conditions.problems(made))
+    if problems:
+        raise Unfit(problems)
     form = Instrument(str(made["id"]), str(made["version"]), made)
     return Prepared(form, tuple(changes))
 
@@ -167,7 +172,7 @@ def _parsed(raw: bytes) -> Mapping[str, Any]:
     if len(raw) > LARGEST:
         raise Unfit(["The file is larger than 512 KiB."])
     try:
-        body = json.loads(raw.decode("utf-8-sig"))
+        body = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Unfit(["The file is not JSON."]) from error
     if not isinstance(body, dict) or body.get("resourceType") != "Questionnaire":
@@ -175,11 +180,41 @@ def _parsed(raw: bytes) -> Mapping[str, Any]:
     return body
 
 
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _unseen(place: str, node: Any) -> Iterator[str]:
+    """Texts with letters that nobody sees, or that turn the order of those that are seen."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _unseen(f"{place}.{key}", value)
+    elif isinstance(node, list):
+        for no, value in enumerate(node):
+            yield from _unseen(f"{place}[{no}]", value)
+    elif isinstance(node, str) and any(_is_unseen(letter) for letter in node):
+        yield f"{place} has signs that cannot be shown."
+
+
+def _is_unseen(letter: str) -> bool:
+    if letter in "\n\r\t":
+        return False
+    turns = unicodedata.bidirectional(letter) in _TURNS
+    return turns or unicodedata.category(letter) in ("Cc", "Cs")
+
+
+_TURNS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
 def _head_problems(body: Mapping[str, Any]) -> Iterator[str]:
     if not _CODE.fullmatch(str(body.get("id", ""))):
         yield "`id` must be 2 to 39 small letters, digits and dashes."
-    if not _VERSION.fullmatch(str(body.get("version", ""))):
-        yield "`version` is missing, or has more than 16 letters, digits, dots and dashes."
+    version = body.get("version")
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        yield (
+            "`version` is missing, is not a text in quotation marks, or has more than 16 letters, "
+            "digits, dots and dashes."
+        )
     if not str(body.get("title") or "").strip():
         yield "`title` is missing."
     if body.get("status") not in ("active", "draft"):
@@ -233,6 +268,10 @@ def _faults(item: Mapping[str, Any], links: set[str]) -> Iterator[str]:
         codings = [option.get("valueCoding") for option in item.get("answerOption", ())]
         if not codings or not all(isinstance(c, dict) and c.get("code") for c in codings):
             yield "a choice needs `answerOption`s with a `valueCoding` that has a `code`."
+        else:
+            said = [str(coding["code"]) for coding in codings]
+            for code in sorted({one for one in said if said.count(one) > 1}):
+                yield f"answer {code!r} stands twice."
     longest = item.get("maxLength", LONGEST_TEXT)
     if not isinstance(longest, int) or not 1 <= longest <= LONGEST_TEXT:
         yield f"`maxLength` must be 1 to {LONGEST_TEXT}."
@@ -255,11 +294,12 @@ _ANSWERS: Final = ("answerCoding", "answerBoolean", "answerString", "answerInteg
 
 def _rule_for(body: Mapping[str, Any], wanted: str | None) -> Rule:
     fitting = {rule.name: rule for rule in RULES.values() if rule.roles}
-    if wanted is not None:
-        if wanted not in fitting:
-            raise Unfit([f"There is no rule {wanted!r}; there are {', '.join(sorted(fitting))}."])
-        return fitting[wanted]
     said = [one.get("valueCode") for one in body.get("extension", ()) if one.get("url") == RULE]
+    for name in said if wanted is None else [wanted]:
+        if name not in fitting:
+            raise Unfit([f"There is no rule {name!r}; there are {', '.join(sorted(fitting))}."])
+    if wanted is not None:
+        return fitting[wanted]
     panels = {one.get("code") for one in body.get("code", ()) if one.get("system") == LOINC}
     found = [
         rule for rule in fitting.values() if rule.name in said or (rule.panel in panels - {None})

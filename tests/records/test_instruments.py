@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from records import instruments
 from records.errors import BadInput
+from records.instruments import conditions
 from records.instruments.questionnaire import Instrument, bound, codes, walk
 from records.scoring import INCOMPLETE, RULES, UNANSWERED
 
@@ -59,6 +60,11 @@ def test_each_form_says_its_rule_its_author_and_only_questions_that_are_there(
             assert condition["operator"] == "exists" or (
                 condition["answerCoding"]["code"] in codes(asked)
             )
+
+
+@pytest.mark.parametrize("form", NEWEST.values(), ids=lambda f: f.code)
+def test_every_condition_of_our_own_forms_can_be_met(form: Instrument) -> None:
+    assert not list(conditions.problems(form.body))
 
 
 def _texts(node: Any) -> list[str]:
