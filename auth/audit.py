@@ -12,9 +12,11 @@ Write the entry last in a transaction: on PostgreSQL the chain's lock is held un
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,6 +43,9 @@ LONGEST_PLACE = 64
 # written down meanwhile carries it. Nothing for what the server does by itself.
 PLACE: ContextVar[str | None] = ContextVar("audit_place", default=None)
 
+# The entries that were added in this task since `entries` was entered.
+_ADDED: ContextVar[list[int] | None] = ContextVar("audit_added", default=None)
+
 failures = 0  # entries that could not be written since this process began: somebody must be told
 
 
@@ -48,6 +53,17 @@ def missed() -> None:
     """Count an entry that could not be written; the look-out over the trail tells somebody."""
     global failures
     failures += 1
+
+
+@contextlib.contextmanager
+def entries() -> Iterator[list[int]]:
+    """The numbers of the entries that are added inside, in this task."""
+    added: list[int] = []
+    token = _ADDED.set(added)
+    try:
+        yield added
+    finally:
+        _ADDED.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +188,9 @@ async def _append(
     }
     digest = _digest(values, last.digest)
     await conn.execute(insert(schema.audit).values(**values, previous=last.digest, digest=digest))
+    added = _ADDED.get()
+    if added is not None:
+        added.append(last.no + 1)
     return last.no + 1
 
 

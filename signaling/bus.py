@@ -116,10 +116,11 @@ class Still(Note, frozen=True, tag="still"):
 
 
 class Ask(Note, frozen=True, tag="ask"):
-    """Carry out one command of a page of mine; `command` is its JSON text."""
+    """Carry out one command of a page of mine; `command` is its JSON text, `place` where from."""
 
     actor: Actor
     command: str
+    place: str | None = None
 
 
 class Answer(Note, frozen=True, tag="answer"):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from auth import audit
 from oncall.errors import LiveStoreAway, LiveStoreFull, NodeSilent, OnCallError
 from oncall.live import LiveStore
 from oncall.live_redis import RedisLiveStore
@@ -31,7 +32,7 @@ from records.ids import new_id
 from records.sessions import SessionRow
 from signaling import bus as b
 from signaling import metrics, party_wire, wire
-from signaling.commands import HANDLERS, dispatch
+from signaling.commands import carry_out, dispatch
 from signaling.errors import Relayed, SessionError
 from signaling.session import OPEN
 from signaling.views import veiled
@@ -326,7 +327,7 @@ class Cluster:
         if self._bus is None or not self._seen[home].proven:
             raise NodeSilent
         text = msgspec.json.encode(command).decode()
-        answer = await self._bus.ask(home, b.Ask(actor, text))
+        answer = await self._bus.ask(home, b.Ask(actor, text, audit.PLACE.get()))
         if answer.code:
             raise Relayed(answer.code, answer.status, answer.text, answer.data or {})
         return answer.data or {}
@@ -432,8 +433,8 @@ class Cluster:
                 desk.line.keep_out(session_id, clinician_id, at)
             case b.RosterChanged():
                 desk.roster_changed_here()
-            case b.Ask(actor, command):
-                self._do(self._carry_out(node, number, actor, command))
+            case b.Ask():
+                self._do(self._carry_out(node, number, note))
             case b.Arrange(session_id):
                 self._do(self._arrange(session_id))
             case _:
@@ -474,10 +475,11 @@ class Cluster:
         if row is not None and row.node_id == self.id:
             await self._desk.company.arrange(row)
 
-    async def _carry_out(self, node: str, number: str, actor: Actor, text: str) -> None:
+    async def _carry_out(self, node: str, number: str, asked: b.Ask) -> None:
+        audit.PLACE.set(asked.place)  # of this task only
         try:
-            command = wire.parse_command(text)
-            data = await HANDLERS[type(command)](self._desk, actor, None, command)
+            command = wire.parse_command(asked.command)
+            data = await carry_out(self._desk, asked.actor, None, command)
         except self._desk.typed_errors as error:
             answer = b.Answer(
                 number,

@@ -14,7 +14,7 @@ from signaling import consent_commands as consent
 from signaling import console_commands as console
 from signaling import device_commands as device
 from signaling import guest_commands as guest
-from signaling import guest_wire, party_wire, wire
+from signaling import guest_wire, on_record, party_wire, wire
 from signaling import party_commands as party
 from signaling import person_commands as person
 from signaling import shared_commands as shared
@@ -85,4 +85,12 @@ HANDLERS: dict[type, Handler] = {
 
 async def dispatch(desk: Desk, stream: Stream, command: wire.Command) -> dict[str, object]:
     """Carry out one command for the stream's actor."""
-    return await HANDLERS[type(command)](desk, stream.actor, stream, command)
+    return await carry_out(desk, stream.actor, stream, command)
+
+
+async def carry_out(
+    desk: Desk, actor: Actor, stream: Stream | None, command: wire.Command
+) -> dict[str, object]:
+    """The same for a page of another process, whose stream is not here. It leaves its entry."""
+    async with on_record.command(desk, actor, command):
+        return await HANDLERS[type(command)](desk, actor, stream, command)

@@ -218,9 +218,6 @@ class Conversation:
         except SessionError as error:
             self._put_error(command.id, error)
             return
-        if stream.audience not in type(command).audience:
-            stream.answer(command.id, _error(command.id, WrongPage()))
-            return
         try:
             data = await self._desk.handle(stream, command)
         except self._desk.typed_errors as error:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from auth import audit
 from auth.actors import Actor
 from auth.errors import AuthError
 from media import Forwarding, LegEvent, LegEventKind, MediaError, Relay
@@ -27,14 +28,14 @@ from records.engine import Database
 from records.errors import RecordError, StaleSession
 from records.ledger import Ledger
 from records.sessions import Event, SessionRow
-from signaling import metrics, wire
+from signaling import metrics, on_record, wire
 from signaling.auditwatch import AuditWatch
 from signaling.cluster import Cluster, Shared
 from signaling.company import Company
 from signaling.courier import Courier
 from signaling.daywatch import DayWatch
 from signaling.directories import DirectoryReader
-from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch
+from signaling.errors import Draining, NoSuchSession, SessionError, StaleEpoch, WrongPage
 from signaling.followwatch import FollowWatch
 from signaling.gapwatch import GapWatch
 from signaling.hub import Hub, Stream
@@ -111,6 +112,7 @@ class Desk:
             OnCallError,
         )
         self.ledger = Ledger()
+        self.refusals = on_record.Refusals()
         self.pace = Pace()
         self.rosters = RosterReader()
         self.directories = DirectoryReader()
@@ -239,6 +241,8 @@ class Desk:
             if stream.audience == "tablet":
                 await self.cluster.tablet_beat(actor.id, stream.id)
                 await self.tablets.came(actor.id)
+        if not resumed:
+            await on_record.shown(self, stream)
         self.screens.greet(stream, fresh=not resumed)
 
     async def left(self, stream: Stream) -> None:
@@ -259,6 +263,9 @@ class Desk:
         """Carry out one command of a page. Raises typed errors; then nothing has changed."""
         if self._draining:
             raise Draining
+        if stream.audience not in type(command).audience:
+            await on_record.refused(self, stream.actor, command)
+            raise WrongPage
         return await self.cluster.carry(stream, command)
 
     async def dismiss_actor(self, actor_id: str, reason: str) -> None:
@@ -303,18 +310,27 @@ class Desk:
         raises undoes everything. Raises NoSuchSession.
         """
 
+        told = False
+
         async def write(conn: AsyncConnection) -> SessionRow:
+            nonlocal told
             row = await sessions.get(conn, session_id)
             if row is None:
                 raise NoSuchSession
-            now = self.now()
-            step = await decide(conn, row, now)
+            now, told = self.now(), False
+            with audit.entries() as own:
+                step = await decide(conn, row, now)
             if step is None:
                 return row
             events = [Event(e.kind, *actor, e.data) for e in step.events]
+            # before the row is locked, as entries of a decision are: the other way round two
+            # commands on one session could wait for each other
+            told = bool(own) or await on_record.done(conn, row.id, now)
             return await sessions.apply(conn, row, step.changes, events, now)
 
         row = await self.again(lambda: self.db.write(write))
+        if told:
+            on_record.told()
         self.screens.touch(row)
         if row.state == State.CLOSED:
             self.misses.wake()

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 import redis.asyncio as redis
+from sqlalchemy import select
 
-from auth import tablets
+from auth import audit, tablets
 from media import LegEventKind
-from records import nodes, sessions
+from records import nodes, schema, sessions
 from records.sessions import SessionRow
+from signaling import wire
 from signaling.cluster import share
 from tests.oncall import redis_server
 from tests.oncall.redis_server import RedisServer
@@ -209,6 +211,27 @@ async def test_the_end_of_a_call_said_elsewhere_ends_its_media_at_home(two: Two)
     await console.send("session.end", session=session, epoch=epoch)
     assert one.bridge.closed == [session]
     await tablet.until_view(lambda v: v["session"] and v["session"]["state"] == "wrap_up")
+
+
+async def test_where_a_command_came_from_goes_along_to_the_process_that_carries_it_out(
+    two: Two,
+) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, epoch = await connected(tablet, console, one)
+    stream = next(iter(other.desk.hub.of("console", "per_dana")))
+    held = wire.SessionHold(id=99, session=session, epoch=epoch, held=True)
+    token = audit.PLACE.set("203.0.113.7")
+    try:
+        await other.desk.handle(stream, held)
+    finally:
+        audit.PLACE.reset(token)
+    table = schema.audit
+    async with one.db.read() as conn:
+        asked = select(table.c.actor_id, table.c.place).where(table.c.action == "session.hold")
+        found = [tuple(row) for row in await conn.execute(asked)]
+    assert found == [("per_dana", "203.0.113.7")]
 
 
 async def test_a_tablet_revoked_at_one_process_is_out_of_its_call_at_another(two: Two) -> None:
