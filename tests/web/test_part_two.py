@@ -66,7 +66,12 @@ async def read(site: Site, path: str, secret: str | None = None) -> str:
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
     response = await site.client.get(path, headers=headers, allow_redirects=False)
     where = response.headers.get("Location", "")
-    return f"{response.status} {where} {_OWN.sub('', _text(await response.read()))}"
+    return f"{response.status} {where} {unmarked(_text(await response.read()))}"
+
+
+def unmarked(text: str) -> str:
+    """Without what differs from one reading to the next by itself."""
+    return _OWN.sub("", text)
 
 
 def _text(body: bytes) -> str:
