@@ -41,12 +41,13 @@ PROBABILITY: Final = "http://terminology.hl7.org/CodeSystem/risk-probability"
 LEVEL_LOINC: Final = "93374-7"  # suicide risk level by C-SSRS, answers of LL465-6
 
 # rules whose level is a risk; the others say how somebody is, or what was agreed
-RISKS: Final = frozenset({"field-safety-1", "cssrs-screener", "asq", "overdose-1"})
+RISKS: Final = frozenset({"field-safety-1", "cssrs-screener", "safe-t-1", "asq", "overdose-1"})
+_SUICIDE: Final = frozenset({"cssrs-screener", "safe-t-1"})  # whose level LOINC has a code for
 _LOINC_LEVELS: Final = {"low": "LA9194-7", "moderate": "LA6751-7", "high": "LA9193-9"}
 _LOINC_ANSWERS: Final = {"yes": "LA33-6", "no": "LA32-8"}
 _TOTALS: Final = {"audit-c": "75626-2", "dast-10": "82667-7"}
 _PROBABLE: Final = frozenset({"low", "moderate", "high"})
-_JUDGED, _REASON = "judged-level", "judged-reason"
+_JUDGED, _REASON, _WHY = "judged-level", "judged-reason", "why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +175,11 @@ def _level(facts: Facts, shown: _Shown) -> Resource:
     row, form = shown.given.row, shown.given.form
     rule, score = form.rule, shown.result.get("score")
     codes = [one for one in form.body.get("code", ()) if one.get("system") == LOINC]
-    if rule.name == "cssrs-screener":
+    if rule.name in _SUICIDE:
         codes = [coding(LOINC, LEVEL_LOINC)]
     total = _TOTALS.get(rule.name)
     value = own(facts, "level", shown.level)
-    if rule.name == "cssrs-screener" and shown.level in _LOINC_LEVELS:
+    if rule.name in _SUICIDE and shown.level in _LOINC_LEVELS:
         value["coding"].append(coding(LOINC, _LOINC_LEVELS[shown.level]))
     more: Resource = {"valueCodeableConcept": value}
     if shown.level == INCOMPLETE:
@@ -257,6 +258,8 @@ def _risks(facts: Facts, shown: _Shown) -> Iterator[Resource]:
         for link in _links(shown.result.get("reasons"))
         if link in form.items and link in shown.answers
     ]
+    if form.rule.by_judgement:
+        reasons.append(words(str(shown.answers.get(_WHY) or "")))
     common: Resource = {
         "protected": shown.protected,
         "subject": subject(facts),
@@ -268,11 +271,12 @@ def _risks(facts: Facts, shown: _Shown) -> Iterator[Resource]:
         f"computed/{row.id}",
         status="final" if shown.result.get("complete") is True else "preliminary",
         method=concept(coding(f"{OURS}scoring-rule", form.rule.name), text=form.rule.name),
+        performer=practitioner(facts, row.author_id) if form.rule.by_judgement else None,
         basis=[response, reference("Observation", f"level/{row.id}")],
         prediction=[
             {
                 "qualitativeRisk": _risk(facts, shown.level),
-                "rationale": "; ".join(reasons),
+                "rationale": "; ".join(filter(None, reasons)),
             }
         ],
         **common,

@@ -19,6 +19,7 @@ FOLDER: Final = Path(__file__).parent / "forms"
 # In the order in which a console offers them; the first is open when a call begins.
 ORDER: Final = (
     "field-safety",
+    "suicide-assessment",
     "safety-plan",
     "lethal-means",
     "overdose",

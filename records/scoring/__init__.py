@@ -10,7 +10,7 @@ from records.scoring.plans import LETHAL_MEANS, SAFETY_PLAN
 from records.scoring.result import INCOMPLETE, UNANSWERED, Answers, Result, Role, Rule
 from records.scoring.scene import BARS, SCENE_SAFETY
 from records.scoring.substance import AUDIT_C, COWS, DAST_10, MOUD, OVERDOSE
-from records.scoring.suicide import ASQ, CSSRS_SCREENER
+from records.scoring.suicide import ASQ, CSSRS_SCREENER, SAFE_T
 
 RULES: Final[Mapping[str, Rule]] = {
     rule.name: rule
@@ -20,6 +20,7 @@ RULES: Final[Mapping[str, Rule]] = {
         BARS,
         CSSRS_SCREENER,
         ASQ,
+        SAFE_T,
         SAFETY_PLAN,
         LETHAL_MEANS,
         OVERDOSE,

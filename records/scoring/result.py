@@ -46,12 +46,20 @@ class Rule:
     levels: tuple[str, ...]
     roles: tuple[Role, ...] = ()
     panel: str | None = None  # LOINC
+    by_judgement: bool = False  # the level is the clinician's; nothing is computed
     about_substances: bool = False  # 42 CFR Part 2: even the level tells of substance use
 
 
 def missing(answers: Answers, required: Iterable[str]) -> list[str]:
     """The required questions without a usable answer."""
-    return sorted(item for item in required if answers.get(item) in UNANSWERED)
+    return sorted(item for item in required if _open(answers.get(item)))
+
+
+def _open(answer: object) -> bool:
+    """Whether nothing usable was said; of several answers, by none of them."""
+    if isinstance(answer, list):
+        return all(one in UNANSWERED for one in answer)
+    return answer in UNANSWERED
 
 
 def result(

@@ -1,4 +1,4 @@
-"""Screens for suicide risk whose wording a site brings: C-SSRS screener and ASQ.
+"""Suicide risk: C-SSRS screener and ASQ, whose wording a site brings, and our own five steps.
 
 Only the published scoring is here. An unanswered question never makes somebody look safer.
 """
@@ -75,6 +75,29 @@ def asq(answers: Answers, _asked: frozenset[str], required: frozenset[str]) -> R
     return result("asq", "negative", [])
 
 
+def safe_t(answers: Answers, _asked: frozenset[str], required: frozenset[str]) -> Result:
+    """Five steps in the order of SAMHSA's SAFE-T: nothing is added up, the level is judged.
+
+    What the person said that speaks for a risk stands beside it. While a step is open, "low" is not
+    said, and "moderate" is "at least".
+    """
+    told = [item for item, values in _SPEAKS_FOR_RISK.items() if answers.get(item) in values]
+    unanswered = missing(answers, required)
+    level = str(answers.get("level") or INCOMPLETE)
+    if unanswered and level != "high":
+        level = level if level == "moderate" else INCOMPLETE
+    at_least = bool(unanswered) and level == "moderate"
+    said = result("safe-t-1", level, unanswered, told, at_least=at_least)
+    return said | {"by_judgement": True}
+
+
+_SPEAKS_FOR_RISK: Final = {
+    "intent": ("yes",),
+    "behaviour": ("last-3-months", "earlier"),
+    "plan": ("yes",),
+    "thoughts": ("yes",),
+}
+
 _ASQ: Final = ("wish", "burden", "thoughts", "attempt")
 
 CSSRS_SCREENER: Final = Rule(
@@ -92,6 +115,8 @@ CSSRS_SCREENER: Final = Rule(
     ),
     panel="93373-9",
 )
+
+SAFE_T: Final = Rule("safe-t-1", safe_t, ("low", "moderate", "high"), by_judgement=True)
 
 ASQ: Final = Rule(
     "asq",

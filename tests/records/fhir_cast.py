@@ -40,6 +40,12 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "agrees": "yes", "judged-level": "moderate", "judged-reason": f"smells of {SECRET}",
         "notes": f"said: {SECRET}",
     },
+    "suicide-assessment": {
+        "risk-factors": ["hopeless", "loss"], "substances": "yes", "protective-factors": ["people"],
+        "thoughts": "yes", "plan": "yes", "intent": "no", "behaviour": "never",
+        "said": f"said: {SECRET}", "level": "moderate", "why": f"plan, and {SECRET}",
+        "steps": ["safety-plan", "call-back"], "notes": SECRET,
+    },
     "safety-plan": {
         "made": "yes", "warning-signs": "Sleeping badly <b>", "alone": "Walk the dog",
         "distraction": "The library", "people": "My sister", "professionals": "988",

@@ -464,6 +464,20 @@ def test_the_columbia_screener_has_loincs_codes_for_its_answers_and_its_level() 
     assert response["questionnaire"] == "https://clinic.example.org/q|1"
 
 
+def test_five_steps_end_in_a_level_that_the_clinician_answers_for() -> None:
+    bundle = build(facts(forms=[form("suicide-assessment")], cover=COVER))
+    valid(bundle)
+    levels = [one for one in of(bundle, "Observation") if "93374-7" in at(one, "code.coding.code")]
+    assert "LA6751-7" in at(levels[0], "valueCodeableConcept.coding.code")
+    [risk] = of(bundle, "RiskAssessment")
+    assert at(risk, "method.coding.code") == ["safe-t-1"]
+    assert at(risk, "performer.display") == ["Dana Whitefeather"]
+    assert f"plan, and {SECRET}" in at(risk, "prediction.rationale")[0]
+    silent = build(facts(forms=[form("suicide-assessment")]))
+    assert SECRET not in spoken(silent)
+    assert "moderate" in str(of(silent, "RiskAssessment")), "at least, without what is left out"
+
+
 @st.composite
 def sessions_of_any_kind(draw: st.DrawFn) -> Facts:
     """Sessions in any state, with anything missing, and names that hold any letter."""

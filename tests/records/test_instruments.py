@@ -19,14 +19,19 @@ from records.scoring import INCOMPLETE, RULES, UNANSWERED
 RELEASED = {
     "audit-c-1.0": "b701bd58b6dd3561",
     "bars-1.0": "db860b1d2d847ac0",
+    "bars-1.1": "197ae46af5885160",
     "cows-1.0": "65b18bd7da540ad6",
     "field-safety-1.0": "677b74147e4597a2",
     "field-safety-1.1": "bc72bf68f76f9797",
     "lethal-means-1.0": "44548c55b1bf09f6",
+    "lethal-means-1.1": "3de2b7190018d115",
     "moud-1.0": "fcf14ef360db9403",
     "overdose-1.0": "e9766b2358f51d81",
+    "overdose-1.1": "a002533ab5fc5717",
     "safety-plan-1.0": "b9b3086845bc43e7",
     "scene-safety-1.0": "4f010d8eb972a9db",
+    "scene-safety-1.1": "b0c5cf40cbe67981",
+    "suicide-assessment-1.0": "407427eb9950d54c",
 }
 NEWEST = instruments.newest()
 SAME_IN_BOTH = {"No", "Alcohol (AUDIT-C)"}
@@ -94,6 +99,7 @@ def test_answers_about_substance_use_are_tagged_wherever_they_are_asked() -> Non
         free = set(NEWEST[code].items) - NEWEST[code].protected
         assert free <= {"notes", "ems"}
     assert NEWEST["field-safety"].protected == {"impaired"}
+    assert NEWEST["suicide-assessment"].protected == {"substances"}
     assert NEWEST["scene-safety"].protected == {"intoxicated"}
 
 

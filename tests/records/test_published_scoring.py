@@ -128,6 +128,68 @@ def test_asq_screen(answers: dict[str, Any], level: str, at_least: bool) -> None
     assert (result["level"], result["at_least"]) == (level, at_least)
 
 
+# --- five steps in the order of SAFE-T ------------------------------------------------------------
+
+SAFE_T = instruments.newest()["suicide-assessment"]
+STEPS: dict[str, Any] = {
+    "risk-factors": ["none-found"], "substances": "no", "protective-factors": ["people"],
+    "thoughts": "no", "behaviour": "never", "level": "low", "why": "calm, and with her sister",
+    "steps": ["safety-plan"],
+}  # fmt: skip
+SAID = STEPS | {"thoughts": "yes", "plan": "no", "intent": "no"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "level", "reasons", "at_least"),
+    [
+        (STEPS, "low", [], False),
+        (SAID, "low", ["thoughts"], False),
+        (SAID | {"plan": "yes", "level": "moderate"}, "moderate", ["plan", "thoughts"], False),
+        (SAID | {"intent": "yes", "level": "high"}, "high", ["intent", "thoughts"], False),
+        (STEPS | {"behaviour": "last-3-months", "level": "high"}, "high", ["behaviour"], False),
+        # judgement decides, and what speaks against it stands beside it
+        (SAID | {"intent": "yes"}, "low", ["intent", "thoughts"], False),
+        # a step is open: nobody is "low" by it, and what is judged so far is the least
+        (SAID | {"intent": "refused"}, "incomplete", ["thoughts"], False),
+        (SAID | {"intent": "refused", "level": "moderate"}, "moderate", ["thoughts"], True),
+        (SAID | {"intent": "refused", "level": "high"}, "high", ["thoughts"], False),
+        (STEPS | {"risk-factors": ["not-assessed"]}, "incomplete", [], False),
+        (STEPS | {"protective-factors": []}, "incomplete", [], False),
+        (STEPS | {"why": ""}, "incomplete", [], False),
+        (STEPS | {"steps": None}, "incomplete", [], False),
+        ({}, "incomplete", [], False),
+    ],
+)
+def test_five_steps_end_in_the_clinicians_own_level(
+    answers: dict[str, Any], level: str, reasons: list[str], at_least: bool
+) -> None:
+    given_ = {link: value for link, value in answers.items() if value is not None}
+    result = SAFE_T.score(SAFE_T.checked(given_))
+    assert (result["level"], result["reasons"]) == (level, reasons)
+    assert (result["at_least"], result["by_judgement"]) == (at_least, True)
+
+
+CHOICES = {
+    link: st.sampled_from([option["valueCoding"]["code"] for option in item["answerOption"]])
+    for link, item in SAFE_T.items.items()
+    if item["type"] == "choice" and not item.get("repeats") and link != "level"
+}
+REST = ("risk-factors", "protective-factors", "steps", "why")
+
+
+@given(
+    level=st.sampled_from(["low", "moderate", "high"]),
+    answers=st.fixed_dictionaries({}, optional=CHOICES),
+    more=st.fixed_dictionaries({}, optional={link: st.just(STEPS[link]) for link in REST}),
+)
+def test_a_level_is_never_raised_or_lowered_by_anything_but_the_clinician(
+    level: str, answers: dict[str, Any], more: dict[str, Any]
+) -> None:
+    result = SAFE_T.score(SAFE_T.checked({"level": level, **answers, **more}))
+    assert result["level"] in (level, "incomplete")
+    assert (result["level"] == "low") <= (result["missing"] == [])
+
+
 # --- COWS -----------------------------------------------------------------------------------------
 
 # Allowed values of each item, from Wesson & Ling 2003 as clinical.md states them.

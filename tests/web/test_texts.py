@@ -10,7 +10,7 @@ import pytest
 
 from auth.shapes import TimelineEntry
 from oncall import eligible, steps
-from records import vocabulary
+from records import instruments, vocabulary
 from records.schema import OPEN_STATES
 from signaling.errors import SessionError
 from web import i18n, present
@@ -38,6 +38,43 @@ def test_every_language_has_the_same_keys_and_placeholders(locale: str, part: st
     for key, text in english.items():
         assert i18n.placeholders(text) == i18n.placeholders(other[key]), key
         assert other[key].strip(), key
+
+
+# one thing, one word: what is not said in Spanish here, and what is said instead
+NOT_SAID = {
+    r"agentes?": "oficial",
+    r"a[ñn]ad\w*": "agregar",
+    r"urgencias": "emergencias",
+    r"escalada": "escalamiento",
+    r"periodos?": "período",
+    r"claves? de acceso": "llave de acceso",
+    r"(?:el|los|un|unos|ning[uú]n|hubo) cl[ií]nicos?": "profesional clínico",
+    r"(?:calendario|cuadro) de guardias": "rol de guardias",
+    r"42 CFR Part": "42 CFR Parte 2",
+    r"ordenador(?:es)?": "computadora",
+}
+# words that somebody has agreed to stand as they were said: a new wording is a new version
+AGREED_TO = re.compile(r"^consent\.(?:spoken|signed)\.2026_11\.")
+
+
+def _spanish() -> dict[str, str]:
+    """All that a page says in Spanish, and all that our forms ask."""
+    said = {
+        key: text
+        for part in PARTS
+        for key, text in read("es", part).items()
+        if not AGREED_TO.match(key)
+    }
+    for form in instruments.newest().values():
+        said[form.code] = json.dumps(form.definition("es")["item"], ensure_ascii=False)
+    return said
+
+
+@pytest.mark.parametrize(("word", "instead"), NOT_SAID.items(), ids=NOT_SAID.values())
+def test_in_spanish_the_same_thing_has_the_same_word_on_every_page(word: str, instead: str) -> None:
+    wrong = re.compile(rf"\b(?:{word})(?!\w)", re.IGNORECASE)
+    found = [key for key, text in _spanish().items() if wrong.search(text)]
+    assert found == [], f"say: {instead}"
 
 
 def test_every_code_of_the_record_has_words() -> None:

@@ -197,8 +197,9 @@ export class AssessmentView {
     const level = typeof result["level"] === "string" ? result["level"] : "";
     const badge = find("#level-badge", HTMLElement);
     line.dataset["level"] = level;
+    const by = result["by_judgement"] === true ? "console.level.judged" : "console.level.computed";
     badge.className = `badge badge--${TONES[level] ?? "quiet"}`;
-    setText(badge, level ? t("console.level.computed", { level: levelWords(result) }) : t("console.level.none_yet"));
+    setText(badge, level ? t(by, { level: levelWords(result) }) : t("console.level.none_yet"));
     setText(find("#level-reasons", HTMLElement), this.#because(result));
   }
 
