@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Table, and_, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,14 +39,8 @@ OUTCOMES: Final = ("allowed", "refused", "failed")
 # what a reviewer looks at even when it was allowed: it gives out names, or changes who may do what
 NOTABLE: Final = ("person.", "tablet.", "log.export", "break_glass.", "retention.")
 _table = schema.audit
-_PARTS: Final[Mapping[str, Table]] = {  # what hangs on a session, by its id, as entries call it
-    "followup": schema.followup,
-    "near_miss": near_miss,
-    "opening": opening,
-    "takeaway": schema.takeaway,
-    "guest_link": guest_link,
-    "guest": guest_link,
-}
+# what hangs on a session and is named by an id of its own
+_PARTS: Final = (schema.followup, near_miss, opening, schema.takeaway, guest_link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +130,7 @@ async def read(
         asked = [own, *_conditions(names, wanted), *_before(before)]
         rows = await _page(conn, asked, PAGE_ROWS + 1)
         whole = [own, *_conditions(names, Wanted(wanted.since, wanted.until))]
-        by_action, by_person = await _tallies(conn, whole)
-        newest = (await conn.execute(select(func.max(_table.c.no)).where(*whole))).scalar() or 0
+        by_action, by_person, newest = await _tallies(conn, whole)
         reviews = await _reviews(conn, _scope_id(actor), monday)
     return Seen(
         entries=tuple(rows[:PAGE_ROWS]),
@@ -228,16 +221,18 @@ def not_theirs(actor: Actor) -> ColumnElement[bool]:
     An entry on a session that is not in the log would tell their employer that there was one.
     """
     _, providers = reach(actor, Action.AUDIT_READ)
-    theirs = and_(
-        schema.session.c.wellness.is_(True),
-        func.coalesce(schema.session.c.provider_id, "").not_in(sorted(providers)),
+    theirs = (
+        select(schema.session.c.id)
+        .where(
+            schema.session.c.wellness.is_(True),
+            func.coalesce(schema.session.c.provider_id, "").not_in(sorted(providers)),
+        )
+        .cte("not_theirs")
     )
-    own = schema.session.c.id == _table.c.object_id
-    found = [~exists().where(own, theirs)]  # whatever the entry calls it
-    for kind, part in _PARTS.items():
-        hangs = and_(part.c.id == _table.c.object_id, part.c.session_id == schema.session.c.id)
-        found.append(or_(_table.c.object_kind != kind, ~exists().where(hangs, theirs)))
-    return and_(*found)
+    # whatever an entry calls it: ids of all kinds differ by their beginning
+    parts = [select(part.c.id).where(part.c.session_id.in_(select(theirs.c.id))) for part in _PARTS]
+    hidden = union_all(select(theirs.c.id), *parts)
+    return or_(_table.c.object_id.is_(None), _table.c.object_id.not_in(hidden))
 
 
 # --- inside ---------------------------------------------------------------------------------------
@@ -293,15 +288,18 @@ async def _page(
 
 async def _tallies(
     conn: AsyncConnection, conditions: Sequence[ColumnElement[bool]]
-) -> tuple[tuple[Tally, ...], tuple[Tally, ...]]:
-    """By action, and by who did it, in one reading of the week."""
+) -> tuple[tuple[Tally, ...], tuple[Tally, ...], int]:
+    """By action, by who did it, and the newest entry's number (0: none), in one reading."""
     columns = (_table.c.action, _table.c.actor_id, _table.c.outcome)
-    rows = await conn.execute(select(*columns, func.count()).where(*conditions).group_by(*columns))
+    asked = select(*columns, func.count(), func.max(_table.c.no))
+    rows = await conn.execute(asked.where(*conditions).group_by(*columns))
     by_action, by_person = dict[str, Counter[str]](), dict[str, Counter[str]]()
-    for action, actor_id, outcome, count in rows:
+    newest = 0
+    for action, actor_id, outcome, count, no in rows:
+        newest = max(newest, no)
         by_action.setdefault(action, Counter())[outcome] += count
         by_person.setdefault(actor_id or "", Counter())[outcome] += count
-    return _ordered(by_action), _ordered(by_person)
+    return _ordered(by_action), _ordered(by_person), newest
 
 
 def _ordered(counted: Mapping[str, Counter[str]]) -> tuple[Tally, ...]:

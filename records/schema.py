@@ -512,6 +512,12 @@ session = Table(
         for bit in (0, 1, 2, 4, 5, 6, 7)
     ),
     Index("session_of_lead", "lead_id", "closed_at"),
+    Index(  # officers' own calls, which are few and hidden from many
+        "session_own_call",
+        "provider_id",
+        sqlite_where=text("wellness IS 1"),
+        postgresql_where=text("wellness IS true"),
+    ),
     Index(  # what the look-outs read: sessions in the order in which they were closed
         "session_closed",
         "closed_at",

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import audit
 from auth.actors import Actor
-from records import parties, sessions
+from records import offers, parties, sessions
 from records.errors import RecordError
 from signaling import wire
 from signaling.errors import NoSuchSession, NotYours, StaleToken, WrongPage
@@ -111,10 +111,13 @@ async def refused(desk: Desk, actor: Actor, asked: wire.Command) -> None:
     """A command that this page may not send, or about a session that is not its own."""
     if not desk.refusals.take(actor.id, desk.now()):
         return
-    named = getattr(asked, "session", None) or getattr(asked, "offer", None)
-    known = named if isinstance(named, str) and _AN_ID.fullmatch(named) else None
-    kind = "offer" if known is not None and known.startswith("off_") else "session"
-    await _write(desk, actor, action_of(asked), kind, known, "refused")
+    session_id, offer_id = getattr(asked, "session", None), getattr(asked, "offer", None)
+    if offer_id is not None:  # its session: who may read the entry depends on that
+        async with desk.db.read() as conn:
+            offer = await offers.get(conn, offer_id)
+        session_id = offer.session_id if offer is not None else None
+    known = session_id if session_id is not None and _AN_ID.fullmatch(session_id) else None
+    await _write(desk, actor, action_of(asked), "session", known, "refused")
 
 
 async def shown(desk: Desk, stream: Stream) -> None:

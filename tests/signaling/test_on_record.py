@@ -179,3 +179,18 @@ async def test_a_call_goes_on_without_its_entry_and_a_record_is_not_written_with
 async def house_is_whole(house: House) -> None:
     async with house.db.read() as conn:
         assert await audit.verify(conn) is None
+
+
+async def test_a_refused_answer_is_on_record_by_its_session_and_never_by_a_made_up_offer(
+    house: House,
+) -> None:
+    tablet, dana, stranger = [await house.page(one) for one in ("tablet", "dana", "stranger")]
+    session = await house.pressed(tablet)
+    offer = await house.rung(dana)
+    for name in (offer["offer"], "off_of_nobody"):
+        with pytest.raises(Refused, match="no-such-session"):
+            await stranger.send("offer.accept", offer=name, token=offer["token"])
+    assert await entries(house, actor_id="per_stranger") == [
+        ("per_stranger", "offer.accept", session, "refused"),
+        ("per_stranger", "offer.accept", None, "refused"),
+    ]

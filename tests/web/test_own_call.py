@@ -12,8 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Boolean, Float, Integer, LargeBinary, String, Table, insert, select, update
 
+from auth import audit, audit_review
+from auth.actors import Actor
 from records import schema
 from records.sessions import SessionRow
 from tests.web.cast import ORIGIN, Site
@@ -24,6 +26,7 @@ from web.dev import cast as demo
 from web.routes import Who
 
 NOBODY: Any = SimpleNamespace(id="ses_nobody")
+DANA = Actor("person", demo.DANA.id, "Dana", "Dana", frozenset({"clinician"}))
 OF_READING = ("/manager/audit",)  # counts the readings themselves
 FILTERS = (
     "span=7", "state=closed", "disposition=voluntary_transport", "code=482913", "tests=1",
@@ -176,3 +179,46 @@ async def test_who_treats_them_reads_it_so_the_walk_would_find_a_leak(site: Site
     await site.sign_in(demo.DANA)
     with pytest.raises(AssertionError, match=r"^/(manager|followups|notes)"):
         await the_same(site, Who.PERSON)
+
+
+async def test_nor_of_anything_that_hangs_on_it(site: Site) -> None:
+    """Follow-ups, near misses, openings, the person's link and guests' links have their own ids."""
+    row = await site.session()
+    named = {"session_id": row.id, "id": ""}
+    entries: list[str] = []
+
+    async def write(conn: Any) -> None:
+        for number, table in enumerate(audit_review._PARTS):
+            named["id"] = f"prt_{number}"
+            entries.append(named["id"])
+            await conn.execute(insert(table).values(some_row(table) | named))
+            await audit.record(conn, DANA, "a.b", table.name, named["id"], "allowed", site.clock[0])
+
+    await site.services.db.write(write)
+    assert len(entries) == 5
+    await site.sign_in(demo.LENA)
+    shown = await read(site, "/manager/audit?all=1")
+    assert [one in shown for one in entries] == [True] * 5
+    change = update(schema.session).where(schema.session.c.id == row.id).values(wellness=True)
+    await site.services.db.write(lambda conn: conn.execute(change))
+    shown = await read(site, "/manager/audit?all=1")
+    assert not any(one in shown for one in entries)
+
+
+def some_row(table: Table) -> dict[str, Any]:
+    """Something for each column that must have a value."""
+    values: dict[str, Any] = {}
+    for column in table.c:
+        if column.nullable or column.default is not None or column.server_default is not None:
+            continue
+        people = any(key.column.table is schema.person for key in column.foreign_keys)
+        kinds = {
+            String: "x",
+            Boolean: False,
+            Integer: 1,
+            Float: 1.0 + len(values),
+            LargeBinary: b"x",
+        }
+        some = next((value for kind, value in kinds.items() if isinstance(column.type, kind)), 1)
+        values[column.name] = demo.DANA.id if people else some
+    return values | ({"role": "interpreter"} if "role" in values else {})
