@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -9,8 +10,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from auth.actors import Actor
 from signaling import wire
-from signaling.conversation import Ask, Conversation, Driver
-from signaling.errors import Draining
+from signaling.conversation import Ask, Bucket, Conversation, Driver
+from signaling.errors import Draining, TooMany
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def socket_handler(
         if desk.draining:
             raise web.HTTPServiceUnavailable(text=Draining.sentence)
         socket = web.WebSocketResponse(
-            max_msg_size=wire.MAX_MESSAGE, autoping=True, compress=False, timeout=3.0
+            max_msg_size=wire.MAX_MESSAGE, autoping=False, compress=False, timeout=3.0
         )
         try:
             await socket.prepare(request)
@@ -50,6 +51,7 @@ class _Socket:
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
+        self._signs = Bucket(at=asyncio.get_running_loop().time())
 
     @property
     def closed(self) -> bool:
@@ -60,10 +62,18 @@ class _Socket:
         return True  # `send` waits until what it sent has gone, but for a small buffer
 
     async def receive(self) -> str | bytes | None:
-        message = await self._socket.receive()
-        if message.type is WSMsgType.TEXT:
-            return str(message.data)
-        return bytes(message.data) if message.type is WSMsgType.BINARY else None
+        """Signs of life are answered here, as many as messages may come: each costs as much."""
+        while True:
+            message = await self._socket.receive()
+            if message.type is WSMsgType.TEXT:
+                return str(message.data)
+            if message.type not in (WSMsgType.PING, WSMsgType.PONG):
+                return bytes(message.data) if message.type is WSMsgType.BINARY else None
+            if not self._signs.take(asyncio.get_running_loop().time()):
+                await self.close(TooMany.code, refused=True)
+                return None
+            if message.type is WSMsgType.PING:
+                await self._socket.pong(message.data)
 
     async def send(self, text: str) -> None:
         await self._socket.send_str(text)

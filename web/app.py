@@ -21,6 +21,7 @@ from web import (
     consents,
     exports,
     followups,
+    gate,
     grants,
     guests,
     headers,
@@ -364,4 +365,12 @@ def _machine(
 
 
 def _socket(services: Services) -> Handler:
-    return socket_handler(services.desk, for_socket, origin_allowed)
+    talk = socket_handler(services.desk, for_socket, origin_allowed)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        passed = gate.of(request)
+        if passed is not None:
+            passed.talks()
+        return await talk(request)
+
+    return handler

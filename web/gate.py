@@ -17,9 +17,14 @@ from typing import Final, cast
 
 from aiohttp import web
 
+from signaling import wire
+
 log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 10.0
+# a conversation's bytes: two of the largest messages at once, half of one each second after that
+TALK_BURST: Final = 2 * wire.MAX_MESSAGE
+TALK_RATE: Final = wire.MAX_MESSAGE / 2
 TAKE_SECONDS = 60.0  # with a full buffer, for the other side to take something
 HANDSHAKE_SECONDS = 10.0
 KEEP_ALIVE: Final = 30.0
@@ -80,6 +85,8 @@ class Gated(asyncio.Protocol):
         self._head: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
         self._busy = False  # with a request whose head was read
+        self._left: float | None = None  # bytes that a conversation may send at once
+        self._left_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         known = cast("asyncio.Transport", transport)
@@ -95,6 +102,10 @@ class Gated(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._place is None:
+            return
+        if self._left is not None and not self._allows(len(data)):
+            log.info("gate.too_much")
+            self._abort_now()
             return
         if not self._busy and self._head is None:
             self._await_head()
@@ -131,6 +142,16 @@ class Gated(asyncio.Protocol):
         """Its answer is out; the next request may come."""
         self._busy = False
 
+    def talks(self) -> None:
+        """A conversation follows: messages are counted there, but pieces of none only here."""
+        self._left, self._left_at = float(TALK_BURST), asyncio.get_running_loop().time()
+
+    def _allows(self, size: int) -> bool:
+        now = asyncio.get_running_loop().time()
+        left = min(TALK_BURST, (self._left or 0.0) + (now - self._left_at) * TALK_RATE) - size
+        self._left, self._left_at = left, now
+        return left >= 0
+
     # --- timers -----------------------------------------------------------------------------------
 
     def _await_head(self) -> None:
@@ -147,8 +168,11 @@ class Gated(asyncio.Protocol):
             self._taking = None
 
     def _abort(self) -> None:
+        log.info("gate.too_slow")
+        self._abort_now()
+
+    def _abort_now(self) -> None:
         if self._transport is not None:
-            log.info("gate.too_slow")
             self._transport.abort()
 
 

@@ -90,7 +90,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     except TYPED as error:
         if request[ASKED].begun:
             raise
-        return answers.refusal(request, error, error.code, error.status)
+        answer = answers.refusal(request, error, error.code, error.status)
+        if isinstance(error, TooOften):
+            answer.force_close()  # what was sent after it is not even read
+        return answer
     except web.HTTPException as error:
         if error.status < 400:
             raise

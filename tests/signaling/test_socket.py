@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -77,6 +78,23 @@ async def test_a_flood_ends_only_its_own_socket(house: House) -> None:
     for _ in range(400):
         await tablet.send_raw('{"type":"nonsense"}')
     await tablet.until(lambda: any(e["code"] == "too-many" for e in tablet.seen("error")))
+    await dana.send("beat")
+
+
+@pytest.mark.parametrize("kind", ["ping", "pong"])
+async def test_a_flood_of_signs_of_life_ends_only_its_own_socket_too(
+    house: House, kind: str
+) -> None:
+    """Browsers send none by themselves, and each one costs an answer."""
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    socket = tablet._socket
+    assert socket is not None
+    await getattr(socket, kind)(b"one is no flood")
+    await tablet.send("beat")
+    with contextlib.suppress(ConnectionError):  # put out while it goes on
+        for _ in range(400):
+            await getattr(socket, kind)()
+    await tablet.until(lambda: tablet.closed_with is not None)
     await dana.send("beat")
 
 

@@ -18,6 +18,7 @@ from signaling import logs
 from tests.web.cast import ORIGIN, make_site
 from web import gate, routes, server
 from web.gate import Crowd, neighbourhood
+from web.limits import RATES
 from web.server import House, open_door, room
 
 BOUND = 20.0
@@ -165,6 +166,39 @@ async def test_who_does_not_take_what_they_asked_for_is_cut_off(
         async with asyncio.timeout(BOUND):
             while place.house.connections > 0:
                 await asyncio.sleep(0.02)
+        assert await place.works()
+
+
+async def test_a_conversation_of_nothing_but_pieces_of_messages_is_cut_off(
+    db: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message in pieces that never ends is no message: only its bytes can be counted."""
+    caplog.set_level(logging.INFO, "web.gate")
+    begin, more = bytes([0x01, 0x80, 0, 0, 0, 0]), bytes([0x00, 0x80, 0, 0, 0, 0])
+    async with opened(tmp_path, db) as place:
+        line = await place.line()
+        line.writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: bridge\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"Origin: " + ORIGIN.encode() + b"\r\n\r\n"
+        )
+        assert await line.status() == 101
+        line.writer.write(begin + more * (2 * gate.TALK_BURST // len(more)))
+        await line.ended()
+        assert "gate.too_much" in caplog.text
+        assert await place.works()
+
+
+async def test_whoever_asks_too_often_is_hung_up_on_and_what_they_sent_is_not_read(
+    db: Database, tmp_path: Path
+) -> None:
+    async with opened(tmp_path, db) as place:
+        line = await place.line()
+        allowed = int(RATES["stray"].burst)
+        line.writer.write(b"GET /nowhere HTTP/1.1\r\nHost: bridge\r\n\r\n" * (allowed + 50))
+        got = await line.ended()
+        assert got.count(b"HTTP/1.1 404 ") == allowed
+        assert got.count(b"HTTP/1.1 429 ") == 1
         assert await place.works()
 
 
