@@ -42,7 +42,7 @@ from oncall.errors import OnCallError
 from oncall.policy import Rules
 from records.crypto import ring_beside
 from records.engine import Database, upgrade
-from records.errors import RecordError
+from records.errors import RecordAway, RecordError
 from records.ring import Ring
 from signaling import addresses, logs
 from signaling.cluster import Shared, share
@@ -82,7 +82,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
         await asyncio.to_thread(upgrade, settings.database)
         db = Database(settings.database)
         await db.start()
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, RecordAway, OSError) as error:
         raise CannotStart(
             "The database cannot be opened. `crisisbridge doctor` says more."
         ) from error
@@ -229,7 +229,7 @@ def start(
     with alone_in(settings.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(run(running_services(settings), doors, opening, opened))
-        except (AuthError, MediaError, OnCallError, RecordError) as error:
+        except (AuthError, MediaError, OnCallError, RecordError, RecordAway) as error:
             raise CannotStart(str(error)) from error
 
 
@@ -370,7 +370,7 @@ def backup(args: argparse.Namespace) -> int:
         if args.check is not None:
             return backups.check(settings, args.check, sys.stdout)
         return backups.make(settings, args.to, args.keep, sys.stdout)
-    except RecordError as error:  # no key file, or none that can be read
+    except (RecordError, RecordAway) as error:  # no key file, or none that can be read
         print(error, file=sys.stderr)
         return 2
 
@@ -385,7 +385,7 @@ def restore(args: argparse.Namespace) -> int:
             return uvloop.run(
                 backups.restore(settings, args.file, sys.stdout, replace=args.replace)
             )
-    except RecordError as error:
+    except (RecordError, RecordAway) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -411,7 +411,7 @@ def audit(args: argparse.Namespace) -> int:
 
     try:
         return uvloop.run(work())
-    except RecordError as error:  # no key, or another record's
+    except (RecordError, RecordAway) as error:  # no key, or another record's
         print(error, file=sys.stderr)
         return 2
 
@@ -486,7 +486,7 @@ def keep(args: argparse.Namespace) -> int:
 
     try:
         return uvloop.run(work())
-    except RecordError as error:
+    except (RecordError, RecordAway) as error:
         raise CannotStart(str(error)) from error
 
 
@@ -515,7 +515,7 @@ def encryption(args: argparse.Namespace) -> int:
 
     try:
         return uvloop.run(work())
-    except (RecordError, OSError) as error:
+    except (RecordError, RecordAway, OSError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         print(said, file=sys.stderr)
         return 2

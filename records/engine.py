@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from records import one_trip
 from records.errors import StaleSession
+from records.reach import Reach
 from records.refusals import lost_the_race
 
 T = TypeVar("T")
@@ -31,6 +32,16 @@ T = TypeVar("T")
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 SYNC_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 BUSY_MILLISECONDS = 5000
+# A PostgreSQL whose machine or network is gone says nothing: without these, who asks waits for
+# ever. A setting of the same name in the database's address goes before.
+SILENCE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+POOL_SECONDS = 10.0  # until a connection is free
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -52,6 +63,7 @@ class Database:
         self._aside: AsyncEngine | None = None
         self._one_writer = asyncio.Lock()
         self._writes: set[asyncio.Task[Any]] = set()
+        self._reach = Reach()
 
     @property
     def sqlite(self) -> bool:
@@ -77,9 +89,17 @@ class Database:
 
     def _engine(self, begin: str, connections: int = 10) -> AsyncEngine:
         if not self.sqlite:
-            return create_async_engine(self._parsed, pool_pre_ping=True, pool_size=connections)
+            return create_async_engine(
+                self._parsed,
+                hide_parameters=True,
+                pool_pre_ping=True,
+                pool_size=connections,
+                pool_timeout=POOL_SECONDS,
+                connect_args={k: v for k, v in SILENCE.items() if k not in self._parsed.query},
+            )
         engine = create_async_engine(
             self._parsed,
+            hide_parameters=True,  # an error's text goes into the log, and they may be a name
             connect_args={"isolation_level": None, "async_creator_fn": one_trip.connect},
         )
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
@@ -92,17 +112,19 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading, in one transaction. Cancelling is safe."""
+        """A connection for reading, in one transaction. Cancelling is safe. Raises RecordAway."""
         if self._readers is None:
             raise RuntimeError("the database is not started")
-        async with self._readers.connect() as conn:
-            yield conn
+        with self._reach.tried():
+            async with self._readers.connect() as conn:
+                yield conn
 
     async def write(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run `change` in one transaction; what it raises undoes all of it.
 
         Cancelling the caller does not tear the transaction: it finishes, committed or undone.
-        Raises StaleSession when PostgreSQL gave the transaction up for another one's sake.
+        Raises StaleSession when PostgreSQL gave the transaction up for another one's sake, and
+        RecordAway when the database cannot be reached.
         """
         return await self._to_its_end(self._write(change, self._writer))
 
@@ -122,16 +144,22 @@ class Database:
     ) -> T:
         if by is None:
             raise RuntimeError("the database is not started")
-        if not self.sqlite:
-            try:
-                async with by.begin() as conn:
-                    return await change(conn)
-            except DBAPIError as error:
-                if lost_the_race(error):
-                    raise StaleSession from error
-                raise
-        async with self._one_writer, by.begin() as conn:
-            return await change(conn)
+        if self.sqlite:
+            async with self._one_writer:
+                return await self._transaction(change, by)
+        try:
+            return await self._transaction(change, by)
+        except DBAPIError as error:
+            if lost_the_race(error):
+                raise StaleSession from error
+            raise
+
+    async def _transaction(
+        self, change: Callable[[AsyncConnection], Awaitable[T]], by: AsyncEngine
+    ) -> T:
+        with self._reach.tried():
+            async with by.begin() as conn:
+                return await change(conn)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -18,6 +18,30 @@ class RecordError(Exception):
         self.data: Mapping[str, object] = {}
 
 
+class RecordAway(Exception):
+    """The database cannot be reached, or cannot write; try again, the server does so by itself.
+
+    No refusal: whoever takes a RecordError for an answer must not take this for one.
+    """
+
+    code: ClassVar[str] = "record-away"
+    status: ClassVar[int] = 503
+    sentence: ClassVar[str] = (
+        "The server cannot reach its records at the moment. Nothing was changed; try again."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(self.sentence)
+        self.data: Mapping[str, object] = {}
+
+
+def only_away(error: BaseException) -> bool:
+    """Whether this is nothing but RecordAway, in whatever tasks it came up."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(only_away(one) for one in error.exceptions)
+    return isinstance(error, RecordAway)
+
+
 class NotFound(RecordError):
     """No such row."""
 

@@ -9,6 +9,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 # PostgreSQL: serialization failure, deadlock, lock not available. Who tries again may succeed.
 _LOST_THE_RACE = frozenset({"40001", "40P01", "55P03"})
+# SQLite: busy for longer than we wait, the disk full, broken or read-only, the file gone.
+_AWAY = (
+    *("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY"),
+    *("SQLITE_CANTOPEN", "SQLITE_NOMEM"),
+)
 _UNIQUE = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 
 
@@ -28,6 +33,18 @@ def by_index(error: IntegrityError, name: str, *columns: str) -> bool:
     if isinstance(cause, psycopg.Error):
         return cause.diag.constraint_name == name
     return str(cause).endswith(f"failed: {', '.join(columns)}")
+
+
+def away(error: DBAPIError) -> str | None:
+    """What keeps the database from answering at all, in one word for the log; None: it answers."""
+    cause = error.orig
+    if isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorname.startswith(_AWAY):
+        return cause.sqlite_errorname
+    if lost_the_race(error):
+        return None
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        return cause.sqlstate or type(cause).__name__
+    return type(cause).__name__ if error.connection_invalidated else None
 
 
 def lost_the_race(error: DBAPIError) -> bool:

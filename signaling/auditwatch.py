@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth import audit, checkpoints
 from auth.checkpoints import Checkpoint, Signer
 from records import directory
+from records.errors import RecordAway
 from records.refusals import already_there
 from signaling import metrics
 
@@ -77,7 +78,7 @@ class AuditWatch:
         """Sign what the last hour has brought; a database that is gone does not hold up the end."""
         try:
             await self.sign()
-        except (SQLAlchemyError, OSError):
+        except (SQLAlchemyError, RecordAway, OSError):
             log.exception("audit.not_signed")
 
     async def _tell(self, failures: int) -> None:

@@ -27,7 +27,7 @@ from oncall.live_redis import RedisLiveStore
 from oncall.presence import PresenceState
 from oncall.redis_link import RedisLink
 from records import nodes, sessions
-from records.errors import RecordError
+from records.errors import RecordAway, RecordError
 from records.ids import new_id
 from records.sessions import SessionRow
 from signaling import bus as b
@@ -156,7 +156,7 @@ class Cluster:
         await asyncio.gather(*self._work, return_exceptions=True)
         if self._bus is not None and self._beaten is not None:
             self._beaten = None
-            with contextlib.suppress(RecordError):
+            with contextlib.suppress(RecordError, RecordAway):
                 await self._desk.db.write(partial(nodes.leave, node_id=self.id))
 
     async def tick(self) -> list[SessionRow]:
@@ -236,8 +236,10 @@ class Cluster:
                 bury = partial(nodes.bury, node_id=node, beats=seen.beat)
                 if not await desk.again(partial(desk.db.write, bury)):
                     continue
+                log.warning("node.lost node=%s", node)
+            else:
+                log.info("node.left node=%s", node)
             del self._seen[node]
-            log.warning("node.lost node=%s", node)
             await desk.live.node_lost(node, desk.now())
             desk.line.wake()
             desk.screens.touch_all()

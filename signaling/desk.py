@@ -25,7 +25,7 @@ from oncall.policy import Rules
 from records import sessions
 from records.crypto import Vault
 from records.engine import Database
-from records.errors import RecordError, StaleSession
+from records.errors import RecordAway, RecordError, StaleSession, only_away
 from records.ledger import Ledger
 from records.sessions import Event, SessionRow
 from signaling import metrics, on_record, wire
@@ -71,6 +71,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+AGAIN_SECONDS = 0.2  # until a loop that failed is begun again
 TRIES = 5  # of a change that met another one on a database with many writers
 TICK_SECONDS = 1.0
 MISSING_SECONDS = 3.0  # a leader without page and packets this long is lost; a reload is quicker
@@ -110,6 +111,7 @@ class Desk:
             AuthError,
             MediaError,
             OnCallError,
+            RecordAway,
         )
         self.ledger = Ledger()
         self.refusals = on_record.Refusals()
@@ -210,10 +212,11 @@ class Desk:
         while True:
             try:
                 await loop()
-            except Exception:
-                log.exception("desk.loop_failed loop=%s", name)
+            except Exception as error:
                 metrics.LOOP_FAILURES.labels(loop=name).inc()
-                await asyncio.sleep(0.2)
+                if not only_away(error):  # the record says so itself, once
+                    log.exception("desk.loop_failed loop=%s", name)
+                await asyncio.sleep(AGAIN_SECONDS)
 
     def roster_changed(self) -> None:
         """Somebody changed the roster: the queue, the pages and the look-out follow at once."""

@@ -2,8 +2,8 @@
 
 An event is written as `log.info("offer.accepted session=%s", id)`: its name first, then key=value,
 with ids and codes only. The libraries that print addresses (aioice, aiortc, aiohttp's access log)
-are kept at WARNING, whatever the level. The ids of the request or session in hand are added from
-`context`.
+are kept at WARNING, whatever the level. What went wrong is told without values
+(`traces`). The ids of the request or session in hand are added from `context`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from aiohttp.http_exceptions import HttpProcessingError
+
+from signaling.traces import trace
 
 OWN = ("auth", "crisisbridge", "media", "oncall", "records", "signaling", "web")
 # They print candidate addresses and whole descriptions; see docs/operators.md.
@@ -70,8 +72,8 @@ class KeyValue(logging.Formatter):
         message = _one_line(record.getMessage())
         ids = "".join(f" {name}={value}" for name, value in _context.get())
         line = f"{_time(record)} {record.levelname} {record.name} {message}{ids}"
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1] is not None:
+            line += "\n" + trace(record.exc_info[1])
         return line
 
 
@@ -92,8 +94,8 @@ class JsonLines(logging.Formatter):
         else:
             line["message"] = message
         line |= {key: value for key, value in _context.get() if key not in line}
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1] is not None:
+            line["trace"] = trace(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False)
 
 

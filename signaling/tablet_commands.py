@@ -15,7 +15,7 @@ from auth import audit, shifts
 from auth.audit import record
 from auth.errors import AuthError
 from records import directory, offers, recommendations, sessions
-from records.errors import Busy, OpenSessionExists, StaleSession
+from records.errors import Busy, OpenSessionExists, RecordAway, StaleSession
 from records.ids import new_id
 from records.offers import OfferRow
 from records.sessions import Event, NewSession, SessionRow
@@ -177,7 +177,7 @@ async def _audit_press(desk: Desk, actor: Actor, row: SessionRow) -> None:
         )
     except AuthError:
         log.exception("audit.failed action=session.open session=%s", row.id)
-    except (OSError, SQLAlchemyError):
+    except (OSError, SQLAlchemyError, RecordAway):
         log.exception("audit.failed action=session.open session=%s", row.id)
         audit.missed()
 

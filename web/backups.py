@@ -20,6 +20,7 @@ from records.backups import Label
 from records.crypto import Vault
 from records.dumps import CannotDump
 from records.engine import Database, current, head, upgrade
+from records.errors import RecordAway
 from signaling.settings import Settings
 from web import keyring
 
@@ -35,7 +36,7 @@ def make(settings: Settings, folder: Path, keep: int | None, out: TextIO) -> int
         if current(settings.database) == head():  # else nobody can have made a second key yet
             asyncio.run(_note(settings.database, vault, folder))
         old = backups.prune(folder, keep) if keep is not None else []
-    except (CannotDump, SQLAlchemyError, OSError, BadList) as error:
+    except (CannotDump, SQLAlchemyError, RecordAway, OSError, BadList) as error:
         return _failed("No backup was made", error, out)
     mark = {"at": time.time(), "file": path.name, "bytes": path.stat().st_size}
     (settings.data_dir / _MARK).write_text(json.dumps(mark))
@@ -51,7 +52,7 @@ def check(settings: Settings, path: Path, out: TextIO) -> int:
     """Open all of a backup and try what is in it; 0 when it could be restored."""
     try:
         label = backups.check(path, keyring.vault_of(settings))
-    except (CannotDump, SQLAlchemyError, OSError) as error:
+    except (CannotDump, SQLAlchemyError, RecordAway, OSError) as error:
         return _failed("This backup cannot be used", error, out)
     print(f"Whole. {_words(label)}", file=out)
     return 0
@@ -72,7 +73,7 @@ async def restore(settings: Settings, path: Path, out: TextIO, *, replace: bool)
         label = await asyncio.to_thread(
             backups.restore, path, settings.database, vault, time.time(), replace=replace
         )
-    except (CannotDump, SQLAlchemyError, OSError) as error:
+    except (CannotDump, SQLAlchemyError, RecordAway, OSError) as error:
         return _failed("Nothing was restored", error, out)
     print(f"Restored. {_words(label)}", file=out)
     await asyncio.to_thread(upgrade, settings.database)
@@ -138,7 +139,7 @@ async def _erased_here(url: str) -> Erased:
         await db.start()
         async with db.read() as conn:
             return await erasures.known(conn)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, RecordAway):
         return {}
     finally:
         await db.close()
@@ -155,7 +156,7 @@ def _words(label: Label) -> str:
 
 def _failed(what: str, error: Exception, out: TextIO) -> int:
     said = error.strerror if isinstance(error, OSError) else str(error)
-    if isinstance(error, SQLAlchemyError):  # its text may hold the password
+    if isinstance(error, SQLAlchemyError | RecordAway):  # its text may hold the password
         said = "the database cannot be reached"
     print(f"{what}: {said}", file=out)
     return 1

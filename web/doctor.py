@@ -29,7 +29,7 @@ from auth.sso_rules import Issuer
 from media import Relay, RelayRefused, TurnUrl, there_and_back
 from records.crypto import Vault
 from records.engine import Database, current, head
-from records.errors import RecordError
+from records.errors import RecordAway, RecordError
 from records.kek_sources import FileSource
 from signaling import addresses
 from signaling.settings import Settings, unfit_to_serve
@@ -195,7 +195,7 @@ def key_source(settings: Settings) -> Finding:
         tried = _record_is_there(settings.database)
         if tried:
             asyncio.run(_opens(settings.database, vault))
-    except RecordError as error:
+    except (RecordError, RecordAway) as error:
         return Finding(Verdict.FAIL, what, str(error))
     return Finding(Verdict.OK, f"{what}: opens the record" if tried else what)
 

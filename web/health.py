@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from records import sessions
+from records.errors import RecordAway
 from records.schema import OPEN_STATES
 from signaling import metrics
 from signaling.settings import is_loopback
@@ -77,7 +78,7 @@ async def _database(services: Services) -> bool:
     try:
         async with asyncio.timeout(DATABASE_SECONDS), services.db.read() as conn:
             await conn.execute(text("SELECT 1"))
-    except (SQLAlchemyError, OSError, RuntimeError, TimeoutError) as error:
+    except (SQLAlchemyError, RecordAway, OSError, RuntimeError, TimeoutError) as error:
         log.warning("readyz.database error=%s", type(error).__name__)
         return False
     return True

@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 
 from auth import audit
 from auth.errors import AuthError
-from records.errors import RecordError
+from records.errors import RecordAway, RecordError
 from signaling.errors import SessionError
 from web import answers, gate, i18n
 from web.errors import (
@@ -33,7 +33,7 @@ from web.keys import ASKED, CROWD, LIMITS, TEXTS, Asked, now_of
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-TYPED = (WebError, AuthError, RecordError, SessionError)
+TYPED = (WebError, AuthError, RecordError, SessionError, RecordAway)
 _LANGUAGE_SECONDS = 365 * 86400
 _CROWDED_SECONDS = 5.0  # until somebody has left
 _BY_STATUS: dict[int, type[WebError]] = {

@@ -9,6 +9,7 @@ import asyncio
 import csv
 import io
 import json
+import sqlite3
 
 import pytest
 from playwright.async_api import Page, expect
@@ -231,6 +232,26 @@ async def test_a_cancelled_call_stops_ringing_and_leaves_the_tablet_ready(
     await priya.rings()
     await officer.cancel()
     await expect(priya.page.locator("#offer")).to_be_hidden()
+
+
+async def test_a_press_that_cannot_be_written_down_is_kept_until_it_can(
+    demo: Demo, people: People
+) -> None:
+    officer = Officer(await people.page("jo", size=TABLET), demo.card["tablets"][1])
+    dana = Clinician(await people.page("dana"), demo.card["clinicians"][0])
+    await officer.enrol()
+    await dana.arrive()
+    other = sqlite3.connect(demo.folder / "crisisbridge.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # as a disk that is full: nothing is written any more
+    await officer.press()
+    connecting = officer.page.locator("#status")
+    await expect(connecting).to_contain_text("Not sent yet", timeout=20_000)
+    assert await axe.violations(officer.page) == []
+    await picture(officer.page, "record-away")
+    other.close()
+    await dana.rings(30)
+    await expect(connecting).to_contain_text("Alerting")
+    await officer.cancel()
 
 
 async def test_a_tablet_in_firefox_and_a_console_in_chromium_see_and_hear_each_other(

@@ -130,6 +130,12 @@ test("a press without network says so, and whom to call", () => {
   assert.equal(unseen.number, "605-555-0100"); // the page was loaded with it
 });
 
+test("a press that the server cannot write down says that it has not gone out, and whom to call", () => {
+  const press = { key: "k", test: false, at: 1, away: true };
+  const kept = connectingWords({ view: null, local: { ...FRESH, press }, online: true, names: String, number: "605-555-0100" });
+  assert.deepEqual([kept.words, kept.number, kept.tone], ["tablet.status.not_written", "605-555-0100", "wait"]);
+});
+
 test("a re-queued session says what was lost and to stay, and a joining one who comes", () => {
   assert.equal(words({ requeued: true }).words, "tablet.status.requeued_unnamed");
   assert.equal(words({ requeued: true, alerted: [rung("Miguel")] }).next, "tablet.next.requeued_alerting");

@@ -58,6 +58,21 @@ class Server:
             conn.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
+@contextmanager
+def away(url: str) -> Iterator[None]:
+    """Inside, this database hangs up on everybody and lets nobody in."""
+    with _administered(url) as (conn, name):
+        conn.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        try:
+            hang_up = text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname=:n"
+            )
+            conn.execute(hang_up, {"n": name})
+            yield
+        finally:
+            conn.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+
+
 def fill(url: str, template: str) -> None:
     """Make the database at `url`, in the place of one that is there, as a copy of `template`."""
     with _administered(url) as (conn, name):

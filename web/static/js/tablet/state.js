@@ -7,12 +7,13 @@ import { momentOf } from "../lib/clock.js";
 
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
+/** @typedef {{ key: string, test: boolean, at: number, away?: boolean }} Press  away: the server cannot write it down yet */
 /** @typedef {"loading" | "key" | "checkout" | "ready" | "connecting" | "call" | "handed-over" | "give-back" | "card" | "outcome" | "reason"} Screen */
 
 /**
  * What the page knows and the server does not (yet).
  * @typedef {object} Local
- * @property {{ key: string, test: boolean, at: number } | null} press  sent, and no snapshot shows it yet
+ * @property {Press | null} press  sent, and no snapshot shows it yet
  * @property {boolean} skipCheckout  the officer goes on without checking out
  * @property {string | null} later  the session whose outcome was put off on this page
  * @property {boolean} recordOwed  the officer opened the reminder
@@ -118,7 +119,11 @@ export function connectingWords({ view, local, online, names, number: fallback }
   const say = (words, next, tone = "quiet", number = null) => ({
     words: `tablet.status.${words}`, next: `tablet.next.${next}`, values, number, tone,
   });
-  if (!open) return online ? say("starting", "starting") : say("no_network", "no_network", "wait", values["number"] ?? null);
+  if (!open) {
+    if (online && !local.press?.away) return say("starting", "starting");
+    const why = online ? "not_written" : "no_network";
+    return say(why, why, "wait", values["number"] ?? null);
+  }
   if (open.test) return say("test", "test");
   const alerted = open.alerted;
   values["names"] = names(alerted.map((one) => one.name));

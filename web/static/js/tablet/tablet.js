@@ -28,9 +28,11 @@ import { MAX_TILES } from "./vocabulary.js";
  */
 
 const HOLD_TONE_SECONDS = 60;
+const AGAIN_MS = 1000; // between tries of a press that the server could not write down
 const LATER = "tablet.later"; // survives a reload of this page, not more
 const CHOSEN = "chosen-outcome"; // "session disposition flags", while its reason is asked: a reload asks it again
 const NOT_OURS = new Set(["not-enrolled", "not-signed-in", "tablet-revoked", "revoked", "login-expired", "wrong-role"]);
+const AWAY = "record-away";
 const SAID_BY_SNAPSHOT = new Set(["closed", "illegal-transition", "stale-epoch"]);
 
 /** What was tapped as the outcome of which session before this page was loaded. */
@@ -158,7 +160,7 @@ export class Tablet {
     else if (message.type === "error" && NOT_OURS.has(message.code)) {
       this.line.close();
       location.assign("/enrol");
-    } else if (message.type === "error") this.trouble(new WireError(message.code, message.message));
+    } else if (message.type === "error" && message.code !== AWAY) this.trouble(new WireError(message.code, message.message));
   }
 
   /** @param {TabletView} view */
@@ -240,14 +242,33 @@ export class Tablet {
    */
   press(test) {
     if (this.model.local.press) return;
-    const key = randomKey();
-    const sent = this.line.send("session.open", { key, voice_only: false, test });
+    const pressed = { key: randomKey(), test, at: this.line.serverNow() };
+    const sent = this.#open(pressed);
     this.unlock();
     this.wakeLock.hold();
     this.media.capture({ camera: true });
     this.model.problem = null;
-    this.know({ press: { key, test, at: this.line.serverNow() } });
+    this.know({ press: pressed });
+    this.#made(pressed, sent);
+  }
+
+  /** @param {import("./state.js").Press} press */
+  #open({ key, test }) {
+    return this.line.send("session.open", { key, voice_only: false, test });
+  }
+
+  /**
+   * No press is lost while the server's record is away: it stays, and is tried again until it is taken back.
+   * @param {import("./state.js").Press} press @param {Promise<unknown>} sent
+   */
+  #made(press, sent) {
     sent.catch((error) => {
+      const held = () => this.model.local.press?.key === press.key;
+      if (error instanceof WireError && error.code === AWAY) {
+        if (held()) this.know({ press: { ...press, away: true } });
+        setTimeout(() => { if (held()) this.#made(press, this.#open(press)); }, AGAIN_MS);
+        return;
+      }
       this.know({ press: null });
       if (!this.session) this.media.stop();
       this.trouble(error);
@@ -272,8 +293,15 @@ export class Tablet {
       if (id) await this.line.send("session.cancel", { session: id, reason });
       this.know({ press: null });
     } catch (error) {
-      this.trouble(error);
+      if (error instanceof WireError && error.code === AWAY && !this.session) this.#takeBack();
+      else this.trouble(error);
     }
+  }
+
+  /** A press that is not written down yet; if it was, unheard, the next snapshot shows its session. */
+  #takeBack() {
+    this.media.stop();
+    this.know({ press: null });
   }
 
   /** A press on Cancel: a test ends at once, a session asks first. @returns {boolean} whether it asks */

@@ -1,0 +1,50 @@
+"""Whether the database answers: one typed error for those who ask, two lines in the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection  # all of the pool's are held by others
+
+from records.errors import RecordAway
+from records.refusals import away
+
+log = logging.getLogger(__name__)
+
+
+class Reach:
+    """What tries of one database have shown so far."""
+
+    def __init__(self) -> None:
+        self._away_since: float | None = None
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """Around whatever asks the database. Raises RecordAway for what is no answer of it."""
+        try:
+            yield
+        except DBAPIError as error:
+            why = away(error)
+            if why is None:
+                raise
+            self._no_answer(why)
+            raise RecordAway from error
+        except NoConnection as error:
+            self._no_answer("no_connection")
+            raise RecordAway from error
+        else:
+            self._answer()
+
+    def _no_answer(self, why: str) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            log.error("record.away why=%s", why)
+
+    def _answer(self) -> None:
+        if self._away_since is not None:
+            log.warning("record.back seconds=%.1f", time.monotonic() - self._away_since)
+            self._away_since = None
