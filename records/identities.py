@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import sessions
@@ -167,6 +167,19 @@ async def take_apart(
         update(merges).where(merges.c.id == merge_id).values(undone_by=by, undone_at=now)
     )
     return tuple(moved)
+
+
+async def forget(conn: AsyncConnection, session_id: str) -> None:
+    """A session is deleted: what was joined by hand names it no more."""
+    named = merges.c.sessions.contains(session_id, autoescape=True)
+    for row in (await conn.execute(select(merges).where(named))).all():
+        left = [one for one in json.loads(row.sessions) if one != session_id]
+        mine = merges.c.id == row.id
+        await conn.execute(
+            update(merges).where(mine).values(sessions=json.dumps(left))
+            if left
+            else delete(merges).where(mine)
+        )
 
 
 async def _subject(

@@ -337,6 +337,7 @@ async def _delete(
     for table, condition in hanging(session_id):
         if table.name not in kept and table is not session_key:
             await conn.execute(delete(table).where(condition))
+    await identities.forget(conn, session_id)
     if keep_numbers:
         await conn.execute(insert(report_change).values(day=int(row.pressed_at // 86_400)))
         await conn.execute(

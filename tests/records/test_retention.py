@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import String, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -198,6 +198,39 @@ async def test_a_session_whose_time_is_over_goes_with_its_key_and_all_that_hangs
         assert await sessions.get(conn, row.id) is None
     assert await left(db, other.id) == before
     assert not await erased(db, vault, row), "a second process finds it gone"
+
+
+async def named_at(db: Database, session_id: str) -> set[str]:
+    """The tables in which this id stands, in whatever column."""
+    found = set()
+    async with db.read() as conn:
+        for table in schema.metadata.sorted_tables:
+            texts = [one for one in table.c if isinstance(one.type, String)]
+            named = or_(*(one.contains(session_id, autoescape=True) for one in texts))
+            rows = select(func.count()).select_from(table).where(named)
+            if texts and await conn.scalar(rows):
+                found.add(table.name)
+    return found
+
+
+async def test_no_table_names_a_session_that_is_gone_nor_whose_others_it_was_joined_with(
+    db: Database, vault: Vault
+) -> None:
+    row, other = await full(db, vault), await full(db, vault, "tab_2")
+    nobody = Identity("", "", "red cap")
+
+    async def joined(conn: AsyncConnection) -> None:
+        await identities.save(conn, vault, row, 1, nobody, "per_dana", NOW)
+        await identities.join(conn, row.id, other.id, "per_dana", NOW)
+
+    await db.write(joined)
+    assert {"identity_merge", "session"} <= await named_at(db, row.id) | await named_at(
+        db, other.id
+    )
+    await ruled(db)
+    for one in (row, other):
+        assert await erased(db, vault, one)
+        assert await named_at(db, one.id) == set()
 
 
 async def test_its_day_is_not_over_before_its_time(db: Database, vault: Vault) -> None:
