@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
@@ -90,6 +91,20 @@ async def test_what_is_released_is_in_one_file_and_waits_no_more(site: Site) -> 
     again = await site.post(PAGE, typed(row), page=PAGE)
     assert again.status == 409
     assert len(set(re.findall(r"/manager/odmap/odf_\w+\.csv", await html_of(site)))) == 1
+
+
+async def test_of_two_who_release_one_at_the_same_moment_one_does_and_the_other_reads_so(
+    site: Site,
+) -> None:
+    row = await overdose(site)
+    await site.sign_in(demo.LENA)
+    pair = [typed(row, place="Main and 3rd"), typed(row, place="Elsewhere", decision="hold")]
+    pair[1][f"{row.id}.reason"] = "reported_elsewhere"
+    done = await asyncio.gather(*(site.post(PAGE, form, page=PAGE) for form in pair))
+    assert sorted(one.status for one in done) == [303, 409]
+    refused = next(one for one in done if one.status == 409)
+    assert "Somebody changed this first" in await refused.text()
+    assert f'data-session="{row.id}"' not in await html_of(site)
 
 
 async def test_who_released_what_and_each_download_is_on_record(site: Site) -> None:
