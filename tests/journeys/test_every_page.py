@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Page, ViewportSize, expect
 
 from records import followups
 from records.crypto import Vault
@@ -97,6 +97,26 @@ async def looked_at(page: Page, name: str) -> None:
     await picture(page, f"every-{name}")
 
 
+TOO_WIDE = """() => [...document.querySelectorAll('main :is(table, svg, h1, h2)')]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+    .map((one) => one.id || one.className || one.tagName)"""
+SHEET = ViewportSize(width=720, height=960)  # of US Letter, within its margins
+
+
+async def fits_a_sheet(page: Page, name: str) -> None:
+    """Printed, nothing is cut off, and tables are tables."""
+    usual = page.viewport_size
+    await page.set_viewport_size(SHEET)
+    await page.emulate_media(media="print")
+    assert await page.evaluate(TOO_WIDE) == [], name
+    cards = page.locator("main .table--cards thead tr")
+    for one in await cards.all():
+        shape = await one.evaluate("(row) => getComputedStyle(row).display")
+        assert shape == "table-row", name
+    await page.emulate_media(media="null")
+    await page.set_viewport_size(usual or SHEET)
+
+
 async def does(page: Page, name: str, *clicks: str) -> None:
     """Click, and look at the page to which the last one leads."""
     for one in clicks[:-1]:
@@ -136,6 +156,8 @@ async def test_the_pages_of_managers_clinicians_and_of_nobody(demo: Demo, people
         for name, path in addresses.items():
             await page.goto(demo.base_url + path.format_map(ids))
             await looked_at(page, name)
+            if page is office:
+                await fits_a_sheet(page, name)
     await of_the_manager(demo, office)
     await of_the_clinician(demo, desk)
     await stranger.goto(demo.card["tablets"][0]["url"])
