@@ -91,7 +91,7 @@ const both = [rung("Dana"), rung("Miguel")];
 
 /** @param {Partial<TabletSession> | null} changes @param {Partial<TabletView>} [more] @param {boolean} [online] */
 const words = (changes, more = {}, online = true) => connectingWords({
-  view: view({ session: changes && session(changes), ...more }), local: FRESH, online, names: (names) => names.join(" and "), number: "605-555-0100",
+  view: view({ session: changes && session(changes), ...more }), local: FRESH, online, now: 1, names: (names) => names.join(" and "), number: "605-555-0100",
 });
 
 test("the words follow the server's step and end in a number to call", () => {
@@ -126,14 +126,18 @@ test("nobody being alerted is never said to be an alert", () => {
 test("a press without network says so, and whom to call", () => {
   const lost = words(null, {}, false);
   assert.deepEqual([lost.words, lost.number], ["tablet.status.no_network", "605-555-0188"]);
-  const unseen = connectingWords({ view: null, local: FRESH, online: false, names: String, number: "605-555-0100" });
+  const unseen = connectingWords({ view: null, local: FRESH, online: false, now: 1, names: String, number: "605-555-0100" });
   assert.equal(unseen.number, "605-555-0100"); // the page was loaded with it
 });
 
 test("a press that the server cannot write down says that it has not gone out, and whom to call", () => {
   const press = { key: "k", test: false, at: 1, away: true };
-  const kept = connectingWords({ view: null, local: { ...FRESH, press }, online: true, names: String, number: "605-555-0100" });
+  const kept = connectingWords({ view: null, local: { ...FRESH, press }, online: true, now: 1, names: String, number: "605-555-0100" });
   assert.deepEqual([kept.words, kept.number, kept.tone], ["tablet.status.not_written", "605-555-0100", "wait"]);
+  /** @param {number} now */
+  const silent = (now) => connectingWords({ view: null, local: { ...FRESH, press: { ...press, away: false } }, online: true, now, names: String, number: "1" });
+  assert.equal(silent(8).words, "tablet.status.starting");
+  assert.equal(silent(10).words, "tablet.status.not_written"); // whatever keeps it: nobody rings yet
 });
 
 test("a re-queued session says what was lost and to stay, and a joining one who comes", () => {
@@ -214,6 +218,6 @@ test("who has taken over is said for a while", () => {
 });
 
 test("a clinician who hands the session back has not lost the connection", () => {
-  const words = connectingWords({ view: view({ session: session({ requeued: true, handed_back: true, clinician: null }) }), local: { ...FRESH, clinician: "Dana" }, online: true, names: (all) => all.join(), number: "1" });
+  const words = connectingWords({ view: view({ session: session({ requeued: true, handed_back: true, clinician: null }) }), local: { ...FRESH, clinician: "Dana" }, online: true, now: 1, names: (all) => all.join(), number: "1" });
   assert.equal(words.words, "tablet.status.handed_back");
 });

@@ -208,7 +208,7 @@ function renderReady({ view, line, local, devices, now }) {
 function renderConnecting(model) {
   const { view, local, line } = model;
   const session = openSession(view);
-  const words = connectingWords({ view, local, online: line === "open", names: list, number: model.given.providerLine });
+  const words = connectingWords({ view, local, online: line === "open", now: model.now, names: list, number: model.given.providerLine });
   at.progress.dataset["tone"] = words.tone;
   const status = t(words.words, words.values);
   if (at.status.textContent !== status) setText(at.status, status);

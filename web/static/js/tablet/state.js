@@ -7,6 +7,8 @@ import { momentOf } from "../lib/clock.js";
 
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
+const UNHEARD_SECONDS = 8;
+
 /** @typedef {{ key: string, test: boolean, at: number, away?: boolean }} Press  away: the server cannot write it down yet */
 /** @typedef {"loading" | "key" | "checkout" | "ready" | "connecting" | "call" | "handed-over" | "give-back" | "card" | "outcome" | "reason"} Screen */
 
@@ -107,11 +109,11 @@ export function differs(actual, recommended) {
  */
 
 /**
- * @param {{ view: TabletView | null, local: Local, online: boolean, names: (names: readonly string[]) => string, number: string }} given
+ * @param {{ view: TabletView | null, local: Local, online: boolean, now: number, names: (names: readonly string[]) => string, number: string }} given
  *   number: the phone number to name when no snapshot has one
  * @returns {Words}
  */
-export function connectingWords({ view, local, online, names, number: fallback }) {
+export function connectingWords({ view, local, online, now, names, number: fallback }) {
   const open = openSession(view);
   /** @type {Record<string, string>} */
   const values = { code: open?.code ?? "", number: view?.provider_line ?? fallback };
@@ -120,7 +122,8 @@ export function connectingWords({ view, local, online, names, number: fallback }
     words: `tablet.status.${words}`, next: `tablet.next.${next}`, values, number, tone,
   });
   if (!open) {
-    if (online && !local.press?.away) return say("starting", "starting");
+    const unheard = local.press !== null && now - local.press.at > UNHEARD_SECONDS; // it should take a hundredth of that
+    if (online && !local.press?.away && !unheard) return say("starting", "starting");
     const why = online ? "not_written" : "no_network";
     return say(why, why, "wait", values["number"] ?? null);
   }
