@@ -7,6 +7,7 @@ sessions are adopted. Both are compare-and-set: of many who try, one does it.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,10 +31,18 @@ async def leave(conn: AsyncConnection, node_id: str) -> None:
     await conn.execute(delete(node).where(node.c.id == node_id))
 
 
-async def listed(conn: AsyncConnection) -> dict[str, int]:
-    """All processes on the list, with the number of their last beat."""
-    rows = await conn.execute(select(node.c.id, node.c.beats))
-    return {row.id: row.beats for row in rows}
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The last one of a process."""
+
+    number: int
+    at: float  # UTC seconds, by that process's own clock
+
+
+async def listed(conn: AsyncConnection) -> dict[str, Beat]:
+    """All processes on the list, with their last beat."""
+    rows = await conn.execute(select(node.c.id, node.c.beats, node.c.beat_at))
+    return {row.id: Beat(row.beats, row.beat_at) for row in rows}
 
 
 async def bury(conn: AsyncConnection, node_id: str, beats: int) -> bool:

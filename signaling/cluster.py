@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.5
 DEAD_SECONDS = 6.0  # without a beat: long enough for a slow commit, and rings go on within 10 s
+MOST_AHEAD_SECONDS = 1.0  # of another machine's clock; a ring waits two seconds to be heard of
 SHARE_SECONDS = 4.0  # legs are told again, for a process that missed them or came later
 MOST_AT_WORK = 64  # commands that are carried out for other processes at once
 
@@ -108,6 +109,7 @@ class Cluster:
         self.id = self._bus.node if self._bus is not None else new_id("nod")
         self._seen: dict[str, Seen] = {}
         self._looked = False
+        self._ahead: set[str] = set()  # whose clock is ahead of ours
         self._beaten: float | None = None
         self._hosted: set[str] = set()  # sessions whose legs are here
         self._left_over: set[str] = set()
@@ -218,17 +220,18 @@ class Cluster:
             await desk.again(partial(desk.db.write, claim))
 
     async def _look_at_others(self) -> None:
-        """By their beats as seen from here: clocks of other machines are not compared."""
+        """By their beats as seen from here, whatever the clocks of other machines say."""
         desk, at = self._desk, asyncio.get_running_loop().time()
         async with desk.db.read() as conn:
             listed = await nodes.listed(conn)
         listed.pop(self.id, None)
         for node, beat in listed.items():
             known = self._seen.get(node)
-            if known is None or known.beat != beat:
+            if known is None or known.beat != beat.number:
                 # who came while this process looked is alive; so is who has beaten since
-                self._seen[node] = Seen(beat, at, known is not None or self._looked)
+                self._seen[node] = Seen(beat.number, at, known is not None or self._looked)
         self._looked = True
+        self._compare_clocks({node: beat.at for node, beat in listed.items()})
         for node, seen in list(self._seen.items()):
             if node in listed and at - seen.at <= DEAD_SECONDS:
                 continue
@@ -243,6 +246,18 @@ class Cluster:
             await desk.live.node_lost(node, desk.now())
             desk.line.wake()
             desk.screens.touch_all()
+
+    def _compare_clocks(self, beats: dict[str, float]) -> None:
+        """When a ring runs out is judged by whichever process looks: their clocks must agree.
+
+        A beat lies in the past when it is read; of two clocks the slower one's process sees it.
+        """
+        now = self._desk.now()
+        ahead = {node: at - now for node, at in beats.items() if at - now > MOST_AHEAD_SECONDS}
+        for node in ahead.keys() - self._ahead:
+            log.error("clock.differs node=%s ahead_seconds=%.1f", node, ahead[node])
+        self._ahead = set(ahead)
+        metrics.CLOCK_AHEAD.set(max(ahead.values(), default=0.0))
 
     async def _look_who_is_here(self) -> None:
         desk, now = self._desk, self._desk.now()

@@ -113,6 +113,11 @@ GAPS = Gauge(
     ["kind"],
     registry=REGISTRY,
 )
+CLOCK_AHEAD = Gauge(
+    "crisisbridge_clock_ahead_seconds",
+    "How far another server's clock is ahead of this one's; 0: it is not, or by less than 1.",
+    registry=REGISTRY,
+)
 ORPHANS = Gauge(
     "crisisbridge_followups_without_owner",
     "Sessions with an open follow-up whose owner has left, found by the last look-out.",

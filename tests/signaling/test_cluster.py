@@ -17,7 +17,7 @@ from auth import audit, tablets
 from media import LegEventKind
 from records import nodes, schema, sessions
 from records.sessions import SessionRow
-from signaling import wire
+from signaling import metrics, wire
 from signaling.cluster import share
 from tests.oncall import redis_server
 from tests.oncall.redis_server import RedisServer
@@ -310,6 +310,31 @@ async def test_a_second_process_leaves_the_rings_of_the_first_alone(
         view = await console.until_view(lambda v: v["offers"])
     assert len(view["offers"]) == 1
     assert not console.seen("offer.gone")
+
+
+async def test_a_server_whose_clock_is_behind_another_s_says_so_once_and_counts_it(
+    two: Two, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = two
+    slow = Clock()
+    monkeypatch.setattr(one.desk, "now", slow)
+    slow.now = other.clock() - 5
+
+    async def is_counted() -> bool:
+        return bool(_ahead()) and "clock.differs" in caplog.text
+
+    await until("it never said so", is_counted)
+    slow.now = other.clock()
+
+    async def is_over() -> bool:
+        return not _ahead()
+
+    await until("it never took it back", is_over)
+    assert caplog.text.count("clock.differs") == 1
+
+
+def _ahead() -> float | None:
+    return metrics.REGISTRY.get_sample_value("crisisbridge_clock_ahead_seconds")
 
 
 async def test_a_process_that_leaves_hands_its_sessions_to_the_others(
