@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -172,10 +173,11 @@ async def sign_in(page: Page, card: dict[str, Any]) -> None:
 
 async def fingerprint_reader(
     page: Page, *, verifies: bool = True, transport: str = "internal"
-) -> None:
+) -> Callable[[], Awaitable[None]]:
     """A device that can hold passkeys: Chromium's virtual authenticator.
 
-    `transport`: "usb" for a security key, which its owner carries.
+    `transport`: "usb" for a security key, which its owner carries. Gives what lets it lie: from
+    then on nobody touches it, and questions stay open.
     """
     session = await page.context.new_cdp_session(page)
     await session.send("WebAuthn.enable")
@@ -187,7 +189,13 @@ async def fingerprint_reader(
         "isUserVerified": verifies,
         "automaticPresenceSimulation": True,
     }
-    await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    made = await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    async def let_lie() -> None:
+        nobody = {"authenticatorId": made["authenticatorId"], "enabled": False}
+        await session.send("WebAuthn.setAutomaticPresenceSimulation", nobody)
+
+    return let_lie
 
 
 async def until(page: Page, function: str, argument: object = None, seconds: float = 15.0) -> Any:

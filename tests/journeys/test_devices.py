@@ -142,6 +142,19 @@ async def test_a_browser_that_forgot_the_key_says_so_at_once_and_an_officer_s_pi
     await officer.cancel()
 
 
+# what becomes of each question for a passkey
+QUESTIONS = """() => {
+    globalThis.questions = [];
+    const ask = navigator.credentials.get.bind(navigator.credentials);
+    navigator.credentials.get = (options) => {
+        questions.push('asked');
+        const answer = ask(options);
+        answer.then(() => questions.push('answered'), (error) => questions.push(error.name));
+        return answer;
+    };
+}"""
+
+
 async def test_checking_out_by_pin_or_by_passkey_takes_less_than_fifteen_seconds(
     demo: Demo, people: People
 ) -> None:
@@ -160,7 +173,7 @@ async def test_checking_out_by_pin_or_by_passkey_takes_less_than_fifteen_seconds
     assert time.monotonic() - began < 15
 
     # the next shift: with the officer's own key, in one press
-    await fingerprint_reader(tablet, transport="usb")
+    let_lie = await fingerprint_reader(tablet, transport="usb")
     await expect(tablet.locator("#passkey-offer")).to_be_visible()
     await fine(tablet, "tablet-passkey-offer")
     await tablet.focus("#passkey-keep")
@@ -183,6 +196,19 @@ async def test_checking_out_by_pin_or_by_passkey_takes_less_than_fifteen_seconds
     assert await tablet.evaluate("globalThis.presses") == 1
     await expect(tablet.locator("#officer")).to_contain_text("Sam")
     await expect(tablet.locator("#passkey-offer")).to_be_hidden()
+
+    # a key that nobody touches: the question stays open, and a call for help takes it back
+    await officer.check_in()
+    await tablet.evaluate(QUESTIONS)
+    await let_lie()
+    await tablet.click("#passkey-checkout")
+    await until(tablet, "() => globalThis.questions.join() === 'asked'")
+    await tablet.click("#skip-checkout")
+    await officer.screen("ready")
+    assert await tablet.evaluate("globalThis.questions.join()") == "asked,AbortError"
+    await officer.press()
+    await expect(tablet.locator("#intake")).to_be_visible()
+    await officer.cancel()
 
 
 async def test_a_manager_sees_which_tablets_are_ready_and_why_the_others_are_not(
