@@ -12,9 +12,10 @@ from typing import Final, TextIO
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from auth import checkpoints, erasures, rekeying
+from auth import audit, checkpoints, erasures, rekeying
 from auth.checkpoints import Signer
 from auth.erasures import BadList, Erased
+from auth.errors import AuditFailed
 from records import backups
 from records.backups import Label
 from records.crypto import Vault
@@ -25,6 +26,8 @@ from signaling.settings import Settings
 from web import keyring
 
 OLDEST_SECONDS: Final = 48 * 3600.0  # the proposal for 45 CFR 164.308: copies no older than 48 h
+BACKED_UP, RESTORED = "backup.make", "backup.restore"
+_WHOLE: Final = ("database", None, "allowed")
 _MARK: Final = "last-backup.json"
 
 
@@ -32,11 +35,15 @@ def make(settings: Settings, folder: Path, keep: int | None, out: TextIO) -> int
     """Back up, read the file back, and remove old ones; 0 when it is done."""
     try:
         vault = keyring.vault_of(settings)
-        path = backups.make(settings.database, vault, folder, time.time())
-        if current(settings.database) == head():  # else nobody can have made a second key yet
-            asyncio.run(_note(settings.database, vault, folder))
+        url = settings.database
+        up_to_date = _is_there(url) and current(url) == head()  # else it knows no second key
+        if up_to_date:
+            asyncio.run(_on_record(url))
+        path = backups.make(url, vault, folder, time.time())
+        if up_to_date:
+            asyncio.run(_note(url, vault, folder))
         old = backups.prune(folder, keep) if keep is not None else []
-    except (CannotDump, SQLAlchemyError, RecordAway, OSError, BadList) as error:
+    except (CannotDump, SQLAlchemyError, RecordAway, OSError, BadList, AuditFailed) as error:
         return _failed("No backup was made", error, out)
     mark = {"at": time.time(), "file": path.name, "bytes": path.stat().st_size}
     (settings.data_dir / _MARK).write_text(json.dumps(mark))
@@ -85,6 +92,10 @@ async def restore(settings: Settings, path: Path, out: TextIO, *, replace: bool)
             broken = await checkpoints.verify(conn, Signer(vault))
         gone = {**erasures.read_list(path.parent, vault), **gone}
         again = await erasures.again(db, vault, gone, time.time())
+        now = time.time()
+        await db.write(lambda conn: audit.record(conn, None, RESTORED, *_WHOLE, now))
+    except AuditFailed as error:
+        return _failed("What was restored is not on record", error, out)
     except BadList as error:
         return _failed("What had been deleted was not deleted again", error, out)
     finally:
@@ -109,6 +120,16 @@ def age(settings: Settings, now: float) -> float | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return max(0.0, now - at) if isinstance(at, int | float) else None
+
+
+async def _on_record(url: str) -> None:
+    """All of the record is about to leave by a file. Raises AuditFailed: then it does not."""
+    db, now = Database(url), time.time()
+    await db.start()
+    try:
+        await db.write(lambda conn: audit.record(conn, None, BACKED_UP, *_WHOLE, now))
+    finally:
+        await db.close()
 
 
 async def _note(url: str, vault: Vault, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
@@ -10,12 +11,13 @@ from typing import TextIO
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import checkpoints
+from auth import audit, checkpoints
 from auth.checkpoints import Broken, Checkpoint, Signer
 from records import schema
 from records.engine import Database
 
 _BATCH = 1000
+EXPORTED = "audit.export"
 _WHY = {
     "entry": "Entry {no} is missing, changed or out of place: trust nothing from there on.",
     "signature": "The checkpoint of entry {no} is not signed with this record's key.",
@@ -57,6 +59,8 @@ async def verify(db: Database, signer: Signer, files: Iterable[Path], out: TextI
 
 async def export(db: Database, out: TextIO) -> int:
     """Every entry as a line of JSON, with its digests: docs/operators.md says how to check them."""
+    now = time.time()
+    await db.write(lambda conn: audit.record(conn, None, EXPORTED, "audit", None, "allowed", now))
     after, columns = -(1 << 62), list(schema.audit.c)
     while True:
         async with db.read() as conn:

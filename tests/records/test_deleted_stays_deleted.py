@@ -139,6 +139,9 @@ async def test_a_restore_deletes_again_what_had_been_deleted_since_the_backup(
     assert gone not in await there.says("restore", older, "--replace")
     assert await read(there) == {kept: WORDS}
     assert "whole" in await there.says("audit", "verify")
+    left = [one for one in await actions(there) if one.startswith(("backup.", "session."))]
+    assert left[:1] == ["backup.make"], "that of the backup itself is in it"
+    assert left[-1] == "backup.restore"
 
 
 async def test_a_list_of_deletions_that_somebody_changed_deletes_nothing(
@@ -178,3 +181,14 @@ async def test_a_backup_from_before_an_aging_key_was_destroyed_opens_for_nobody(
     assert "records.key.ring" in await thief.says("restore", older, code=2)
     with pytest.raises(KeyWrong):
         await read(thief)
+
+
+async def actions(one: Operator) -> list[str]:
+    db = Database(one.url)
+    await db.start()
+    try:
+        async with db.read() as conn:
+            asked = select(schema.audit.c.action).order_by(schema.audit.c.no)
+            return list((await conn.execute(asked)).scalars())
+    finally:
+        await db.close()
