@@ -31,7 +31,7 @@ from signaling import metrics, paging
 from web import report_pdf, report_tables
 from web.errors import WebError
 from web.i18n import DEFAULT, Texts
-from web.report_figures import Frame, count, drawn, teller_of
+from web.report_figures import Frame, Shown, count, drawn, teller_of
 from web.report_sums import Teller
 from web.services import Services
 from web.staffed import staffed_of
@@ -100,33 +100,50 @@ def moment(day: date, zone: str) -> float:
 
 async def made(db: Database, setter: Typesetter, asked: Asked, now: float, texts: Texts) -> bytes:
     """The pack as a zip. Raises TooBusy, NotSet."""
-    chosen = _chosen(asked, asked.period)
+    own = await _sheet(db, asked, asked.period, now, texts)
+    title = texts.t("grants.pack")
+    data = report_pdf.data(own.shown, own.frame, asked.names, now, texts, title)
+    files = {"report.csv": report_tables.as_csv(own.shown, texts).encode()}
+    if asked.period == period_of("quarter", asked.period.first):
+        before = earlier("quarter", asked.period, QUARTERS)[:-1]
+        sheets = [await _sheet(db, asked, one, now, texts) for one in before]
+        counts = by_quarter([(one.name, one.tally, one.teller) for one in (*sheets, own)], texts)
+        data["quarters"] = report_pdf.table(texts.t("grants.quarters"), *counts)
+        files["quarters.csv"] = _csv([counts[0], *counts[1]])
+    about = [
+        texts.t("grants.readme", period=asked.period.name, what=" · ".join(asked.names)),
+        texts.t("reports.shared"), texts.t("reports.star"), texts.t("grants.readme.files"),
+        *([texts.t("grants.readme.quarters")] if "quarters.csv" in files else []),
+    ]  # fmt: skip
+    pdf = await setter.pdf("report", data, now)
+    return zipped(
+        {"report.pdf": pdf, **files, "README.txt": "\r\n".join([*about, ""]).encode()}, now
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """The whole report of a period, as a pack of that period tells it."""
+
+    name: str
+    tally: Tally
+    frame: Frame
+    teller: Teller
+    shown: Shown
+
+
+async def _sheet(db: Database, asked: Asked, period: Period, now: float, texts: Texts) -> _Sheet:
+    """An earlier quarter is drawn whole for its one row, so that the row hides what it hid then.
+
+    Alone it would tell more, and who has both packs could subtract.
+    """
+    chosen = _chosen(asked, period)
     report = await reporting.counted(db, asked.scope, chosen, now)
     staffed = await staffed_of(db, report, chosen, now)
     frame = Frame(chosen.since, chosen.until, asked.zone, share=True)
     teller = teller_of(report, frame)
     shown = await asyncio.to_thread(drawn, report, staffed, frame, texts, teller)
-    quarters = []
-    for one in earlier("quarter", period_of("quarter", asked.period.last), QUARTERS):
-        found = await reporting.counted(db, asked.scope, _chosen(asked, one), now)
-        quarters.append((one.name, found.tally, one == asked.period))
-    counts = by_quarter(quarters, teller, texts)
-    data = report_pdf.data(shown, frame, asked.names, now, texts, texts.t("grants.pack"))
-    data["quarters"] = report_pdf.table(texts.t("grants.quarters"), *counts)
-    pdf = await setter.pdf("report", data, now)
-    about = [
-        texts.t("grants.readme", period=asked.period.name, what=" · ".join(asked.names)),
-        texts.t("reports.shared"), texts.t("reports.star"), texts.t("grants.readme.files"),
-    ]  # fmt: skip
-    return zipped(
-        {
-            "report.pdf": pdf,
-            "report.csv": report_tables.as_csv(shown, texts).encode(),
-            "quarters.csv": _csv([counts[0], *counts[1]]),
-            "README.txt": "\r\n".join([*about, ""]).encode(),
-        },
-        now,
-    )
+    return _Sheet(period.name, report.tally, frame, teller, shown)
 
 
 def _chosen(asked: Asked, period: Period) -> Chosen:
@@ -140,24 +157,18 @@ def _chosen(asked: Asked, period: Period) -> Chosen:
 
 
 def by_quarter(
-    quarters: Sequence[tuple[str, Tally, bool]], teller: Teller, texts: Texts
+    quarters: Sequence[tuple[str, Tally, Teller]], texts: Texts
 ) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows: what grants ask of each quarter; True: it is the quarter of the report.
-
-    The same `teller` as for the report: the two are read side by side.
-    """
+    """Heads and rows: what grants ask of each quarter, told by the teller of its own report."""
     head = [texts.t("grants.quarter"), texts.t("reports.ending.answered")]
     head += [texts.t("grants.opioid", which=texts.t(f"reports.opioid.{code}")) for code in OPIOID]
     head += [texts.t("reports.figure.flag_naloxone_given")]
-    rows = [(name, _grant_counts(tally), own) for name, tally, own in quarters]
-    shown = [
-        [
-            name,
-            *(count(real, shown=told is not None) for real, told in zip(cells, seen, strict=True)),
-        ]
-        for (name, cells, _), seen in zip(rows, teller.quarters(rows), strict=True)
-    ]
-    return head, shown
+    return head, [[name, *_row(_grant_counts(tally), teller)] for name, tally, teller in quarters]
+
+
+def _row(cells: Sequence[int], teller: Teller) -> list[str]:
+    seen = zip(cells, teller.quarter(cells), strict=True)
+    return [count(real, shown=told is not None) for real, told in seen]
 
 
 def _grant_counts(tally: Tally) -> list[int]:

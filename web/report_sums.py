@@ -227,21 +227,15 @@ class Teller:
             what = plus(ANSWERED, ended("failed"))
         return self.number(real, what)
 
-    def quarters(self, rows: Sequence[tuple[str, Sequence[int], bool]]) -> list[list[int | None]]:
-        """Counts of quarters: answered, opioid by OPIOID, naloxone. True: it is this report's."""
-        names = []
-        for name, cells, own in rows:
-            opioid = [{f"{name} {code}": 1} for code in OPIOID]
-            row: list[Sum] = [{f"{name} answered": 1}, *opioid, {f"{name} naloxone": 1}]
-            if own:
-                row = [ANSWERED, *({f"opioid {code}": 1} for code in OPIOID), NALOXONE]
-            names.append(row)
-            if self.hide:
-                counted = zip(cells, row, strict=True)
-                self._told.hides(what for count, what in counted if 0 < count < SMALL)
-                if cells[0] == sum(cells[1:-1]):
-                    self._told.learns(minus(row[0], plus(*row[1:-1])))
-        return self.table([cells for _, cells, _ in rows], names)
+    def quarter(self, cells: Sequence[int]) -> list[int | None]:
+        """What grants ask of this report's quarter: answered, opioid by OPIOID, naloxone."""
+        row: list[Sum] = [ANSWERED, *({f"opioid {code}": 1} for code in OPIOID), NALOXONE]
+        if self.hide:
+            counted = zip(cells, row, strict=True)
+            self._told.hides(what for count, what in counted if 0 < count < SMALL)
+            if cells[0] == sum(cells[1:-1]):
+                self._told.learns(minus(row[0], plus(*row[1:-1])))
+        return self.table([cells], [row])[0]
 
     def _all(self) -> Iterator[tuple[int, Sum]]:
         """Every count, wherever it stands."""

@@ -95,6 +95,33 @@ async def test_a_pack_on_demand_has_the_report_as_pdf_and_tables_with_small_coun
     assert "2026-Q4" in files["README.txt"].decode()
 
 
+async def taken(site: Site, period: str) -> dict[str, bytes]:
+    response = await site.client.get(f"/manager/grants/pack.zip?period={period}&funding=")
+    assert response.status == 200
+    return opened(await response.read())
+
+
+async def test_who_has_every_pack_cannot_subtract_one_from_the_next(site: Site) -> None:
+    """A quarter of 90 answered and 3 that did not connect. The row of it in a later pack told the
+    90, which its own pack had hidden; and each month's pack told the quarter so far."""
+    autumn, winter = at(2026, 8, 3), at(2026, 11, 3)
+    for count, opioid, flags in ((5, "yes", 8), (6, "no", 8), (14, "no", 0), (65, "unknown", 0)):
+        await several(site, count, autumn + count, opioid=opioid, flags=flags)
+    for no in range(3):
+        nothing = {"media_at": None, "ended_at": autumn + 30, "actual_disposition": None}
+        await several(site, 1, autumn + 7200 + no, recommended_disposition=None, **nothing)
+    await several(site, 20, winter, opioid="no")
+    await site.sign_in(demo.LENA)
+    own = table((await taken(site, "quarter-2026-07-01"))["quarters.csv"])["2026-Q3"]
+    later = table((await taken(site, "quarter-2026-10-01"))["quarters.csv"])["2026-Q3"]
+    assert own[0] == "*", "93 were offered: 90 would give the 3 away"
+    assert later == own
+    month = await taken(site, "month-2026-11-01")
+    assert set(month) == {"report.pdf", "report.csv", "README.txt"}
+    assert "Each quarter" not in read(month["report.pdf"]).words
+    assert "quarters.csv" not in month["README.txt"].decode()
+
+
 async def test_who_pays_is_set_for_an_agency_and_held_by_the_sessions_after_it(site: Site) -> None:
     before = await site.session(press_key="before-" + "0" * 20)
     await site.sign_in(demo.LENA)

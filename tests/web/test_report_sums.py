@@ -173,7 +173,7 @@ def test_the_quarter_beside_a_report_does_not_tell_what_the_report_hides() -> No
     teller = teller_of(found, FRAME)
     shown = drawn(found, None, FRAME, TEXTS, teller)
     assert dict(shown.opioid) == {"yes": "<11", "no": "40", "unknown": "*"}
-    _, rows = packs.by_quarter([("2027-Q1", found.tally, True)], teller, TEXTS)
+    _, rows = packs.by_quarter([("2027-Q1", found.tally, teller)], TEXTS)
     assert rows[0][1] == "57"
     quarter = dict(zip(OPIOID, rows[0][2:5], strict=True))
     assert quarter == {"yes": "<11", "no": "40", "unknown": "*"}
