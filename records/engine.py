@@ -63,7 +63,7 @@ class Database:
         self._aside: AsyncEngine | None = None
         self._one_writer = asyncio.Lock()
         self._writes: set[asyncio.Task[Any]] = set()
-        self._reach = Reach()
+        self._reads, self._changes = Reach("reading"), Reach("writing")
 
     @property
     def sqlite(self) -> bool:
@@ -115,7 +115,7 @@ class Database:
         """A connection for reading, in one transaction. Cancelling is safe. Raises RecordAway."""
         if self._readers is None:
             raise RuntimeError("the database is not started")
-        with self._reach.tried():
+        with self._reads.tried():
             async with self._readers.connect() as conn:
                 yield conn
 
@@ -157,7 +157,7 @@ class Database:
     async def _transaction(
         self, change: Callable[[AsyncConnection], Awaitable[T]], by: AsyncEngine
     ) -> T:
-        with self._reach.tried():
+        with self._changes.tried():
             async with by.begin() as conn:
                 return await change(conn)
 

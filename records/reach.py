@@ -17,9 +17,13 @@ log = logging.getLogger(__name__)
 
 
 class Reach:
-    """What tries of one database have shown so far."""
+    """What tries of one kind have shown so far: a database that is full can still be read.
 
-    def __init__(self) -> None:
+    `kind`: reading or writing.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
         self._away_since: float | None = None
 
     @contextmanager
@@ -42,9 +46,10 @@ class Reach:
     def _no_answer(self, why: str) -> None:
         if self._away_since is None:
             self._away_since = time.monotonic()
-            log.error("record.away why=%s", why)
+            log.error("record.away for=%s why=%s", self._kind, why)
 
     def _answer(self) -> None:
         if self._away_since is not None:
-            log.warning("record.back seconds=%.1f", time.monotonic() - self._away_since)
+            seconds = time.monotonic() - self._away_since
+            log.warning("record.back for=%s seconds=%.1f", self._kind, seconds)
             self._away_since = None

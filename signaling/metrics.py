@@ -113,6 +113,11 @@ GAPS = Gauge(
     ["kind"],
     registry=REGISTRY,
 )
+DISK_FREE = Gauge(
+    "crisisbridge_disk_free_bytes",
+    "What can still be written where the data folder and a SQLite record are.",
+    registry=REGISTRY,
+)
 CLOCK_AHEAD = Gauge(
     "crisisbridge_clock_ahead_seconds",
     "How far another server's clock is ahead of this one's; 0: it is not, or by less than 1.",

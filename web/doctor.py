@@ -34,7 +34,7 @@ from records.kek_sources import FileSource
 from signaling import addresses
 from signaling.settings import Settings, unfit_to_serve
 from signaling.sso_client import SsoClient
-from web import backups, keyring
+from web import backups, disk, keyring
 
 BUILT = 1_767_225_600.0  # 2026-01-01: a clock before this is wrong
 SOON_SECONDS = 21 * 86400.0
@@ -63,6 +63,7 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
     yield python()
     yield from configuration(settings)
     yield folder(settings.data_dir)
+    yield space(disk.free_bytes(settings))
     yield database(settings)
     yield key_source(settings)
     if not settings.demo:
@@ -120,6 +121,15 @@ def folder(path: Path) -> Finding:
             Verdict.WARN, "Data folder: others can look into it", "chmod 700 the data folder."
         )
     return Finding(Verdict.OK, "Data folder")
+
+
+def space(free: int) -> Finding:
+    what = f"Disk: {free / 1024**3:.1f} GB free"
+    if free < disk.FEWEST_BYTES:
+        return Finding(Verdict.FAIL, what, "Make room now: presses cannot be written down.")
+    if free < disk.SOON_BYTES:
+        return Finding(Verdict.WARN, what, "Make room, or move the data folder to a larger disk.")
+    return Finding(Verdict.OK, what)
 
 
 def database(settings: Settings) -> Finding:

@@ -15,6 +15,7 @@ from records.errors import RecordAway
 from records.schema import OPEN_STATES
 from signaling import metrics
 from signaling.settings import is_loopback
+from web import disk
 from web.answers import NO_STORE
 from web.errors import PageNotFound
 from web.keys import services_of, settings_of
@@ -33,7 +34,11 @@ async def alive(_request: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """GET /readyz: 200 when sessions can be opened; 503 while starting, draining or broken."""
     services = services_of(request)
-    parts = {"database": await _database(services), "desk": services.desk.ready}
+    parts = {
+        "database": await _database(services),
+        "desk": services.desk.ready,
+        "disk": disk.free_bytes(settings_of(request)) >= disk.FEWEST_BYTES,
+    }
     good = all(parts.values())
     return web.json_response(
         {"ok": good, "parts": parts}, status=200 if good else 503, headers=NO_STORE
@@ -54,6 +59,7 @@ async def show_metrics(request: web.Request) -> web.Response:
     services = services_of(request)
     async with services.db.read() as conn:
         states = Counter(row.state for row in await sessions.open_sessions(conn))
+    metrics.DISK_FREE.set(disk.free_bytes(settings))
     counted = {state: states[state] for state in OPEN_STATES}
     live = metrics.Live(lambda: counted, lambda: bridge_totals(services))
     return web.Response(

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,11 +19,12 @@ from records.contacts import NewWay
 from records.crypto import Vault
 from records.engine import Database, upgrade
 from signaling import sso_file
+from signaling.sensitive import Sensitive
 from signaling.settings import Settings, load
 from tests.directory import Directory
 from tests.media.coturn import SECRET, Coturn
 from tests.oncall.redis_server import RedisServer
-from web import doctor
+from web import disk, doctor
 from web.dev import certificate
 from web.doctor import Finding, Verdict
 
@@ -99,6 +101,23 @@ def test_a_folder_or_key_that_others_can_read_is_found(tmp_path: Path) -> None:
     assert doctor.key_source(one).verdict is Verdict.FAIL
     one.key_file.chmod(0o600)
     assert doctor.key_source(one).verdict is Verdict.OK
+
+
+def test_the_fuller_of_two_disks_counts_and_little_room_is_a_warning_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gigabyte = 1024**3
+    here, there = tmp_path / "data", tmp_path / "record"
+    room = {here: 3 * gigabyte, there: gigabyte // 2}
+    for one in room:
+        one.mkdir()
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda path: SimpleNamespace(free=room[Path(path).resolve()])
+    )
+    given = replace(settings(here), database_url=Sensitive(f"sqlite:///{there}/x.db"))
+    assert disk.free_bytes(given) == gigabyte // 2
+    verdicts = [doctor.space(free).verdict for free in (2 * gigabyte, gigabyte // 2, 1024**2)]
+    assert verdicts == [Verdict.OK, Verdict.WARN, Verdict.FAIL]
 
 
 def test_a_database_is_current_old_or_out_of_reach(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ async def test_a_press_while_the_record_is_away_is_told_so_and_rings_when_it_is_
         session = await house.pressed(tablet, "a" * 20)
         assert (await house.rung(dana))["session"] == session
         await until(lambda: any("record.back" in line for line in said(caplog)))
-    assert sum("record.away" in line for line in said(caplog)) == 1
+    for kind in ("reading", "writing"):
+        assert sum(f"record.away for={kind}" in line for line in said(caplog)) == 1
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
 
 

@@ -131,12 +131,22 @@ async def test_health_says_alive_while_readiness_follows_the_parts(site: Site) -
     site.desk.ready = False
     ready = await site.client.get("/readyz")
     assert ready.status == 503
-    assert (await ready.json())["parts"] == {"database": True, "desk": False}
+    assert (await ready.json())["parts"] == {"database": True, "desk": False, "disk": True}
     assert (await site.client.get("/healthz")).status == 200
     site.desk.ready = True
     await site.services.db.close()
     ready = await site.client.get("/readyz")
     assert (ready.status, (await ready.json())["parts"]["database"]) == (503, False)
+
+
+async def test_a_disk_that_is_nearly_full_is_no_place_to_send_people(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.disk.free_bytes", lambda _settings: 31 * 1024**2)
+    ready = await site.client.get("/readyz")
+    assert (ready.status, (await ready.json())["parts"]["disk"]) == (503, False)
+    numbers = await (await site.client.get("/metrics")).text()
+    assert "crisisbridge_disk_free_bytes 3.2505856e+07" in numbers
 
 
 async def test_metrics_count_sessions_and_name_nobody(site: Site) -> None:
