@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 import segno
 from aiohttp import web
 
-from auth import manage, people
+from auth import manage, people, sso_overview
 from auth.errors import AuthError, BadPerson, NoSuchRecord, WeakPassword, WeakPin
 from auth.people import NewPerson, PersonEntry
 from auth.policy import Action
@@ -177,7 +177,8 @@ async def _list(
     roles: frozenset[str] = frozenset(),
 ) -> web.Response:
     actor = actor_of(request)
-    entries = await people.listed(services_of(request).db, actor, now_of(request))
+    db, issuers = services_of(request).db, issuers_of(request)
+    entries = await people.listed(db, actor, now_of(request))
     return answers.page(
         request,
         "manager_people",
@@ -189,7 +190,8 @@ async def _list(
         wrong=wrong,
         typed=typed or {"name": "", "short_name": "", "email": ""},
         roles=roles,
-        issuers=issuers_of(request),
+        issuers=issuers,
+        directories=await sso_overview.overviews(db, actor, issuers.values()),
         present=present,
         zone=ZONE,
     )

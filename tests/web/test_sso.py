@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -78,6 +79,34 @@ async def test_a_person_of_a_mapped_group_is_made_at_the_first_sign_in_and_known
     before = await count(site, schema.person)
     assert await browser.through("maya") == "/manager"
     assert await count(site, schema.person) == before
+
+
+async def test_an_administrator_sees_what_groups_give_and_whether_the_directory_works(
+    opened: Opened, directory: Directory
+) -> None:
+    site = await opened()
+
+    async def shown(member: demo.Member = demo.TOM) -> str:
+        await site.sign_in(member)
+        text = await (await site.client.get("/manager/people")).text()
+        found = re.search(r'<section[^>]*id="directory-prairie".*?</section>', text, re.DOTALL)
+        return " ".join(re.sub("<[^>]*>", " ", found[0]).split()) if found else ""
+
+    before = await shown()
+    assert "Signing in by Prairie County Not used yet" in before
+    assert f"crisis-clinicians Clinician {demo.PROVIDER} " in before
+    assert "crisis-admins Administrator" in before
+    directory.person("maya", ["crisis-managers"])
+    await Browser(site).through("maya")
+    assert "Works Somebody last signed in by it" in await shown()
+    site.clock[0] += 60
+    await Browser(site).through("maya", say="no")
+    assert "The last try was refused or failed" in await shown()
+    # groups of another agency are nobody's business here
+    site = await opened(
+        described={"agency": '"agy_away"', "provider": '"prv_away"', "program": '"prg_away"'}
+    )
+    assert await shown() == ""
 
 
 async def test_nobody_without_a_mapped_group_is_made_or_let_in(
