@@ -26,7 +26,8 @@ FLAGS: Final = frozenset(vocabulary.FLAGS) - {
 }  # fmt: skip
 FOLLOWUPS: Final = frozenset(vocabulary.FOLLOWUP_KINDS) - {
     "contact_24h", "contact_48h", "warm_handoff", "mobile_crisis_visit", "confirm_arrival",
-    "lethal_means_check",
+    "lethal_means_check", "voluntary_admission", "involuntary_petition", "medical_clearance",
+    "support", "mandated_report",
 }  # fmt: skip
 
 # on pages of readers outside the provider: kinds of follow-ups that say nothing; all others share

@@ -116,6 +116,13 @@ FOLLOWUP_KINDS: Final = (
     "naloxone_delivery",
     "lethal_means_check",
     "lead_referral",
+    "moud_start",  # a bridge clinic or telemedicine
+    "bed",  # stabilisation or detox; done when it was accepted
+    "voluntary_admission",
+    "involuntary_petition",
+    "medical_clearance",
+    "support",  # shelter, food, peers, family
+    "mandated_report",
 )
 
 # what counts as contact with the person afterwards, and as a link to somebody who goes on

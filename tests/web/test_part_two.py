@@ -282,6 +282,19 @@ async def test_a_program_with_every_scope_reads_the_same_too(
     assert not any(MARK in one.getMessage() for one in caplog.records)
 
 
+def test_every_kind_of_help_is_there_and_what_tells_of_substances_is_hidden() -> None:
+    named = {  # clinical.md, "Recommendations and follow-up"; 988 is an action of the card
+        "contact_24h", "contact_48h", "warm_handoff", "mobile_crisis_visit", "moud_start",
+        "lead_referral", "naloxone_delivery", "lethal_means_check", "bed", "voluntary_admission",
+        "involuntary_petition", "medical_clearance", "support", "mandated_report",
+        "confirm_arrival",
+    }  # fmt: skip
+    assert named == set(FOLLOWUP_KINDS)
+    tell = {"moud_start", "lead_referral", "naloxone_delivery", "bed"}
+    assert tell == part2.FOLLOWUPS
+    assert not set(part2.FOLLOWUPS_OPEN) & tell
+
+
 def test_what_nobody_decided_about_is_hidden() -> None:
     assert part2.followup_kind("something_new") == part2.FOLLOWUP_VEILED
     assert part2.followup_kind("naloxone_delivery") == part2.FOLLOWUP_VEILED

@@ -15,7 +15,9 @@ import { showClash, showState, stateOf } from "./save_state.js";
 const HOUR = 3600;
 const LATEST = Date.UTC(2099, 0) / 1000;
 const QUICK = /** @type {const} */ ([["24", 24], ["48", 48], ["7d", 168]]);
-const DUE_FIRST = /** @type {Readonly<Record<string, number>>} */ ({ contact_24h: 24, contact_48h: 48, confirm_arrival: 24, lead_referral: 168 });
+const DUE_FIRST = /** @type {Readonly<Record<string, number>>} */ ({ contact_24h: 24, contact_48h: 48, confirm_arrival: 24, lead_referral: 168, bed: 4, moud_start: 24,
+  voluntary_admission: 24, involuntary_petition: 24, medical_clearance: 24, mandated_report: 24, support: 72,
+});
 const ROW = "row:";
 const FLAG = "flag:";
 const CHOICES = /** @type {const} */ (["disposition", "opioid", "no_followup"]);
