@@ -22,6 +22,7 @@ ORDER: Final = (
     "suicide-assessment",
     "safety-plan",
     "lethal-means",
+    "level-of-care",
     "overdose",
     "moud",
     "scene-safety",

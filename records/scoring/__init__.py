@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from records.scoring.field_safety import FIELD_SAFETY
-from records.scoring.plans import LETHAL_MEANS, SAFETY_PLAN
+from records.scoring.plans import LETHAL_MEANS, LEVEL_OF_CARE, SAFETY_PLAN
 from records.scoring.result import INCOMPLETE, UNANSWERED, Answers, Result, Role, Rule
 from records.scoring.scene import BARS, SCENE_SAFETY
 from records.scoring.substance import AUDIT_C, COWS, DAST_10, MOUD, OVERDOSE
@@ -23,6 +23,7 @@ RULES: Final[Mapping[str, Rule]] = {
         SAFE_T,
         SAFETY_PLAN,
         LETHAL_MEANS,
+        LEVEL_OF_CARE,
         OVERDOSE,
         MOUD,
         COWS,

@@ -1,10 +1,18 @@
-"""What is agreed rather than measured: the safety plan, and means within reach."""
+"""What is agreed or judged rather than measured: safety plan, means within reach, level of care."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from records.scoring.result import INCOMPLETE, Answers, Result, Rule, missing, result
+from records.scoring.result import (
+    INCOMPLETE,
+    UNANSWERED,
+    Answers,
+    Result,
+    Rule,
+    missing,
+    result,
+)
 
 PARTS: Final = ("warning-signs", "alone", "distraction", "people", "professionals", "safer")
 SECURED: Final = frozenset({"locked", "handed", "removed"})
@@ -37,5 +45,23 @@ def lethal_means(answers: Answers, asked: frozenset[str], required: frozenset[st
     return result("lethal-means-1", "secured" if near else "none", [], near)
 
 
+def level_of_care(answers: Answers, _asked: frozenset[str], required: frozenset[str]) -> Result:
+    """Which care is needed, as the clinician judges it; nothing is added up."""
+    needed = answers.get("needed")
+    unanswered = missing(answers, required)
+    level = INCOMPLETE if needed in UNANSWERED else str(needed)
+    apart = ["found"] if answers.get("found") not in (*UNANSWERED, "same", needed) else []
+    return result("level-of-care-1", level, unanswered, apart) | {"by_judgement": True}
+
+
+CARE: Final = (
+    "self-care", "outpatient", "intensive-outpatient", "crisis-stabilisation",
+    "withdrawal-management", "residential", "voluntary-inpatient", "involuntary-evaluation",
+    "ed-medical",
+)  # fmt: skip
+
+LEVEL_OF_CARE: Final = Rule(
+    "level-of-care-1", level_of_care, CARE, by_judgement=True, about_substances=True
+)
 SAFETY_PLAN: Final = Rule("safety-plan-1", safety_plan, ("made", "declined"))
 LETHAL_MEANS: Final = Rule("lethal-means-1", lethal_means, ("none", "secured", "unsecured"))

@@ -72,7 +72,7 @@ def test_what_a_form_says(
     assert told(instruments.newest()[code], answers, result) == found
 
 
-@pytest.mark.parametrize("code", ["overdose", "cows", "audit-c", "moud"])
+@pytest.mark.parametrize("code", ["overdose", "cows", "audit-c", "moud", "level-of-care"])
 def test_nothing_about_substances_leaves_the_seal(code: str) -> None:
     form = instruments.newest()[code]
     assert told(form, {"doses": 2}, {"level": "high", "complete": True, "score": 9}) == {}

@@ -25,6 +25,7 @@ RELEASED = {
     "field-safety-1.1": "bc72bf68f76f9797",
     "lethal-means-1.0": "44548c55b1bf09f6",
     "lethal-means-1.1": "3de2b7190018d115",
+    "level-of-care-1.0": "2bb2f2ebfcd8b7cc",
     "moud-1.0": "fcf14ef360db9403",
     "overdose-1.0": "e9766b2358f51d81",
     "overdose-1.1": "a002533ab5fc5717",
@@ -92,7 +93,7 @@ def test_every_question_and_answer_is_there_in_both_languages(form: Instrument) 
 
 
 def test_answers_about_substance_use_are_tagged_wherever_they_are_asked() -> None:
-    about = {"overdose", "cows", "audit-c", "moud"}
+    about = {"overdose", "cows", "audit-c", "moud", "level-of-care"}
     assert {code for code, form in NEWEST.items() if form.rule.about_substances} == about
     assert {code for code, form in NEWEST.items() if form.about_substances} == about
     for code in about:

@@ -324,6 +324,34 @@ PLAN = {"made": "yes"} | dict.fromkeys(
 
 
 @pytest.mark.parametrize(
+    ("found", "reasons", "missing"),
+    [
+        ("same", [], []),
+        ("residential", [], ["why"]),
+        ("outpatient", ["found"], ["why"]),
+        ("none", ["found"], ["why"]),
+        ("unknown", [], ["found"]),
+    ],
+)
+def test_where_another_level_of_care_was_found_somebody_says_why(
+    found: str, reasons: list[str], missing: list[str]
+) -> None:
+    result = FORMS["level-of-care"].score({"needed": "residential", "found": found})
+    assert (result["level"], result["reasons"], result["missing"]) == (
+        "residential", reasons, missing,
+    )  # fmt: skip
+    assert result["by_judgement"] is True
+
+
+def test_the_nine_levels_of_care_are_those_of_the_form() -> None:
+    codes = [
+        one["valueCoding"]["code"] for one in FORMS["level-of-care"].items["needed"]["answerOption"]
+    ]
+    assert codes == [*RULES["level-of-care-1"].levels, "not-assessed"]
+    assert len(codes) == 10
+
+
+@pytest.mark.parametrize(
     ("code", "answers", "level"),
     [
         ("overdose", {"suspected": "no"}, "none"),
@@ -344,6 +372,10 @@ PLAN = {"made": "yes"} | dict.fromkeys(
         ("moud", {"now": "no", "start": "not-needed"}, "not-needed"),
         ("moud", {"start": "bridge-clinic"}, "incomplete"),
         ("moud", {"now": "not-assessed", "start": "not-offered"}, "incomplete"),
+        ("level-of-care", {"needed": "outpatient", "found": "same"}, "outpatient"),
+        ("level-of-care", {"needed": "residential", "found": "none"}, "residential"),
+        ("level-of-care", {"needed": "not-assessed", "found": "outpatient"}, "incomplete"),
+        ("level-of-care", {"found": "ed-medical"}, "incomplete"),
         ("safety-plan", PLAN, "made"),
         ("safety-plan", PLAN | {"alone": "  "}, "incomplete"),
         ("safety-plan", {"made": "declined"}, "declined"),
