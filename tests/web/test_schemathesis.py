@@ -1,7 +1,7 @@
 """Schemathesis reads the description of /api/v1 and asks what it allows, and what it does not.
 
-Against a server that really listens, as a program, a manager and nobody: no question makes it
-fail, and each answer is one that the description names, of the described shape.
+Against a server that really listens, as a program, a manager, a tablet, a guest and nobody: no
+question makes it fail, and each answer is one that the description names, of the described shape.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from records.engine import Database
 from tests.web.cast import ORIGIN, Site, open_site
 from tests.web.programs import token
 from tests.web.test_guards import everything_of
+from tests.web.test_guests import enter, link_of
 from web import openapi
 from web.dev import cast as demo
 
 T = TypeVar("T")
-EACH = int(os.environ.get("API_CASES", "4"))  # questions of each address; `make fuzz-api`: more
+EACH = int(os.environ.get("API_CASES", "6"))  # questions of each address; `make fuzz-api`: more
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -52,6 +53,7 @@ class Running:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
+        self.jars: dict[str, dict[str, str]] = {}  # by form token
         self.db = Database(f"sqlite:///{folder / 'crisisbridge.db'}")
         self.site, self.asking = self.run(self._begin(folder))
         self.seen: set[int] = set()
@@ -67,18 +69,29 @@ class Running:
         secret = await token(site)
         await site.session()
         await site.sign_in(demo.LENA)
-        csrf = await site.csrf("/manager")
-        manager = {one.key: one.value for one in site.client.session.cookie_jar}
+        manager = await self._browser(site, "/manager")
+        await site.enrol()
+        tablet = await self._browser(site, "/tablet")
+        link, _ = await link_of(site)
+        assert (await enter(site, link)).status == 200
+        guest = await self._browser(site, "/guest")
+        bearer = {"Authorization": f"Bearer {secret}"}
+        return site, [dict, lambda: bearer, manager, tablet, guest]
+
+    async def _browser(self, site: Site, page: str) -> Callable[[], dict[str, str]]:
+        """The headers of whoever this browser is now; it keeps what it is given later."""
+        async with site.client.get(page, allow_redirects=False) as shown:
+            assert shown.status == 200, f"nobody is signed in at {page}"
+        csrf = await site.csrf(page)
+        jar = {one.key: one.value for one in site.client.session.cookie_jar}
         site.client.session.cookie_jar.clear()
-        self.cookies = manager
-        return site, [
-            dict,
-            lambda: {"Authorization": f"Bearer {secret}"},
-            lambda: {
-                "X-CSRF-Token": csrf,
-                "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
-            },
-        ]
+        self.jars[csrf] = jar
+
+        def headers() -> dict[str, str]:
+            cookies = "; ".join(f"{name}={value}" for name, value in jar.items())
+            return {"X-CSRF-Token": csrf, "Cookie": cookies}
+
+        return headers
 
     def close(self) -> None:
         self.run(self.site.client.close())
@@ -108,8 +121,9 @@ def walk(running: Running, whole: dict[str, Any], only: str | None = None) -> No
             allow_redirects=False,
             timeout=20,
         )
+        jar = running.jars.get(headers.get("X-CSRF-Token", ""), {})
         for line in response.headers.get("set-cookie", ()):
-            running.cookies |= {one.key: one.value for one in SimpleCookie(line).values()}
+            jar |= {one.key: one.value for one in SimpleCookie(line).values()}
         running.seen.add(response.status_code)
         case.validate_response(response, checks=CHECKS)
 
