@@ -39,8 +39,13 @@ async def _head(db: Database) -> Head:
         return await audit.head(conn)
 
 
-async def _sql(db: Database, *statements: str) -> None:
+async def tampered(db: Database, *statements: str) -> None:
+    """As somebody who may do everything to the database, its own locks on the trail included."""
+
     async def work(conn: AsyncConnection) -> None:
+        for table in ("audit", "audit_checkpoint"):
+            for change in ("update", "delete"):
+                await conn.execute(text(f"DROP TRIGGER IF EXISTS {table}_no_{change}"))
         for statement in statements:
             await conn.execute(text(statement))
 
@@ -64,7 +69,7 @@ async def test_a_chain_longer_than_one_reading_is_whole(
     monkeypatch.setattr(audit, "_BATCH", 4)
     await _write(db, 12)
     assert await _verify(db) is None
-    await _sql(db, "UPDATE audit SET outcome='refused' WHERE no=9")
+    await tampered(db, "UPDATE audit SET outcome='refused' WHERE no=9")
     assert await _verify(db) == 9
 
 
@@ -88,19 +93,19 @@ async def test_a_chain_longer_than_one_reading_is_whole(
 )
 async def test_an_edited_entry_is_found(db: Database, edit: str) -> None:
     await _write(db, 5)
-    await _sql(db, f"UPDATE audit SET {edit} WHERE no = 3")
+    await tampered(db, f"UPDATE audit SET {edit} WHERE no = 3")
     assert await _verify(db) == 3
 
 
 async def test_a_removed_entry_is_found(db: Database) -> None:
     await _write(db, 5)
-    await _sql(db, "DELETE FROM audit WHERE no = 2")
+    await tampered(db, "DELETE FROM audit WHERE no = 2")
     assert await _verify(db) == 2
 
 
 async def test_a_removed_entry_is_found_even_when_the_rest_is_numbered_anew(db: Database) -> None:
     await _write(db, 5)
-    await _sql(
+    await tampered(
         db,
         "DELETE FROM audit WHERE no = 2",
         *(f"UPDATE audit SET no={n - 1} WHERE no={n}" for n in (3, 4, 5)),
@@ -110,7 +115,7 @@ async def test_a_removed_entry_is_found_even_when_the_rest_is_numbered_anew(db: 
 
 async def test_two_swapped_entries_are_found(db: Database) -> None:
     await _write(db, 5)
-    await _sql(
+    await tampered(
         db,
         "UPDATE audit SET no = 99 WHERE no = 2",
         "UPDATE audit SET no = 2 WHERE no = 3",
@@ -121,7 +126,7 @@ async def test_two_swapped_entries_are_found(db: Database) -> None:
 
 async def test_an_entry_put_before_the_first_is_found(db: Database) -> None:
     await _write(db, 2)
-    await _sql(
+    await tampered(
         db,
         "INSERT INTO audit SELECT 0, at, actor_kind, actor_id, action, object_kind, object_id, "
         "outcome, place, previous, digest FROM audit WHERE no = 1",
@@ -132,7 +137,7 @@ async def test_an_entry_put_before_the_first_is_found(db: Database) -> None:
 async def test_a_cut_off_end_is_found_with_a_head_kept_elsewhere(db: Database) -> None:
     await _write(db, 5)
     kept = await _head(db)
-    await _sql(db, "DELETE FROM audit WHERE no >= 4")
+    await tampered(db, "DELETE FROM audit WHERE no >= 4")
     assert await _verify(db) is None  # a shorter chain is whole in itself
     assert await _verify(db, kept) == 4
 
@@ -140,7 +145,7 @@ async def test_a_cut_off_end_is_found_with_a_head_kept_elsewhere(db: Database) -
 async def test_a_chain_made_anew_is_found_with_a_head_kept_elsewhere(db: Database) -> None:
     await _write(db, 3)
     kept = await _head(db)
-    await _sql(db, "DELETE FROM audit")
+    await tampered(db, "DELETE FROM audit")
     await _write(db, 2)
     await _write(db, 2)
     assert await _verify(db) is None
@@ -176,7 +181,7 @@ async def test_an_entry_whose_transaction_fails_is_not_there(db: Database) -> No
 
 
 async def test_a_strict_entry_that_fails_takes_its_transaction_with_it(db: Database) -> None:
-    await _sql(db, "DROP TABLE audit")
+    await tampered(db, "DROP TABLE audit")
 
     async def work(conn: AsyncConnection) -> None:
         await conn.execute(text("UPDATE agency SET name = 'changed'"))
@@ -192,7 +197,7 @@ async def test_a_strict_entry_that_fails_takes_its_transaction_with_it(db: Datab
 async def test_a_lenient_entry_that_fails_harms_nothing_else_and_is_logged(
     db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await _sql(db, "DROP TABLE audit")
+    await tampered(db, "DROP TABLE audit")
 
     async def work(conn: AsyncConnection) -> bool:
         await conn.execute(text("UPDATE agency SET name = 'before'"))

@@ -14,6 +14,7 @@ from auth.checkpoints import Broken, Checkpoint, Signer
 from records.crypto import Vault
 from records.engine import Database
 from tests.auth.cast import NOW
+from tests.auth.test_audit import tampered
 from web import trail
 
 SIGNER = Signer(Vault(b"k" * 32))
@@ -37,13 +38,6 @@ async def _verify(db: Database, *kept: Checkpoint) -> Broken | None:
         return await checkpoints.verify(conn, SIGNER, kept)
 
 
-async def _sql(db: Database, statement: str) -> None:
-    async def work(conn: AsyncConnection) -> None:
-        await conn.execute(text(statement))
-
-    await db.write(work)
-
-
 async def test_a_chain_that_grew_on_agrees_with_its_signed_heads(db: Database) -> None:
     await _write(db, 3)
     first = await _sign(db)
@@ -57,7 +51,7 @@ async def test_a_chain_that_grew_on_agrees_with_its_signed_heads(db: Database) -
 async def test_a_cut_off_end_is_found_by_the_database_itself(db: Database) -> None:
     await _write(db, 5)
     await _sign(db)
-    await _sql(db, "DELETE FROM audit WHERE no >= 4")
+    await tampered(db, "DELETE FROM audit WHERE no >= 4")
     assert await _verify(db) == Broken(5, "missing")
 
 
@@ -66,8 +60,8 @@ async def test_a_cut_off_end_whose_signed_heads_were_cut_off_too_is_found_with_a
 ) -> None:
     await _write(db, 5)
     kept = await _sign(db)
-    await _sql(db, "DELETE FROM audit WHERE no >= 4")
-    await _sql(db, "DELETE FROM audit_checkpoint")
+    await tampered(db, "DELETE FROM audit WHERE no >= 4")
+    await tampered(db, "DELETE FROM audit_checkpoint")
     assert await _verify(db) is None, "nothing here can tell"
     assert kept is not None
     assert await _verify(db, kept) == Broken(5, "missing")
@@ -76,8 +70,8 @@ async def test_a_cut_off_end_whose_signed_heads_were_cut_off_too_is_found_with_a
 async def test_a_chain_written_anew_is_found_with_a_kept_file(db: Database) -> None:
     await _write(db, 3)
     kept = await _sign(db)
-    await _sql(db, "DELETE FROM audit")
-    await _sql(db, "DELETE FROM audit_checkpoint")
+    await tampered(db, "DELETE FROM audit")
+    await tampered(db, "DELETE FROM audit_checkpoint")
     await _write(db, 1)
     await _write(db, 4)
     assert kept is not None
@@ -93,7 +87,7 @@ async def test_a_head_signed_with_another_key_is_named(db: Database) -> None:
 async def test_an_edited_entry_is_named_before_any_signature(db: Database) -> None:
     await _write(db, 4)
     await _sign(db)
-    await _sql(db, "UPDATE audit SET outcome = 'refused' WHERE no = 2")
+    await tampered(db, "UPDATE audit SET outcome = 'refused' WHERE no = 2")
     assert await _verify(db) == Broken(2, "entry")
 
 
@@ -110,7 +104,7 @@ async def test_where_a_request_came_from_stands_in_the_entry_and_in_its_digest(
         places = (await conn.execute(text("SELECT place FROM audit ORDER BY no"))).scalars().all()
     assert places == ["198.51.100.7", None]
     assert await _verify(db) is None
-    await _sql(db, "UPDATE audit SET place = NULL WHERE no = 1")
+    await tampered(db, "UPDATE audit SET place = NULL WHERE no = 1")
     assert await _verify(db) == Broken(1, "entry")
 
 
@@ -142,7 +136,7 @@ async def test_the_command_says_what_is_wrong_and_answers_with_its_code(
     out = io.StringIO()
     assert await trail.verify(db, SIGNER, [file], out) == 0
     assert "whole: 3 entries" in out.getvalue()
-    await _sql(db, "DELETE FROM audit WHERE no = 3")
+    await tampered(db, "DELETE FROM audit WHERE no = 3")
     out = io.StringIO()
     assert await trail.verify(db, SIGNER, [file], out) == 1
     assert "the end was cut off" in out.getvalue()

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, insert, inspect, select, text
+from sqlalchemy import Engine, Table, create_engine, insert, inspect, select, text
 from sqlalchemy.engine import Inspector
+from sqlalchemy.exc import DBAPIError
 
 from records import engine as records_engine
 from records import schema
 from records.engine import current, downgrade, head, upgrade
+from records.schema_audit import audit_checkpoint
 from tests.records.cast import NOW
 
 Make = Callable[[], str]
@@ -198,4 +200,25 @@ def test_the_record_is_durable_as_sqlite_was_told(new_url: Make, backend: str) -
     engine = create_engine(url)
     with engine.connect() as conn:
         assert conn.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    engine.dispose()
+
+
+@pytest.mark.parametrize("table", [schema.audit, audit_checkpoint], ids=lambda table: table.name)
+def test_the_database_itself_lets_the_audit_trail_only_grow(
+    new_url: Make, backend: str, table: Table
+) -> None:
+    url = new_url()
+    upgrade(url)
+    entry = {"no": 1, "at": NOW, "actor_kind": "system", "action": "a.b", "object_kind": "log",
+             "outcome": "allowed", "previous": "0", "digest": "1", "signature": "s"}  # fmt: skip
+    row = {name: value for name, value in entry.items() if name in table.c}
+    engine = _engine(url)
+    with engine.begin() as conn:
+        conn.execute(insert(table).values(row))
+    emptied = ["TRUNCATE"] if backend == "postgresql" else []  # SQLite knows none
+    for change in ("UPDATE {} SET no = 2", "DELETE FROM {}", *(f"{one} {{}}" for one in emptied)):
+        with pytest.raises(DBAPIError, match="only grows"), engine.begin() as conn:
+            conn.execute(text(change.format(table.name)))
+    with engine.begin() as conn:
+        assert conn.execute(select(table.c.no)).scalars().all() == [1]
     engine.dispose()
