@@ -130,8 +130,10 @@ def read(text: str) -> tuple[list[Entry], list[Problem]]:
     try:
         names = [name.strip().lower().replace(" ", "_") for name in next(rows, [])]
         missing = [name for name in ("name", "kind", "places") if name not in names]
+        if not any(names):
+            return [], [Problem(1, "empty")]
         if missing or len(set(names)) != len(names):
-            return [], [Problem(1, missing[0] if missing else "columns")]
+            return [], [Problem(1, "columns")]
         return _entries(rows, names)
     except csv.Error:
         return [], [Problem(max(rows.line_num, 1), "columns")]

@@ -97,11 +97,15 @@ def test_each_line_that_cannot_be_kept_is_named_with_its_column() -> None:
     assert read(text)[1] == [Problem(line, field) for line, field in enumerate(fields, start=3)]
 
 
-@pytest.mark.parametrize("head", ["", "name,kind", "name,name,kind,places", "a;b;c"])
+@pytest.mark.parametrize("head", ["name,kind", "name,name,kind,places", "a;b;c"])
 def test_a_file_without_its_columns_is_refused_as_a_whole(head: str) -> None:
     found, problems = read(head + "\nHouse,shelter,Hand SD\n")
-    assert found == []
-    assert problems[0].line == 1
+    assert (found, problems) == ([], [Problem(1, "columns")])
+
+
+@pytest.mark.parametrize("text", ["", "\ufeff", "\r\n", "\nHouse,shelter,Hand SD\n"])
+def test_a_file_without_a_heading_is_empty(text: str) -> None:
+    assert read(text) == ([], [Problem(1, "empty")])
 
 
 def test_places_are_counties_with_their_state_or_a_whole_state_each_once() -> None:

@@ -121,7 +121,8 @@ async def test_a_file_is_shown_before_it_is_kept_and_comes_back_as_it_was(site: 
     ("body", "says"),
     [
         (b"\xff\xfe\x00n", "UTF-8"),
-        ("", "name"),
+        ("", "no entries"),
+        ("a,b\n1,2\n", "columns as in the heading"),
         ("name,kind,places\n", "no entries"),
         ("name,kind,places,phone\nA,castle,Prairie SD,605-555-0100\n", "Line 2"),
         ("name,kind,places\n" + "x" * 1_000_001, "1 MB"),
