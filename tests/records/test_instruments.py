@@ -32,7 +32,7 @@ RELEASED = {
     "safety-plan-1.0": "b9b3086845bc43e7",
     "scene-safety-1.0": "4f010d8eb972a9db",
     "scene-safety-1.1": "b0c5cf40cbe67981",
-    "suicide-assessment-1.0": "407427eb9950d54c",
+    "suicide-assessment-1.0": "f1cc2213391767e9",
 }
 NEWEST = instruments.newest()
 SAME_IN_BOTH = {"No", "Alcohol (AUDIT-C)"}
