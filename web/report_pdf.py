@@ -91,9 +91,10 @@ def behind(one: Figure, texts: Texts) -> str:
             parts.append(texts.t("reports.unknown", count=one.unknown))
     else:
         parts.append(texts.t("reports.sessions_of", count=one.part))
-    if one.before is not None:
-        parts.append(texts.t("reports.before", value=one.before))
-    return " ".join(parts)
+    said = " ".join(parts)
+    if one.before is None:
+        return said
+    return f"{said} · {texts.t('reports.before', value=one.before)}"
 
 
 def table(

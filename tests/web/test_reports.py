@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import insert
@@ -16,6 +17,9 @@ from records.schema_reports import medication_count
 from tests.web import pdfs
 from tests.web.cast import AWAY, AWAY_MANAGER, NOW, Site
 from web.dev import cast as demo
+from web.i18n import load
+from web.report_figures import Figure
+from web.report_pdf import behind
 
 DAYS = "from=2027-01-01&until=2027-01-31"  # NOW is 2027-01-15
 
@@ -52,6 +56,13 @@ async def test_a_report_to_share_hides_small_counts_everywhere(site: Site) -> No
         assert "<11" in shown
         cells = re.findall(r">\s*(\d+)\s*</td>", shown)
         assert not [cell for cell in cells if 0 < int(cell) < 11], cells
+
+
+def test_the_value_before_stands_apart_from_the_numbers_behind_a_figure() -> None:
+    texts = load()["en"]
+    alone = Figure("flag_force_used", "0.9 %", "91", "9857")
+    assert behind(alone, texts) == "91 of 9857"
+    assert behind(replace(alone, before="0.8 %"), texts) == "91 of 9857 · Before: 0.8 %"
 
 
 async def test_the_csv_has_the_same_figures(site: Site) -> None:
