@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Row, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.schema import OPEN_STATES, person, session, tablet
+from records.schema import OPEN_STATES, person, role_grant, session, tablet
+from records.schema_parties import participant
 
 
 async def add(conn: AsyncConnection, table: Table, **values: object) -> None:
@@ -26,6 +27,31 @@ async def revoked_in_call(conn: AsyncConnection) -> list[str]:
         select(tablet.c.id)
         .join(session, session.c.tablet_id == tablet.c.id)
         .where(session.c.state.in_(OPEN_STATES), tablet.c.revoked_at.is_not(None))
+    )
+    return list(rows.scalars())
+
+
+async def works_here(conn: AsyncConnection, person_id: str) -> bool:
+    """Whether somebody may still answer or attend calls: neither shut out nor without the role."""
+    rows = await conn.execute(
+        select(role_grant.c.role)
+        .join(person, person.c.id == role_grant.c.person_id)
+        .where(
+            person.c.id == person_id,
+            person.c.active.is_(True),
+            role_grant.c.role.in_(("clinician", "supervisor")),
+        )
+        .limit(1)
+    )
+    return rows.first() is not None
+
+
+async def shut_out_in_call(conn: AsyncConnection) -> list[str]:
+    """The people who were shut out while they sit in a call."""
+    rows = await conn.execute(
+        select(participant.c.person_id)
+        .join(person, person.c.id == participant.c.person_id)
+        .where(participant.c.left_at.is_(None), person.c.active.is_(False))
     )
     return list(rows.scalars())
 

@@ -22,7 +22,7 @@ from media import Forwarding, LegEvent, LegEventKind, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.live import EmbeddedLiveStore, LiveStore
 from oncall.policy import Rules
-from records import sessions
+from records import parties, people, sessions
 from records.crypto import Vault
 from records.engine import Database
 from records.errors import RecordAway, RecordError, StaleSession, only_away
@@ -46,7 +46,7 @@ from signaling.misswatch import MissWatch
 from signaling.pace import Pace
 from signaling.pager import Pager
 from signaling.paging import console_open
-from signaling.parties import Hearing
+from signaling.parties import CLINICIAN, Hearing
 from signaling.quality_log import QualityLog
 from signaling.rosters import RosterReader
 from signaling.rows import machine
@@ -56,6 +56,7 @@ from signaling.session import (
     Cancelled,
     ClinicianGone,
     ClinicianLost,
+    HandedBack,
     Input,
     MediaFlowing,
     Session,
@@ -281,7 +282,30 @@ class Desk:
             if stream.actor.id == actor_id:
                 await self._dismiss(stream, reason, retry=False)
         await self.tablets.put_out(actor_id)
+        await self._put_out_person(actor_id)
         self.line.wake()
+
+    async def _put_out_person(self, person_id: str) -> None:
+        """Take the seats away that somebody has in a call which is at home here.
+
+        Closing their page is not enough: sound and picture go their own way, and a leg that is up
+        counts as being there. Who may come back has as long for it as anybody who is lost.
+        """
+        async with self.db.read() as conn:
+            led = await sessions.led_by(conn, person_id)
+            aside = await parties.sitting(conn, person_id)
+            stays = await people.works_here(conn, person_id)
+        if led is not None and led.state in LIVE and self.cluster.mine(led):
+            if stays:
+                self.empty_seat(led.id, CLINICIAN)
+                await self.check_media(led.id)
+            elif not await self.company.goes_on(led):
+                await self._put_back(led, HandedBack("clinician_lost"))
+        for one in aside:
+            async with self.db.read() as conn:
+                row = await sessions.get(conn, one.session_id)
+            if row is not None and self.cluster.mine(row):
+                await self.company.put_out(row.id, one, "put_out")
 
     def tablet_changed(self, actor: Actor) -> None:
         """A shift began or ended: the tablet's pages speak for its new officer from now on."""
@@ -555,9 +579,15 @@ class Desk:
                 continue
             if stream.actor.kind == "person":
                 await self._dismiss(stream, "revoked", retry=True)
+                if not any(s.actor.id == stream.actor.id and s.actor in welcome for s in streams):
+                    await self._put_out_person(stream.actor.id)
             else:
                 await self.dismiss_actor(stream.actor.id, "revoked")
         await self.tablets.put_out_revoked()
+        async with self.db.read() as conn:  # of whom this process did not hear
+            shut_out = await people.shut_out_in_call(conn)
+        for person_id in shut_out:
+            await self._put_out_person(person_id)
 
     async def ready_clinicians(self, agency_id: str) -> int:
         """How many clinicians of the agency's provider could be rung now."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio as redis
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from auth import audit, tablets
 from media import LegEventKind
@@ -264,6 +264,60 @@ async def test_a_tablet_whose_revocation_nobody_heard_is_cut_off_all_the_same(tw
     await one.db.write(lambda conn: tablets.revoke_tablet(conn, "tab_unit12", START))
     await one.desk.tablets.put_out_revoked()
     assert one.bridge.left == [(session, "tablet")]
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["told", "never told"])
+async def test_a_clinician_who_is_shut_out_hears_and_sees_nothing_more_and_the_session_rings_on(
+    two: Two, heard: bool
+) -> None:
+    """A closed page stops no sound, and a leg that is up counted as being there: for ever."""
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    shut = update(schema.person).where(schema.person.c.id == "per_dana").values(active=False)
+    await one.db.write(lambda conn: conn.execute(shut))
+    if heard:
+        await other.desk.dismiss_actor("per_dana", "revoked")
+        await console.until(lambda: console.seen("bye"))
+    else:
+        await console.drop()  # a script that keeps the sound and closes the socket
+        await one.desk._check_welcome()
+
+    async def cut() -> bool:
+        return (session, "clinician") in one.bridge.left
+
+    await until("the clinician goes on hearing and seeing", cut)
+    assert (session, "tablet") not in one.bridge.left
+    await tablet.until_view(lambda v: v["session"]["state"] == "waiting")
+    assert (await row_of(one, session)).lead_id is None
+
+
+async def test_who_only_has_to_sign_in_anew_loses_the_picture_and_keeps_the_call(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    await other.desk.dismiss_actor("per_dana", "revoked")
+
+    async def cut() -> bool:
+        return (session, "clinician") in one.bridge.left
+
+    await until("whoever has the old page goes on hearing and seeing", cut)
+    assert (await row_of(one, session)).lead_id == "per_dana"
+
+
+async def test_who_is_shut_out_while_listening_at_the_side_is_put_out(two: Two) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await one.page("dana")
+    ada = await other.page("ada")
+    session, epoch = await connected(tablet, console, one)
+    await ada.send("session.listen", session=session, epoch=epoch, mode="listen")
+    shut = update(schema.person).where(schema.person.c.id == "per_ada").values(active=False)
+    await one.db.write(lambda conn: conn.execute(shut))
+    await other.desk.dismiss_actor("per_ada", "revoked")
+    await console.until_view(lambda v: v["session"] and not v["session"]["company"])
+    assert (await row_of(one, session)).lead_id == "per_dana"
 
 
 async def test_a_refusal_of_another_process_reads_as_its_own(two: Two) -> None:
