@@ -24,7 +24,7 @@ export function showState(line, { state, words }) {
 export function stateOf(saver, why) {
   const { form } = saver;
   if (form.clash) return { state: "clash", words: t("console.save.clash") };
-  if (saver.error) return { state: "unsaved", words: `${t("console.save.unsaved")} ${why}`.trim() };
+  if (saver.error) return { state: "unsaved", words: why ? `${t("console.save.unsaved")}. ${why}` : t("console.save.unsaved") };
   if (form.flying && !saver.late) return { state: "saving", words: t("console.save.saving") };
   if (saver.unsaved) return { state: "unsaved", words: t("console.save.unsaved") };
   if (form.rev === 0 || form.savedAt === null) return { state: "empty", words: t("console.save.empty") };
