@@ -189,6 +189,7 @@ class Cluster:
             self._hosted.discard(row.id)
             if not desk.hub.attached("tablet", row.tablet_id):
                 desk.tablets.left(row.tablet_id)  # until it comes to a page of somebody
+            self._do(desk.company.all_anew(row))
         desk.line.wake()
 
     async def _open_sessions(self) -> list[SessionRow]:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import directory, offers, parties, transfers
+from records import directory, offers, parties, sessions, transfers
 from records.errors import RecordError
 from records.parties import PartyRow
 from records.sessions import SessionRow
 from records.transfers import TransferRow
 from signaling import wire
 from signaling.errors import SessionError
-from signaling.parties import CLINICIAN, LOST_SECONDS, Mode, Role, Seated, media_plan
+from signaling.parties import CLINICIAN, LOST_SECONDS, TABLET, Mode, Role, Seated, media_plan
 from signaling.session import (
     LIVE,
     OPEN,
@@ -33,6 +33,7 @@ from signaling.session import (
 
 if TYPE_CHECKING:
     from signaling.desk import Desk
+    from signaling.hub import Stream
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,43 @@ class Company:
                 desk.cluster.tell_pages("console", one.person_id, told)
             elif one.seat == seat and one.guest_link_id is not None:
                 desk.cluster.tell_pages("guest", one.guest_link_id, told)
+
+    async def all_anew(self, row: SessionRow) -> None:
+        """The call's server has gone, and its legs with it: every page makes its own again."""
+        async with self._desk.db.read() as conn:
+            here = await parties.present(conn, [row.id])
+        for seat in (TABLET, *(one.seat for one in here)):
+            await self.describe_anew(row, seat)
+
+    async def came_back(self, stream: Stream) -> None:
+        """A page is connected again; its call's server may have gone meanwhile, as above.
+
+        A browser finds out by itself, but only when its path has been silent for many seconds.
+        """
+        desk = self._desk
+        async with desk.db.read() as conn:
+            seats = await self._seats_of(conn, stream)
+            rows = [(await sessions.get(conn, one), seat) for one, seat in seats]
+        for row, seat in rows:
+            if row is None or row.state not in OPEN or not desk.cluster.mine(row):
+                continue
+            known = desk.legs.known(row.id, seat)
+            if known is None or not known.generation:
+                stream.send(wire.MediaRebuild(session=row.id))
+
+    @staticmethod
+    async def _seats_of(conn: AsyncConnection, stream: Stream) -> list[tuple[str, str]]:
+        """Session and seat of each call that this page may take part in."""
+        actor = stream.actor
+        if stream.audience == "tablet":
+            row = await sessions.by_tablet(conn, actor.id)
+            return [] if row is None else [(row.id, TABLET)]
+        if stream.audience == "guest":
+            guest = await parties.by_link(conn, actor.id)
+            return [] if guest is None else [(guest.session_id, guest.seat)]
+        led = await sessions.led_by(conn, actor.id)
+        beside = [(one.session_id, one.seat) for one in await parties.sitting(conn, actor.id)]
+        return beside if led is None else [(led.id, CLINICIAN), *beside]
 
     async def lead_changes(
         self,

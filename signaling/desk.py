@@ -231,8 +231,11 @@ class Desk:
 
     # --- sockets ---------------------------------------------------------------------------------
 
-    async def joined(self, stream: Stream, *, resumed: bool) -> None:
-        """A page has a socket (again): presence, and what it should show."""
+    async def joined(self, stream: Stream, *, resumed: bool, back: bool) -> None:
+        """A page has a socket (again): presence, and what it should show.
+
+        `resumed`: it missed nothing; `back`: it was connected before, here or elsewhere.
+        """
         actor, now = stream.actor, self.now()
         metrics.SOCKETS.labels(page=stream.audience).inc()
         if stream.audience == "console":
@@ -248,6 +251,8 @@ class Desk:
         if not resumed:
             await on_record.shown(self, stream)
         self.screens.greet(stream, fresh=not resumed)
+        if back:
+            await self.company.came_back(stream)
 
     async def left(self, stream: Stream) -> None:
         """A socket ended; the stream waits for the page to come back."""

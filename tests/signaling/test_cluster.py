@@ -409,6 +409,22 @@ async def test_a_process_that_leaves_hands_its_sessions_to_the_others(
     assert (await other.rung(console))["session"] == session
 
 
+async def test_a_call_whose_process_leaves_is_made_again_at_once_by_pages_elsewhere(
+    two: Two, tmp_path: Path, redis_one: RedisServer
+) -> None:
+    one, other = two
+    console = await other.page("dana")
+    async with another(tmp_path, redis_one, one.clock) as third:
+        await known_to(third, "per_dana")
+        tablet = await third.page("tablet")
+        session, _ = await connected(tablet, console, third)
+    assert (await row_of(one, session)).state in {"connected", "recovering"}
+    await console.until(lambda: console.seen("media.rebuild"))
+    again = await one.page("tablet")  # a page that was loaded anew describes itself
+    await again.until_view(lambda v: v["session"])
+    assert not again.seen("media.rebuild")
+
+
 async def test_a_process_that_was_taken_for_dead_takes_its_running_call_back(two: Two) -> None:
     one, other = two
     tablet, console = await one.page("tablet"), await one.page("dana")

@@ -283,6 +283,26 @@ async def test_a_side_whose_leg_the_bridge_lost_makes_it_again_and_one_of_old_is
     assert not tablet.seen("media.rebuild")
 
 
+async def test_who_comes_back_after_the_server_was_started_anew_is_told_to_make_the_leg_again(
+    house: House, three: tuple[Page, Page, Page]
+) -> None:
+    dana, miguel, tablet = three
+    session, epoch = await sat_in(house, dana, miguel, tablet)
+    await joined(house, miguel, session, epoch, "side1")
+    for page in three:  # the network was away, the server and its legs were not
+        await page.drop()
+        await page.open()
+    assert not any(page.seen("media.rebuild") for page in three)
+    house.desk.legs.forget(session)
+    for page in three:
+        await page.drop()
+        await page.open()
+        await page.until(lambda page=page: page.seen("media.rebuild"))  # type: ignore[misc]
+    reloaded = await house.page("dana")  # a fresh page makes its own leg
+    await reloaded.until_view(lambda v: v["session"])
+    assert not reloaded.seen("media.rebuild")
+
+
 async def test_a_sender_who_is_lost_is_followed_at_once_by_the_receivers_press(
     house: House, three: tuple[Page, Page, Page]
 ) -> None:

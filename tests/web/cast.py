@@ -75,7 +75,7 @@ class QuietDesk:
         self.hub = Hub()
         self.typed_errors = (AuthError,)
 
-    async def joined(self, stream: Stream, *, resumed: bool) -> None:
+    async def joined(self, stream: Stream, *, resumed: bool, back: bool) -> None:
         pass
 
     async def left(self, stream: Stream) -> None:
