@@ -357,6 +357,7 @@ class NotEnrolled(AuthError):
 class TabletRevoked(AuthError):
     """Replaced by a newer enrolment, or revoked; enrol the tablet again."""
 
+    tablet_id: str | None = None
     code = "tablet-revoked"
     status = 401
     sentence = "This tablet's set-up was ended. Enter a new set-up code."

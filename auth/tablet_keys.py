@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import audit, challenges, possession
@@ -23,6 +23,7 @@ from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
 
+RETURNED = "tablet.return"
 NOTED_SECONDS = 60.0  # refusals of one tablet are written down at most so often
 
 
@@ -138,6 +139,29 @@ async def renew_by_pin(
     if not await db.write(work):
         raise KeyNeeded
     return actor
+
+
+async def came_back(db: Database, tablet_id: str, now: float) -> None:
+    """Write down that somebody still tries to use a tablet that was revoked or set up anew."""
+    entry = schema.audit
+
+    async def noted(conn: AsyncConnection) -> bool:
+        newest = await conn.execute(
+            select(func.max(entry.c.at)).where(
+                entry.c.object_id == tablet_id, entry.c.action == RETURNED
+            )
+        )
+        at = newest.scalar()
+        return at is not None and now - at < NOTED_SECONDS
+
+    async def work(conn: AsyncConnection) -> None:
+        if not await noted(conn):
+            await audit.try_record(conn, None, RETURNED, "tablet", tablet_id, "refused", now)
+
+    async with db.read() as conn:
+        if await noted(conn):
+            return
+    await db.write(work)
 
 
 async def refused(db: Database, holder: Holder, now: float) -> None:

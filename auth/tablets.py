@@ -158,7 +158,9 @@ async def holder_of(conn: AsyncConnection, tokens: Tokens, token: str, now: floa
     actor, credential, key = await _load(conn, claims.subject, claims.expires_at)
     subject = _token_id(claims.subject, credential)
     if row.revoked_at is not None or claims.token_id != subject:
-        raise TabletRevoked
+        gone = TabletRevoked()
+        gone.tablet_id = claims.subject
+        raise gone
     return Holder(actor, subject, credential, key)
 
 

@@ -13,7 +13,15 @@ from aiohttp import web
 from auth import passkeys, possession, renewals, tablet_keys
 from auth.actors import Actor
 from auth.api_tokens import actor_for_token
-from auth.errors import BadLink, BadToken, Copied, KeyNeeded, NotEnrolled, NotSignedIn
+from auth.errors import (
+    BadLink,
+    BadToken,
+    Copied,
+    KeyNeeded,
+    NotEnrolled,
+    NotSignedIn,
+    TabletRevoked,
+)
 from auth.guests import actor_for_guest
 from auth.logins import Allowed
 from auth.passkeys import Place
@@ -215,9 +223,14 @@ async def holder(request: web.Request) -> Holder:
     token = read_cookie(request, "cb_tablet")
     if token is None:
         raise NotEnrolled
-    services = services_of(request)
-    async with services.db.read() as conn:
-        return await holder_of(conn, services.tokens, token, now_of(request))
+    services, now = services_of(request), now_of(request)
+    try:
+        async with services.db.read() as conn:
+            return await holder_of(conn, services.tokens, token, now)
+    except TabletRevoked as gone:
+        if gone.tablet_id is not None:
+            await tablet_keys.came_back(services.db, gone.tablet_id, now)
+        raise
 
 
 async def tablet_of(request: web.Request) -> Actor:

@@ -397,7 +397,8 @@ async def test_enrolment_and_shifts_are_in_the_audit_without_codes_or_pins(
         ("tablet", "shift.start", "allowed"),
         ("tablet", "shift.end", "allowed"),
     ]
-    assert not any("1357" in str(row) or PIN in str(row) for row in rows)
+    said = str([row[:-2] for row in rows])  # a digest has every four digits now and then
+    assert not any(one in said for one in ("1357", PIN))
 
 
 async def _change(db: Database, person_id: str, **values: object) -> None:

@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from auth.tablet_keys import NOTED_SECONDS
+from auth.tablets import revoke_tablet
 from records import assessments, followups, recommendations, schema
 from records.sessions import SessionRow
 from tests.web.cast import NOW, ORIGIN, Site
@@ -272,6 +274,22 @@ async def test_revoking_a_tablet_puts_its_open_page_out(site: Site) -> None:
     assert "was ended" in await page(site, response.headers["Location"])
     gone = await site.client.get("/tablet", allow_redirects=False)
     assert gone.headers["Location"] == "/enrol?why=ended"
+
+
+async def test_who_goes_on_trying_with_a_lost_tablet_is_in_the_trail_and_does_not_fill_it(
+    site: Site,
+) -> None:
+    await site.enrol()
+    await site.services.db.write(lambda conn: revoke_tablet(conn, demo.UNIT_12.id, NOW))
+    for _ in range(5):
+        await site.client.get("/tablet", allow_redirects=False)
+        site.clock[0] += 1
+    site.clock[0] += NOTED_SECONDS
+    await site.client.get("/tablet", allow_redirects=False)
+    await site.sign_in(demo.TOM)  # the trail shows it to whoever looks through it
+    shown = await page(site, "/manager/audit")
+    assert shown.count("tablet.return</code></td>") == 2
+    assert demo.UNIT_12.label in shown[shown.index("tablet.return") :]
 
 
 async def test_the_supervisor_sees_tablets_but_no_buttons(site: Site) -> None:
