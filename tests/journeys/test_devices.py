@@ -155,6 +155,13 @@ QUESTIONS = """() => {
 }"""
 
 
+async def checked_out(officer: Officer) -> None:
+    await officer.screen("checkout")
+    await officer.page.click(f'#officers :text("{officer.card["officer"]}")')
+    await officer.type_pin(officer.card["pin"])
+    await officer.screen("ready")
+
+
 async def test_checking_out_by_pin_or_by_passkey_takes_less_than_fifteen_seconds(
     demo: Demo, people: People
 ) -> None:
@@ -166,10 +173,7 @@ async def test_checking_out_by_pin_or_by_passkey_takes_less_than_fifteen_seconds
     await officer.check_in()
     await tablet.reload()  # from the moment that the tablet is taken out of the charger
     began = time.monotonic()
-    await officer.screen("checkout")
-    await tablet.click(f'#officers :text("{officer.card["officer"]}")')
-    await officer.type_pin(officer.card["pin"])
-    await officer.screen("ready")
+    await checked_out(officer)
     assert time.monotonic() - began < 15
 
     # the next shift: with the officer's own key, in one press
@@ -209,6 +213,8 @@ async def test_checking_out_by_pin_or_by_passkey_takes_less_than_fifteen_seconds
     await officer.press()
     await expect(tablet.locator("#intake")).to_be_visible()
     await officer.cancel()
+    await tablet.reload()
+    await checked_out(officer)  # as the next test finds every tablet
 
 
 async def test_a_manager_sees_which_tablets_are_ready_and_why_the_others_are_not(
