@@ -189,7 +189,8 @@ export class Tablet {
   #another(after) {
     const model = this.model;
     const pressed = model.local.press !== null;
-    Object.assign(model, { asksCancel: false, asksEnd: false, chatOpen: false, chatSeen: 0, came: null, tiles: after?.intake ?? [] });
+    const asksCancel = model.asksCancel && pressed && after !== null; // it was asked of this very press, a moment ago
+    Object.assign(model, { asksCancel, asksEnd: false, chatOpen: false, chatSeen: 0, came: null, tiles: after?.intake ?? [] });
     model.local = { ...model.local, clinician: after?.clinician ?? null, chosen: null, flags: [], recordOwed: false };
     if (after) model.problem = null;
     // "Voice only" was tapped before the session was known.
