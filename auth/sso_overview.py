@@ -38,7 +38,7 @@ class Overview:
 
     @property
     def failing(self) -> bool:
-        """Whether the newest try that is about no single person failed."""
+        """Whether the newest try failed or was refused, be it a stranger without a group."""
         return self.failed_at is not None and self.failed_at > (self.worked_at or 0.0)
 
 

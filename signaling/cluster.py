@@ -97,7 +97,7 @@ def share(url: str, secret: str, clock: Callable[[], float]) -> Shared:
     prefix = hmac.digest(secret.encode(), b"crisisbridge keys", hashlib.sha256).hex()[:12]
     link = RedisLink(url, f"cb-{prefix}")
     node = new_id("nod")
-    return Shared(RedisLiveStore(link, node), b.Bus(link, node, secret, clock))
+    return Shared(RedisLiveStore(link, node, clock), b.Bus(link, node, secret, clock))
 
 
 class Cluster:
@@ -109,6 +109,7 @@ class Cluster:
         self.id = self._bus.node if self._bus is not None else new_id("nod")
         self._seen: dict[str, Seen] = {}
         self._looked = False
+        self._looked_at = 0.0  # by this process's own steady clock
         self._ahead: set[str] = set()  # whose clock is ahead of ours
         self._beaten: float | None = None
         self._hosted: set[str] = set()  # sessions whose legs are here
@@ -189,8 +190,13 @@ class Cluster:
             self._hosted.discard(row.id)
             if not desk.hub.attached("tablet", row.tablet_id):
                 desk.tablets.left(row.tablet_id)  # until it comes to a page of somebody
-            self._do(desk.company.all_anew(row))
+        if rows:  # one job, however many: others' commands are waited for
+            self._do(self._made_anew(rows))
         desk.line.wake()
+
+    async def _made_anew(self, rows: list[SessionRow]) -> None:
+        for row in rows:
+            await self._desk.company.all_anew(row)
 
     async def _open_sessions(self) -> list[SessionRow]:
         async with self._desk.db.read() as conn:
@@ -226,6 +232,10 @@ class Cluster:
         async with desk.db.read() as conn:
             listed = await nodes.listed(conn)
         listed.pop(self.id, None)
+        if at - self._looked_at > DEAD_SECONDS / 2:
+            # nobody could look, or beat, while the record was away: each gets its whole time anew
+            self._seen = {node: replace(seen, at=at) for node, seen in self._seen.items()}
+        self._looked_at = at
         for node, beat in listed.items():
             known = self._seen.get(node)
             if known is None or known.beat != beat.number:

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth import audit
 from auth.actors import Actor
 from records import offers, parties, sessions
-from records.errors import RecordError
+from records.errors import RecordAway, RecordError
 from signaling import wire
 from signaling.errors import NoSuchSession, NotYours, StaleToken, WrongPage
 
@@ -153,6 +153,11 @@ async def _write(
         await desk.db.write(
             lambda conn: audit.try_record(conn, actor, action, kind, object_id, outcome, desk.now())
         )
-    except (OSError, SQLAlchemyError, RecordError):  # the trail's look-out tells somebody
+    except (
+        OSError,
+        SQLAlchemyError,
+        RecordAway,
+        RecordError,
+    ):  # the trail's look-out tells somebody
         log.exception("audit.failed action=%s", action)
         audit.missed()

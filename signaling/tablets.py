@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from records import people, sessions
+from records.errors import RecordAway
 from records.sessions import SessionRow
 from signaling.session import State
 
@@ -34,9 +35,12 @@ class TabletWatch:
         self._missing.pop(tablet_id, None)
         async with desk.db.read() as conn:
             row = await sessions.by_tablet(conn, tablet_id)
-        if row is not None and row.id in self._lost:
-            await self._is_back(row)
-        await desk.db.write(lambda conn: people.tablet_seen(conn, tablet_id, now))
+        try:
+            if row is not None and row.id in self._lost:
+                await self._is_back(row)
+            await desk.db.write(lambda conn: people.tablet_seen(conn, tablet_id, now))
+        except RecordAway:
+            return  # the record says so itself; whoever comes is let in all the same
 
     async def put_out(self, tablet_id: str) -> None:
         """Take the tablet's leg away, if it is here: the session waits for whoever proves to be it.
@@ -81,5 +85,5 @@ class TabletWatch:
                 await desk.note(row.id, "tablet.lost", dict[str, object](gone))
 
     async def _is_back(self, row: SessionRow) -> None:
-        self._lost.discard(row.id)
         await self._desk.note(row.id, "tablet.back")
+        self._lost.discard(row.id)

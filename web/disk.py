@@ -10,7 +10,13 @@ from sqlalchemy import make_url
 from signaling.settings import Settings
 
 FEWEST_BYTES = 32 * 1024**2  # with less, a press may not be written down any more
-SOON_BYTES = 1024**3  # half a million sessions, or the time to do something about it
+SOON_BYTES = 1024**3  # time to do something about it
+
+
+def is_too_full(settings: Settings) -> bool:
+    """Whether a press may not be written down. PostgreSQL's disk is seen by its own errors only."""
+    here = make_url(settings.database).get_backend_name() == "sqlite"
+    return here and free_bytes(settings) < FEWEST_BYTES
 
 
 def free_bytes(settings: Settings) -> int:

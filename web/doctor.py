@@ -63,7 +63,7 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
     yield python()
     yield from configuration(settings)
     yield folder(settings.data_dir)
-    yield space(disk.free_bytes(settings))
+    yield space(settings)
     yield database(settings)
     yield key_source(settings)
     if not settings.demo:
@@ -123,9 +123,10 @@ def folder(path: Path) -> Finding:
     return Finding(Verdict.OK, "Data folder")
 
 
-def space(free: int) -> Finding:
+def space(settings: Settings) -> Finding:
+    free = disk.free_bytes(settings)
     what = f"Disk: {free / 1024**3:.1f} GB free"
-    if free < disk.FEWEST_BYTES:
+    if disk.is_too_full(settings):
         return Finding(Verdict.FAIL, what, "Make room now: presses cannot be written down.")
     if free < disk.SOON_BYTES:
         return Finding(Verdict.WARN, what, "Make room, or move the data folder to a larger disk.")

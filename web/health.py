@@ -37,7 +37,7 @@ async def ready(request: web.Request) -> web.Response:
     parts = {
         "database": await _database(services),
         "desk": services.desk.ready,
-        "disk": disk.free_bytes(settings_of(request)) >= disk.FEWEST_BYTES,
+        "disk": not disk.is_too_full(settings_of(request)),
     }
     good = all(parts.values())
     return web.json_response(

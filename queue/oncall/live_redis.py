@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from oncall.errors import LiveStoreAway
@@ -88,18 +88,23 @@ return #news / 2
 
 
 class RedisLiveStore(EmbeddedLiveStore):
-    """This process's copy, and what keeps it and Redis the same. `node`: this process's own id."""
+    """This process's copy, and what keeps it and Redis the same.
+
+    `node`: this process's own id. `clock`: UTC seconds, for the start; afterwards time is told.
+    """
 
     def __init__(
         self,
         link: RedisLink,
         node: str,
+        clock: Callable[[], float],
         lost_after: float = LOST_SECONDS,
         most_people: int = MOST_PEOPLE,
     ) -> None:
         super().__init__(lost_after, most_people)
         self._link = link
         self._node = node
+        self._clock = clock
         self._own: dict[Kind, PresenceBoard] = {
             "p": PresenceBoard(lost_after),
             "t": PresenceBoard(lost_after),
@@ -290,10 +295,8 @@ class RedisLiveStore(EmbeddedLiveStore):
             await self._say()
         pages, choices = await self._link.hashes(self._link.key("pages"), self._link.key("choices"))
         found: set[Place] = set()
-        read = [(raw, value, _place(raw), _lease(value)) for raw, value in pages.items()]
-        if not self._now:  # nothing was asked yet: as late as the latest of what is written
-            self._now = max((lease.beat for *_, lease in read if lease is not None), default=0.0)
-        for raw, value, place, lease in read:
+        for raw, value in pages.items():
+            place, lease = _place(raw), _lease(value)
             if place is None or lease is None:
                 continue
             if self._now - (lease.closed or lease.beat) > KEPT_LEASES * self._presence.lost_after:

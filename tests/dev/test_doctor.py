@@ -108,16 +108,23 @@ def test_the_fuller_of_two_disks_counts_and_little_room_is_a_warning_first(
 ) -> None:
     gigabyte = 1024**3
     here, there = tmp_path / "data", tmp_path / "record"
-    room = {here: 3 * gigabyte, there: gigabyte // 2}
+    room = {here: 3 * gigabyte, there: 2 * gigabyte}
     for one in room:
         one.mkdir()
     monkeypatch.setattr(
         "shutil.disk_usage", lambda path: SimpleNamespace(free=room[Path(path).resolve()])
     )
     given = replace(settings(here), database_url=Sensitive(f"sqlite:///{there}/x.db"))
-    assert disk.free_bytes(given) == gigabyte // 2
-    verdicts = [doctor.space(free).verdict for free in (2 * gigabyte, gigabyte // 2, 1024**2)]
+    elsewhere = replace(settings(here), database_url=Sensitive("postgresql://db.invalid/x"))
+    assert disk.free_bytes(given) == 2 * gigabyte
+    verdicts = []
+    for room[there] in (2 * gigabyte, gigabyte // 2, 1024**2):
+        verdicts.append(doctor.space(given).verdict)
     assert verdicts == [Verdict.OK, Verdict.WARN, Verdict.FAIL]
+    assert doctor.space(elsewhere).verdict is Verdict.OK
+    room[here] = 1024**2  # for keys and logs: no press is written there
+    assert doctor.space(elsewhere).verdict is Verdict.WARN
+    assert not disk.is_too_full(elsewhere)
 
 
 def test_a_database_is_current_old_or_out_of_reach(tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ def own() -> Iterator[RedisServer]:
 
 
 @asynccontextmanager
-async def a_store(server: RedisServer, node: str) -> AsyncIterator[RedisLiveStore]:
-    store = RedisLiveStore(RedisLink(server.url), node)
+async def a_store(server: RedisServer, node: str, now: float = T) -> AsyncIterator[RedisLiveStore]:
+    store = RedisLiveStore(RedisLink(server.url), node, lambda: now)
     await store.start()
     try:
         yield store
@@ -169,7 +169,7 @@ async def test_who_left_another_process_a_while_ago_and_is_here_stays_here(
             await compared(two, shared, T + 21)
             assert await presence(two, "per_a", T + 21) is CONNECTED
             assert (await two.tablets(T + 21))["tab_a"] is CONNECTED
-        async with a_store(shared, "nod_three") as three:  # it finds both leases at once
+        async with a_store(shared, "nod_three", T + 21) as three:  # it finds both leases at once
             assert await presence(three, "per_a", T + 21) is CONNECTED
 
 
@@ -260,7 +260,7 @@ async def test_a_start_without_redis_is_fine_and_joins_when_it_comes(own: RedisS
 
 async def test_a_redis_that_throws_keys_away_is_refused() -> None:
     with redis_server.running("--maxmemory-policy", "allkeys-lru") as server:
-        store = RedisLiveStore(RedisLink(server.url), "nod_a")
+        store = RedisLiveStore(RedisLink(server.url), "nod_a", lambda: T)
         with pytest.raises(LiveStoreUnfit, match="noeviction"):
             await store.start()
 

@@ -60,15 +60,15 @@ async def test_a_database_that_does_not_answer_is_said_once_and_used_again_when_
     ]
 
 
-async def test_nobody_can_read_from_a_postgresql_that_is_away(url: str, backend: str) -> None:
-    if backend == "sqlite":
-        pytest.skip("a file is read while somebody else writes")
+async def test_nobody_can_read_from_a_postgresql_that_is_away(postgres: servers.Server) -> None:
+    url = postgres.make()
     db = Database(url)
     await db.start()
     with servers.away(url), pytest.raises(RecordAway):
         async with db.read() as conn:
             await conn.execute(text("SELECT 1"))
     await db.close()
+    postgres.drop(url)
 
 
 async def test_a_mistake_of_ours_is_not_taken_for_a_database_that_is_away(url: str) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 import redis.asyncio as redis
@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from auth import audit, tablets
 from media import LegEventKind
 from records import nodes, schema, sessions
+from records.errors import RecordAway
 from records.sessions import SessionRow
 from signaling import metrics, wire
 from signaling.cluster import share
@@ -409,20 +410,58 @@ async def test_a_process_that_leaves_hands_its_sessions_to_the_others(
     assert (await other.rung(console))["session"] == session
 
 
-async def test_a_call_whose_process_leaves_is_made_again_at_once_by_pages_elsewhere(
-    two: Two, tmp_path: Path, redis_one: RedisServer
+async def test_calls_whose_process_leaves_are_made_again_at_once_by_pages_elsewhere(
+    two: Two, tmp_path: Path, redis_one: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = two
-    console = await other.page("dana")
+    monkeypatch.setattr("signaling.cluster.MOST_AT_WORK", 1)  # however many they are
+    consoles = [await other.page("dana"), await other.page("miguel")]
     async with another(tmp_path, redis_one, one.clock) as third:
-        await known_to(third, "per_dana")
-        tablet = await third.page("tablet")
-        session, _ = await connected(tablet, console, third)
-    assert (await row_of(one, session)).state in {"connected", "recovering"}
-    await console.until(lambda: console.seen("media.rebuild"))
+        for who in ("per_dana", "per_miguel"):
+            await known_to(third, who)
+        for tablet, console in zip(("tablet", "elsewhere"), consoles, strict=True):
+            await connected(await third.page(tablet), console, third)
+    for console in consoles:
+        await console.until(lambda console=console: console.seen("media.rebuild"))  # type: ignore[misc]
     again = await one.page("tablet")  # a page that was loaded anew describes itself
     await again.until_view(lambda v: v["session"])
     assert not again.seen("media.rebuild")
+
+
+async def test_while_the_record_is_away_for_all_nobody_is_taken_for_dead(
+    two: Two, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = two
+    monkeypatch.setattr("signaling.cluster.DEAD_SECONDS", 1.0)
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    await connected(tablet, console, one)
+    tries = 0
+
+    async def no_answer(*_args: object) -> Never:
+        nonlocal tries
+        tries += 1
+        raise RecordAway
+
+    with monkeypatch.context() as away:
+        for house in two:
+            away.setattr("records.nodes.listed", no_answer)
+            away.setattr(house.db, "write_aside", no_answer)
+        began = time.monotonic()
+
+        async def long_enough() -> bool:
+            return tries > 4 and time.monotonic() - began > 1.5
+
+        await until("nobody tried", long_enough)
+
+    async def beats() -> bool:
+        return bool(one.desk.cluster.others and other.desk.cluster.others)
+
+    await until("they never met again", beats)
+    await asyncio.gather(one.desk.cluster.tick(), other.desk.cluster.tick())
+    assert "node.lost" not in caplog.text
+    assert not tablet.seen("media.rebuild")
+    assert not console.seen("media.rebuild")
 
 
 async def test_a_process_that_was_taken_for_dead_takes_its_running_call_back(two: Two) -> None:

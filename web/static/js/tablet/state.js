@@ -7,10 +7,10 @@ import { momentOf } from "../lib/clock.js";
 
 /** @typedef {import("../lib/wire.js").TabletView} TabletView */
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
-const UNHEARD_SECONDS = 8;
-
 /** @typedef {{ key: string, test: boolean, at: number, away?: boolean }} Press  away: the server cannot write it down yet */
 /** @typedef {"loading" | "key" | "checkout" | "ready" | "connecting" | "call" | "handed-over" | "give-back" | "card" | "outcome" | "reason"} Screen */
+
+const UNHEARD_SECONDS = 8; // a press is taken in a hundredth of that
 
 /**
  * What the page knows and the server does not (yet).
@@ -122,7 +122,7 @@ export function connectingWords({ view, local, online, now, names, number: fallb
     words: `tablet.status.${words}`, next: `tablet.next.${next}`, values, number, tone,
   });
   if (!open) {
-    const unheard = local.press !== null && now - local.press.at > UNHEARD_SECONDS; // it should take a hundredth of that
+    const unheard = local.press !== null && now - local.press.at > UNHEARD_SECONDS;
     if (online && !local.press?.away && !unheard) return say("starting", "starting");
     const why = online ? "not_written" : "no_network";
     return say(why, why, "wait", values["number"] ?? null);
