@@ -399,7 +399,7 @@ def audit(args: argparse.Namespace) -> int:
         async with _database(settings) as db:
             if args.what == "export":
                 return await trail.export(db, sys.stdout)
-            vault = keyring.vault_of(settings)
+            vault = await keyring.vault_beside(settings, db)
             async with db.read() as conn:
                 await vault.check(conn)
             signer = Signer(vault)
@@ -450,7 +450,7 @@ def keep(args: argparse.Namespace) -> int:
 
     async def work() -> int:
         async with _database(settings) as db:
-            vault = keyring.vault_of(settings)
+            vault = await keyring.vault_beside(settings, db)
             async with db.read() as conn:
                 await vault.check(conn)
             ring = Ring(ring_beside(settings.key_file))
@@ -486,8 +486,9 @@ def keep(args: argparse.Namespace) -> int:
 
     try:
         return uvloop.run(work())
-    except (RecordError, RecordAway) as error:
-        raise CannotStart(str(error)) from error
+    except (RecordError, RecordAway) as error:  # no record yet, no key, or another record's
+        print(error, file=sys.stderr)
+        return 2
 
 
 def encryption(args: argparse.Namespace) -> int:
@@ -500,7 +501,7 @@ def encryption(args: argparse.Namespace) -> int:
     async def work() -> int:
         source, now, out = keyring.source_of(settings), time.time(), sys.stdout
         async with _database(settings) as db:
-            vault = keyring.vault_of(settings)
+            vault = await keyring.vault_beside(settings, db)
             if args.what == "status":  # of a record whose key is missing too
                 return await keyring.status(db, vault, now, out)
             async with db.read() as conn:

@@ -69,6 +69,11 @@ OWN: Final = (
 )
 
 
+async def any_sealed(conn: AsyncConnection) -> bool:
+    """Whether anything in this database needs a key."""
+    return any([await counts(conn, one) for one in (DATA_KEYS, *OWN)])
+
+
 async def counts(conn: AsyncConnection, own: Own) -> dict[str, int]:
     """How many rows are sealed under which key."""
     table = own.table

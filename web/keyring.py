@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
 from auth import rekeying, signing
 from auth.rekeying import Status
-from records import kek
+from records import kek, kek_register, resealing
 from records.crypto import Vault, ring_beside
 from records.engine import Database
-from records.errors import KeyNeeded, NotFound
+from records.errors import KeyMissing, KeyNeeded, NotFound
 from records.kek_sources import CommandSource, FileSource, Source, TextSource
 from signaling.settings import Settings
 
 BACKUP_DAYS: Final = 35.0
+_NO_RECORD: Final = (
+    "No server has run with these settings yet: the record is empty, and there is no key because "
+    "nothing was ever encrypted. Start a server first (`crisisbridge serve` or `crisisbridge "
+    "demo`), or name the one that you mean by its settings (`--config FILE`) or, of a demo, by its "
+    "folder (`--data FOLDER`)."
+)
 _NOT_A_FILE: Final = (
     "The keys come from the {name}: add a line of `crisisbridge keys new` behind the others there,"
     " on every server, and do this again. Nothing was changed."
@@ -39,6 +46,20 @@ def vault_of(settings: Settings, *, create: bool = False) -> Vault:
     if isinstance(source, FileSource):
         return Vault.from_key_file(source.path, create=create)
     return Vault.from_source(source, ring_beside(settings.key_file))
+
+
+async def vault_beside(settings: Settings, db: Database) -> Vault:
+    """The vault for this database's record. Raises as `vault_of`.
+
+    Where no server ever ran there is no key file because nothing was sealed, and that is said.
+    """
+    try:
+        return await asyncio.to_thread(vault_of, settings)
+    except KeyMissing as error:
+        async with db.read() as conn:
+            if await kek_register.listed(conn) or await resealing.any_sealed(conn):
+                raise
+        raise KeyMissing(_NO_RECORD) from error
 
 
 # --- commands -------------------------------------------------------------------------------------

@@ -183,6 +183,24 @@ async def test_a_backup_from_before_an_aging_key_was_destroyed_opens_for_nobody(
         await read(thief)
 
 
+async def test_before_any_server_has_run_no_key_is_called_missing(
+    url: str, new_url: Make, tmp_path: Path
+) -> None:
+    here = Operator(tmp_path, new_url())
+    (here.data / "records.key").unlink()
+    for words in (("retention", "--preview"), ("keys", "status"), ("audit", "key")):
+        said = await here.says(*words, code=2)
+        assert "No server has run with these settings yet" in said, words
+        assert "crisisbridge serve" in said
+        assert "missing" not in said
+    assert not (here.data / "records.key").exists()
+    # as soon as something is encrypted, a key that is not there is missing
+    here.url = url
+    await two(here)
+    said = await here.says("retention", "--preview", code=2)
+    assert "Restore it from its backup" in said
+
+
 async def actions(one: Operator) -> list[str]:
     db = Database(one.url)
     await db.start()
