@@ -2,8 +2,10 @@
 
 Asks, in this order, what there is: a copy of the OSV data for PyPI on this machine (`--osv FILE`, a
 zip of JSON files or a folder of them; needs no network), else pip-audit, if that is installed and
-reaches its source. When neither can be asked, that is printed where nobody overlooks it, and the
-exit code is 0: a machine without a network is no hole. A known hole makes it 1.
+reaches its source. A known hole makes the exit code 1. A copy that was named and cannot be read
+makes it 2: who asked for an answer must not take silence for one. When no copy was named and
+pip-audit cannot be asked either, that is printed where nobody overlooks it, and the exit code is 0:
+a machine without a network is no hole.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,17 +65,26 @@ def in_osv(pinned: list[Pinned], source: Path) -> list[Hole]:
 
 
 def _entries(source: Path) -> Iterator[Mapping[str, Any]]:
+    """Each advisory. Raises NotAsked for one that is none: a part of the answer is no answer."""
+    try:
+        for name, text in _texts(source):
+            entry = json.loads(text)
+            if not isinstance(entry, dict) or "id" not in entry:
+                raise NotAsked(f"{name} in {source.name} is no OSV entry")
+            yield entry
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise NotAsked(f"{source.name} cannot be read as OSV's data") from error
+
+
+def _texts(source: Path) -> Iterator[tuple[str, bytes]]:
     if source.is_dir():
         for path in sorted(source.rglob("*.json")):
-            yield json.loads(path.read_text(encoding="utf-8"))
+            yield path.name, path.read_bytes()
         return
-    try:
-        with zipfile.ZipFile(source) as archive:
-            for name in sorted(archive.namelist()):
-                if name.endswith(".json"):
-                    yield json.loads(archive.read(name))
-    except (OSError, zipfile.BadZipFile) as error:
-        raise NotAsked(f"{source.name} cannot be read as an OSV archive") from error
+    with zipfile.ZipFile(source) as archive:
+        for name in sorted(archive.namelist()):
+            if name.endswith(".json"):
+                yield name, archive.read(name)
 
 
 def _hit(affected: Mapping[str, Any], one: Pinned) -> bool:
@@ -129,7 +141,7 @@ def by_pip_audit(lock: Path) -> list[Hole]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what was found; 1 when a hole is known."""
+    """Print what was found; 1 when a hole is known, 2 when the copy that was named is no good."""
     parser = argparse.ArgumentParser(prog="make audit", description=__doc__)
     parser.add_argument("--osv", type=Path, default=None, help="OSV's data for PyPI: zip or folder")
     options = parser.parse_args(arguments)
@@ -141,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
             found = by_pip_audit(lock) if options.osv is None else in_osv(pinned, options.osv)
         except NotAsked as why:
             print(_loudly(str(why)), file=sys.stderr)
-            return 0
+            return 0 if options.osv is None else 2
         holes |= set(found)
         print(f"{name}: {len(pinned)} packages looked up, {len(found)} known holes.")
     for hole in sorted(holes):

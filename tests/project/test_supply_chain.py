@@ -156,14 +156,23 @@ def test_a_hole_fails_the_check_and_says_where_it_is_fixed(
     assert audit.main(["--osv", str(osv(tmp_path, known))]) == 0
 
 
-@pytest.mark.parametrize("source", ["none.zip", "empty.zip", "text.zip"])
-def test_what_cannot_be_checked_is_said_loudly_and_fails_nothing(
+@pytest.mark.parametrize(
+    "source", ["none.zip", "empty.zip", "text.zip", "list.zip", "cut.zip", "folder", "damaged.zip"]
+)
+def test_a_copy_of_osv_that_cannot_be_read_fails_the_check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
     (tmp_path / "text.zip").write_text("not an archive")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "one.json").write_text("{")
     with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
         pass
-    assert audit.main(["--osv", str(tmp_path / source)]) == 0
+    with zipfile.ZipFile(tmp_path / "list.zip", "w") as archive:
+        archive.writestr("all.json", json.dumps([entry()]))
+    whole = osv(tmp_path, *(ecosystem({"introduced": "0"}, {"fixed": "1"}) for _ in range(9)))
+    (tmp_path / "cut.zip").write_bytes(whole.read_bytes()[:-200])
+    (tmp_path / "damaged.zip").write_bytes(whole.read_bytes().replace(b"PYSEC-1", b"PYSEC-2", 1))
+    assert audit.main(["--osv", str(tmp_path / source)]) == 2
     told = capsys.readouterr()
     assert "NOT CHECKED for known holes" in told.err
     assert "looked up" not in told.out
