@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -25,7 +26,9 @@ from records import schema, schema_signin
 from records.engine import Database
 from records.ids import new_id
 from records.parties import in_call
+from records.people import roles_of, shut_out_in_call
 
+T = TypeVar("T")
 INVITATION_SECONDS = 3 * 86400.0
 LONGEST_NAME = 80
 PLACES = {
@@ -154,24 +157,33 @@ async def invite(db: Database, actor: Actor, person_id: str, now: float) -> str:
 
 async def set_roles(
     db: Database, actor: Actor, person_id: str, roles: Collection[str], now: float
-) -> None:
+) -> bool:
     """Give somebody these roles and no others, with the places that belong to them.
 
-    Their sign-ins end. Raises BadPerson, NotYourself, InACall, Forbidden, NoSuchRecord,
-    AuditFailed.
+    Their sign-ins end, and True says that their open pages and their call must end, too. Whoever
+    sits in a call and may go on with it keeps both until it is over: False. New roles wait for
+    that: a sign-in that was made without them may lack what they ask for, as a second factor.
+    Raises BadPerson, NotYourself, InACall, Forbidden, NoSuchRecord, AuditFailed.
     """
     _not_oneself(actor, person_id)
     places = _places_for(actor, roles)
 
-    async def work(conn: AsyncConnection) -> None:
-        await _not_in_a_call(conn, person_id)
+    async def work(conn: AsyncConnection) -> bool:
+        sits = await in_call(conn, person_id)
+        held = await roles_of(conn, [person_id])
+        if sits and not held[person_id].issuperset(roles):
+            raise InACall
         grant, person = schema.role_grant, schema.person
         await conn.execute(delete(grant).where(grant.c.person_id == person_id))
         await _grant(conn, person_id, roles, now)
         await conn.execute(update(person).where(person.c.id == person_id).values(**places))
+        if sits and person_id not in await shut_out_in_call(conn):
+            await logins.end_after_call(conn, person_id)
+            return False
         await logins.end_logins(conn, person_id, now)
+        return True
 
-    await _changed(db, actor, "person.set_roles", person_id, now, work)
+    return await _changed(db, actor, "person.set_roles", person_id, now, work)
 
 
 async def close(db: Database, actor: Actor, person_id: str, now: float) -> None:
@@ -315,10 +327,10 @@ async def _changed(
     recorded_as: str,
     person_id: str,
     now: float,
-    work: manage.Work[None],
-) -> None:
+    work: manage.Work[T],
+) -> T:
     target = ("person", person_id)
-    await manage.change(db, actor, Action.PERSON_MANAGE, recorded_as, target, now, work)
+    return await manage.change(db, actor, Action.PERSON_MANAGE, recorded_as, target, now, work)
 
 
 async def _entries(conn: AsyncConnection, actor: Actor, now: float) -> list[PersonEntry]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, Table, insert, select, update
+from sqlalchemy import Row, Table, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.schema import OPEN_STATES, person, role_grant, session, tablet
@@ -47,13 +48,27 @@ async def works_here(conn: AsyncConnection, person_id: str) -> bool:
 
 
 async def shut_out_in_call(conn: AsyncConnection) -> list[str]:
-    """The people who were shut out while they sit in a call."""
+    """The people who sit in a call and may not: shut out, or without the role for their seat."""
+    may_lead = role_grant.c.role.in_(("clinician", "supervisor"))
+    fits = or_(
+        role_grant.c.role == "supervisor", may_lead & participant.c.role.in_(("lead", "receiver"))
+    )
+    may_sit = exists().where(role_grant.c.person_id == person.c.id, fits)
     rows = await conn.execute(
         select(participant.c.person_id)
         .join(person, person.c.id == participant.c.person_id)
-        .where(participant.c.left_at.is_(None), person.c.active.is_(False))
+        .where(participant.c.left_at.is_(None), or_(person.c.active.is_(False), ~may_sit))
     )
     return list(rows.scalars())
+
+
+async def roles_of(conn: AsyncConnection, ids: Collection[str]) -> dict[str, frozenset[str]]:
+    """The roles of each of these people as they are now."""
+    found: dict[str, set[str]] = {one: set() for one in ids}
+    grants = select(role_grant.c.person_id, role_grant.c.role)
+    for row in await conn.execute(grants.where(role_grant.c.person_id.in_(sorted(found)))):
+        found[row.person_id].add(row.role)
+    return {one: frozenset(roles) for one, roles in found.items()}
 
 
 async def find_person(conn: AsyncConnection, person_id: str) -> Row[Any] | None:

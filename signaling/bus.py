@@ -90,6 +90,12 @@ class Dismissed(Note, frozen=True, tag="dismissed"):
     reason: str
 
 
+class RolesChanged(Note, frozen=True, tag="roles"):
+    """Somebody in a call has other roles: their pages go by them from now on."""
+
+    person: str
+
+
 class ShiftChanged(Note, frozen=True, tag="shift"):
     """A tablet speaks for another officer from now on."""
 
@@ -133,7 +139,7 @@ class Answer(Note, frozen=True, tag="answer"):
 
 AnyNote = (
     Touched | ForPages | LegsSeen | Excluded | Arrange | Dismissed | ShiftChanged | PageOpened
-) | (RosterChanged | Still | Ask | Answer)
+) | (RolesChanged | RosterChanged | Still | Ask | Answer)
 
 
 class Letter(Struct, frozen=True):

@@ -424,6 +424,9 @@ class Cluster:
     def dismissed(self, actor_id: str, reason: str) -> None:
         self._post(b.Dismissed(actor_id, reason))
 
+    def roles_changed(self, person_id: str) -> None:
+        self._post(b.RolesChanged(person_id))
+
     def shift_changed(self, tablet: Actor) -> None:
         self._post(b.ShiftChanged(tablet))
 
@@ -473,6 +476,8 @@ class Cluster:
         match note:
             case b.Dismissed(actor_id, reason):
                 self._do(desk.dismiss_here(actor_id, reason))
+            case b.RolesChanged(person_id):
+                self._do(desk.roles_changed_here(person_id))
             case b.ShiftChanged(tablet):
                 desk.tablet_changed_here(tablet)
             case b.Still(viewers, message):

@@ -312,6 +312,22 @@ class Desk:
             if row is not None and self.cluster.mine(row):
                 await self.company.put_out(row.id, one, "put_out")
 
+    async def roles_changed(self, person_id: str) -> None:
+        """Somebody who goes on with their call has fewer roles: their pages go by what is left."""
+        self.cluster.roles_changed(person_id)
+        await self.roles_changed_here(person_id)
+
+    async def roles_changed_here(self, person_id: str) -> None:
+        await self._follow_roles([one for one in self.hub.all() if one.actor.id == person_id])
+
+    async def _follow_roles(self, streams: Sequence[Stream]) -> None:
+        of_people = [stream for stream in streams if stream.actor.kind == "person"]
+        async with self.db.read() as conn:
+            roles = await people.roles_of(conn, {stream.actor.id for stream in of_people})
+        for stream in of_people:
+            if stream.actor.roles != roles[stream.actor.id]:
+                stream.actor = replace(stream.actor, roles=roles[stream.actor.id])
+
     def tablet_changed(self, actor: Actor) -> None:
         """A shift began or ended: the tablet's pages speak for its new officer from now on."""
         self.cluster.shift_changed(actor)
@@ -589,6 +605,7 @@ class Desk:
             else:
                 await self.dismiss_actor(stream.actor.id, "revoked")
         await self.tablets.put_out_revoked()
+        await self._follow_roles(self.hub.all())  # of which this process did not hear either
         async with self.db.read() as conn:  # of whom this process did not hear
             shut_out = await people.shut_out_in_call(conn)
         for person_id in shut_out:

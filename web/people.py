@@ -78,10 +78,15 @@ async def invite(request: web.Request) -> web.Response:
 async def set_roles(request: web.Request) -> web.StreamResponse:
     """POST /manager/people/{id}/roles {role…}."""
     entry, roles = await _entry(request), await _roles(request)
-    work = people.set_roles(
-        services_of(request).db, actor_of(request), entry.id, roles, now_of(request)
-    )
-    return await _done(request, work, "roles", out=True)
+    services, actor, now = services_of(request), actor_of(request), now_of(request)
+
+    async def work() -> None:
+        if await people.set_roles(services.db, actor, entry.id, roles, now):
+            await services.desk.dismiss_actor(entry.id, "revoked")
+        else:
+            await services.desk.roles_changed(entry.id)
+
+    return await _done(request, work(), "roles")
 
 
 async def release(request: web.Request) -> web.StreamResponse:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import factors, people, signin, totp
@@ -32,6 +32,8 @@ from auth.tokens import Tokens
 from records import schema
 from records.crypto import Vault
 from records.engine import Database
+from records.people import shut_out_in_call
+from records.schema_parties import participant
 from tests.auth.cast import NOW, PASSWORD
 from tests.auth.test_factors import sits_in_a_call
 from tests.auth.test_manage import ADMIN, CLINICIAN, MANAGER
@@ -229,15 +231,52 @@ async def test_nobody_shuts_themselves_out(db: Database) -> None:
             await work
 
 
-async def test_a_change_that_would_end_a_running_call_waits_but_shutting_out_does_not(
+async def test_what_asks_for_another_sign_in_waits_for_a_call_but_shutting_out_does_not(
     db: Database,
 ) -> None:
     await db.write(sits_in_a_call)
-    with pytest.raises(InACall):
-        await people.set_roles(db, ADMIN, "clinician_home", {"supervisor"}, NOW)
+    with pytest.raises(InACall):  # a role that they do not have
+        await people.set_roles(db, ADMIN, "clinician_home", {"clinician", "admin"}, NOW)
     with pytest.raises(InACall):
         await people.reset_factors(db, ADMIN, "clinician_home", NOW)
     await people.close(db, ADMIN, "clinician_home", NOW)
+
+
+@pytest.mark.parametrize(
+    ("seat", "left", "out"),
+    [
+        ("lead", {"clinician"}, False),
+        ("lead", {"supervisor"}, False),
+        ("lead", {"manager"}, True),
+        ("receiver", {"clinician"}, False),
+        ("supervisor", {"supervisor"}, False),
+        ("supervisor", {"clinician"}, True),
+        ("supervisor", {"admin", "manager"}, True),
+    ],
+)
+async def test_a_role_that_is_taken_away_ends_the_part_in_a_call_which_it_gave_and_no_other(
+    db: Database, tokens: Tokens, seat: str, left: set[str], out: bool
+) -> None:
+    every = {"clinician", "supervisor", "manager", "admin"}
+    assert await people.set_roles(db, ADMIN, "clinician_home", every, NOW)
+    signed = await enter(db, tokens, "clinician@home.invalid", PASSWORD)
+    await db.write(sits_in_a_call)
+    role = update(participant).values(role=seat, seat="clinician" if seat == "lead" else "side1")
+    await db.write(lambda conn: conn.execute(role))
+    assert await people.set_roles(db, ADMIN, "clinician_home", left, NOW) is out
+    async with db.read() as conn:
+        if out:
+            assert await shut_out_in_call(conn) == ["clinician_home"]
+            with pytest.raises(Revoked):
+                await actor_for_login(conn, tokens, signed.token, NOW)
+            return
+        assert await shut_out_in_call(conn) == []
+        assert (await actor_for_login(conn, tokens, signed.token, NOW)).roles == left
+    over = update(participant).values(left_at=NOW)
+    await db.write(lambda conn: conn.execute(over))
+    async with db.read() as conn:
+        with pytest.raises(Revoked):  # what they may do now is asked of a sign-in made with it
+            await actor_for_login(conn, tokens, signed.token, NOW)
 
 
 async def test_new_roles_bring_their_places_and_end_the_sign_ins(

@@ -11,7 +11,7 @@ from typing import Any, Never
 
 import pytest
 import redis.asyncio as redis
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from auth import audit, tablets
 from media import LegEventKind
@@ -306,6 +306,58 @@ async def test_who_only_has_to_sign_in_anew_loses_the_picture_and_keeps_the_call
 
     await until("whoever has the old page goes on hearing and seeing", cut)
     assert (await row_of(one, session)).lead_id == "per_dana"
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["told", "never told"])
+async def test_a_role_that_is_taken_away_counts_at_once_and_a_call_that_it_did_not_give_goes_on(
+    two: Two, heard: bool
+) -> None:
+    one, other = two
+    tablet, console, ada = await one.page("tablet"), await one.page("dana"), await other.page("ada")
+    session, epoch = await connected(tablet, console, one)
+    grant = schema.role_grant
+    await one.db.write(lambda conn: conn.execute(delete(grant).where(grant.c.role == "supervisor")))
+    if heard:
+        await one.desk.roles_changed("per_ada")
+    else:
+        await other.desk._check_welcome()
+
+    async def fewer() -> bool:
+        return all("supervisor" not in s.actor.roles for s in other.desk.hub.all())
+
+    await until("the open page keeps the role that was taken away", fewer)
+    with pytest.raises(Refused):
+        await ada.send("session.listen", session=session, epoch=epoch, mode="listen")
+    await one.desk._check_welcome()
+    assert one.bridge.left == []
+    assert console.seen("bye") == []
+    assert ada.seen("bye") == []
+    assert (await row_of(one, session)).lead_id == "per_dana"
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["told", "never told"])
+async def test_who_loses_the_role_that_gave_the_call_is_out_of_it_at_once(
+    two: Two, heard: bool
+) -> None:
+    one, other = two
+    tablet, console = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, _ = await connected(tablet, console, one)
+    grant = schema.role_grant
+    lost = delete(grant).where(grant.c.person_id == "per_dana")
+    await one.db.write(lambda conn: conn.execute(lost))
+    if heard:
+        await other.desk.dismiss_actor("per_dana", "revoked")
+    else:
+        await console.drop()  # a script that keeps the sound and closes the socket
+        await one.desk._check_welcome()
+
+    async def cut() -> bool:
+        return (session, "clinician") in one.bridge.left
+
+    await until("the clinician goes on hearing and seeing", cut)
+    await tablet.until_view(lambda v: v["session"]["state"] == "waiting")
+    assert (await row_of(one, session)).lead_id is None
 
 
 async def test_who_is_shut_out_while_listening_at_the_side_is_put_out(two: Two) -> None:

@@ -61,6 +61,7 @@ class QuietDesk:
         self.draining = False
         self.dismissed: list[tuple[str, str]] = []
         self.changed: list[Actor] = []
+        self.roles_of: list[str] = []
         self.roster_changes = 0
         self.screens = self
         self.rules = Rules()
@@ -87,6 +88,9 @@ class QuietDesk:
 
     async def dismiss_actor(self, actor_id: str, reason: str) -> None:
         self.dismissed.append((actor_id, reason))
+
+    async def roles_changed(self, person_id: str) -> None:
+        self.roles_of.append(person_id)
 
     @property
     def db(self) -> Database:
@@ -148,7 +152,7 @@ class Site:
         return found[1]
 
     async def post(
-        self, path: str, data: Mapping[str, str], page: str = "/sign-in", **headers: str
+        self, path: str, data: Mapping[str, str | list[str]], page: str = "/sign-in", **headers: str
     ) -> ClientResponse:
         """Send a form as our own page does."""
         token = await self.csrf(page)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import schema
+from records.schema_parties import participant
 from tests.web.cast import PASSWORD, XSS, Site
 from web.dev import cast as demo
 
@@ -25,6 +27,22 @@ async def invited(site: Site, role: str = "clinician") -> str:
     found = re.search(r">https://bridge\.example\.org/welcome#([\w-]+)<", text)
     assert found is not None
     return found[1]
+
+
+async def sits_aside(site: Site, person_id: str) -> None:
+    """In some call, to take it over."""
+    called = {"id": "ses_x", "code": "111111", "press_key": "press", "agency_id": demo.AGENCY_ID,
+              "provider_id": demo.PROVIDER_ID, "program_id": demo.PROGRAM_ID, "seq": 1,
+              "tablet_id": demo.UNIT_12.id, "state": "connected", "lead_id": demo.DANA.id,
+              "pressed_at": 0.0}  # fmt: skip
+    seat = {"id": "par_x", "session_id": "ses_x", "seat": "side1", "role": "receiver",
+            "epoch": 1, "person_id": person_id, "joined_at": 0.0}  # fmt: skip
+
+    async def work(conn: AsyncConnection) -> None:
+        await conn.execute(insert(schema.session).values(**called))
+        await conn.execute(insert(participant).values(**seat))
+
+    await site.services.db.write(work)
 
 
 async def test_somebody_is_added_by_a_link_that_is_shown_once_and_used_once(site: Site) -> None:
@@ -109,6 +127,23 @@ async def test_roles_are_saved_and_a_refusal_is_shown_on_the_page(site: Site) ->
     response = await site.post(f"{own}/close", {}, page=own)
     assert response.status == 409
     assert "Another administrator can" in await response.text()
+
+
+@pytest.mark.parametrize(
+    ("left", "dismissed"), [("clinician", False), ("manager", True)], ids=["stays", "is out"]
+)
+async def test_fewer_roles_end_open_pages_but_not_those_of_a_call_that_may_go_on(
+    site: Site, left: str, dismissed: bool
+) -> None:
+    await site.sign_in(demo.TOM)
+    page = f"/manager/people/{demo.ADA.id}"
+    roles = {"role": ["clinician", "supervisor", "manager"]}
+    assert (await site.post(f"{page}/roles", roles, page=page)).status == 303
+    site.desk.dismissed.clear()
+    await sits_aside(site, demo.ADA.id)
+    assert (await site.post(f"{page}/roles", {"role": left}, page=page)).status == 303
+    assert site.desk.dismissed == ([(demo.ADA.id, "revoked")] if dismissed else [])
+    assert site.desk.roles_of == ([] if dismissed else [demo.ADA.id])
 
 
 @pytest.mark.parametrize("what", ["", "/invite", "/roles", "/release", "/reset", "/close", "/open"])
