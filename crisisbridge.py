@@ -427,7 +427,11 @@ def invite(args: argparse.Namespace) -> int:
 
     async def work() -> str:
         async with _database(settings) as db:
-            return await db.write(lambda conn: make_first(conn, new, places, time.time()))
+            return await db.write(
+                lambda conn: make_first(
+                    conn, new, places, time.time(), release=args.release, reset=args.reset_factors
+                )
+            )
 
     try:
         token = uvloop.run(work())
@@ -637,6 +641,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--name", help="full name of an administrator who is added")
     for place in ("agency", "provider", "program"):
         one.add_argument(f"--{place}", metavar="ID", help=f"the {place} that they administer")
+    one.add_argument("--release", action="store_true", help="open the lock after wrong tries, too")
+    one.add_argument(
+        "--reset-factors", action="store_true",
+        help="take passkeys, app and recovery codes away, too: the devices are lost",
+    )  # fmt: skip
     one.set_defaults(run=invite)
 
     one = commands.add_parser("retention", help="delete sessions whose time is over, or only count")

@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, factors, issuer_links, logins, manage, passwords
+from auth import audit, factors, issuer_links, locks, logins, manage, passwords
 from auth.actors import ROLES, Actor
 from auth.errors import BadInvitation, BadPerson, InACall, NotYourself
 from auth.policy import Action, Target, allows, require
@@ -294,10 +294,17 @@ async def accept(db: Database, token: str, password: str, pin: str, now: float) 
 
 
 async def make_first(
-    conn: AsyncConnection, new: NewPerson, places: dict[str, str | None], now: float
+    conn: AsyncConnection,
+    new: NewPerson,
+    places: dict[str, str | None],
+    now: float,
+    *,
+    release: bool = False,
+    reset: bool = False,
 ) -> str:
     """From the server's command line: an administrator, or a fresh invitation for somebody who is
-    there; the secret of the invitation. Raises BadPerson."""
+    there; the secret of the invitation. For the only administrator nobody else can `release` the
+    lock after wrong tries, or `reset` the second factors. Raises BadPerson."""
     email, token, person = new.email.strip().casefold(), secrets.token_urlsafe(24), schema.person
     if not EMAIL.fullmatch(email):
         raise BadPerson("email")
@@ -313,6 +320,13 @@ async def make_first(
             )
         )
         await _grant(conn, person_id, {"admin"}, now)
+    if release:
+        await locks.release(conn, person_id)
+        await audit.record(conn, None, "person.release_lock", "person", person_id, "allowed", now)
+    if reset:
+        await factors.remove_all(conn, person_id)
+        await logins.end_logins(conn, person_id, now)
+        await audit.record(conn, None, "person.reset_factors", "person", person_id, "allowed", now)
     await _invite(conn, person_id, None, token, now)
     await audit.record(conn, None, "person.invite", "person", person_id, "allowed", now)
     return token

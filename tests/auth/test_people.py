@@ -17,6 +17,7 @@ from auth.errors import (
     BadPerson,
     Forbidden,
     InACall,
+    Locked,
     NoSuchRecord,
     NotYourself,
     Revoked,
@@ -294,6 +295,28 @@ async def test_new_roles_bring_their_places_and_end_the_sign_ins(
         "prv_home",
         "prg_home",
     )
+
+
+async def test_the_only_administrator_comes_back_by_the_command_line_whatever_shut_them_out(
+    db: Database, tokens: Tokens
+) -> None:
+    """Anybody who knows the address can lock it, and nobody but another administrator opens it."""
+    who = new("admin", email="clinician@home.invalid")
+    actor = (await enter(db, tokens, who.email, PASSWORD)).actor
+    assert await factors.make_recovery_codes(db, actor, NOW)
+    for _ in range(5):
+        with pytest.raises((BadCredentials, Locked)):
+            await enter(db, tokens, who.email, "wrong wrong wrong")
+    plain = await db.write(lambda conn: people.make_first(conn, who, {}, NOW))
+    await people.accept(db, plain, CHOSEN, "", NOW)
+    with pytest.raises(Locked):  # a new password opens no lock
+        await enter(db, tokens, who.email, CHOSEN)
+    await db.write(lambda conn: people.make_first(conn, who, {}, NOW, release=True, reset=True))
+    assert (await enter(db, tokens, who.email, CHOSEN)).actor.id == "clinician_home"
+    async with db.read() as conn:
+        assert (await factors.has(conn, "clinician_home")).recovery_left == 0
+    done = {("person.release_lock", "allowed"), ("person.reset_factors", "allowed")}
+    assert done <= set(await actions(db))
 
 
 async def test_the_first_administrator_comes_from_the_command_line(
