@@ -123,7 +123,7 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
         )
         desk.pager.post = post_of(settings)
         desk.idle_seconds = settings.idle_seconds
-        desk.audits.file = settings.checkpoints_file
+        desk.audits.file, desk.audits.head_file = settings.checkpoints_file, settings.head_file
         desk.courier.reach = Reach.of(settings.webhook_networks, loopback=settings.demo)
         stack.push_async_callback(desk.close)
         yield Services(
@@ -406,7 +406,8 @@ def audit(args: argparse.Namespace) -> int:
             if args.what == "key":
                 print(signer.public)
                 return 0
-            here = [settings.checkpoints_file] if settings.checkpoints_file.exists() else []
+            files = (settings.checkpoints_file, settings.head_file)
+            here = [file for file in files if file.exists()]
             return await trail.verify(db, signer, [*here, *args.checkpoints], sys.stdout)
 
     try:

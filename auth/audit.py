@@ -46,6 +46,7 @@ PLACE: ContextVar[str | None] = ContextVar("audit_place", default=None)
 # The entries that were added in this task since `entries` was entered.
 _ADDED: ContextVar[list[int] | None] = ContextVar("audit_added", default=None)
 
+added = 0  # entries since this process began, also of transactions that came to nothing
 failures = 0  # entries that could not be written since this process began: somebody must be told
 
 
@@ -188,10 +189,16 @@ async def _append(
     }
     digest = _digest(values, last.digest)
     await conn.execute(insert(schema.audit).values(**values, previous=last.digest, digest=digest))
-    added = _ADDED.get()
-    if added is not None:
-        added.append(last.no + 1)
+    _count(last.no + 1)
     return last.no + 1
+
+
+def _count(number: int) -> None:
+    global added
+    added += 1
+    inside = _ADDED.get()
+    if inside is not None:
+        inside.append(number)
 
 
 async def _stray(conn: AsyncConnection) -> bool:

@@ -2,8 +2,10 @@
 
 The chain proves its own order; only something outside of it can prove its length. Every hour its
 head is signed (Ed25519) with a key that comes from the record's key file, which no database holds,
-and is kept twice: in the database, and in a file that only grows. Copy that file to another place:
-whoever can write both here can still cut both.
+and is kept twice: in the database, and in a file that only grows. Within a second of each entry the
+newest head is signed, too, and noted in a small file beside that one. So whoever can write to the
+database alone cuts off a second at most unseen. Copy the file that grows to another place: whoever
+can write to both here can still cut both.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -93,6 +96,37 @@ def append(path: Path, one: Checkpoint) -> None:
         file.write(json.dumps(asdict(one)) + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def note(path: Path, one: Checkpoint) -> None:
+    """Put a head in the place of the one before, whole or not at all. Raises OSError."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(json.dumps(asdict(one)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def noted(path: Path) -> Checkpoint | None:
+    """The head that was noted last. Raises OSError, and ValueError for a file that holds none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    found = read(text.splitlines())
+    if len(found) != 1:
+        raise ValueError("not one checkpoint")
+    return found[0]
+
+
+async def contains(conn: AsyncConnection, one: Checkpoint) -> bool:
+    """Whether the chain still has the entry that was its newest then."""
+    return (await _digests(conn, [one.no])).get(one.no) == one.digest
 
 
 def read(lines: Iterable[str]) -> list[Checkpoint]:

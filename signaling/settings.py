@@ -373,6 +373,11 @@ class Settings:
         return self.key_file.with_name("audit-checkpoints.jsonl")
 
     @property
+    def head_file(self) -> Path:
+        """Where the newest head of the audit trail is noted, second by second."""
+        return self.key_file.with_name("audit-head.json")
+
+    @property
     def vapid_key_file(self) -> Path:
         """Where the key for Web Push is."""
         return self.vapid_file or self.data_dir / "vapid.key"

@@ -83,6 +83,11 @@ async def restore(settings: Settings, path: Path, out: TextIO, *, replace: bool)
     except (CannotDump, SQLAlchemyError, RecordAway, OSError) as error:
         return _failed("Nothing was restored", error, out)
     print(f"Restored. {_words(label)}", file=out)
+    for name in await asyncio.to_thread(_set_heads_aside, settings):
+        print(
+            f"The replaced record's audit trail ended later: its signed heads are kept in {name}.",
+            file=out,
+        )
     await asyncio.to_thread(upgrade, settings.database)
     db = Database(settings.database)
     await db.start()
@@ -145,6 +150,15 @@ async def _note(url: str, vault: Vault, folder: Path) -> None:
     finally:
         await db.close()
     erasures.write_list(folder, vault, found)
+
+
+def _set_heads_aside(settings: Settings) -> list[str]:
+    """Signed heads that the restored trail may not have: kept, and no longer expected of it."""
+    stamp, moved = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), []
+    for path in (settings.checkpoints_file, settings.head_file):
+        if path.exists():
+            moved.append(path.rename(path.with_name(f"before-restore-{stamp}-{path.name}")).name)
+    return moved
 
 
 def _is_there(url: str) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -15,6 +16,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import crisisbridge
+from auth import audit, checkpoints
+from auth.checkpoints import Signer
 from auth.erasures import LIST
 from records import retention, schema
 from records.crypto import Vault
@@ -118,6 +121,22 @@ async def read(one: Operator) -> dict[str, bytes]:
         await db.close()
 
 
+async def signed_heads(one: Operator) -> list[Path]:
+    """As a running server keeps them: the files of those of each hour and of the newest."""
+    heads, newest = one.data / "audit-checkpoints.jsonl", one.data / "audit-head.json"
+    db = Database(one.url)
+    await db.start()
+    try:
+        async with db.read() as conn:
+            head = await audit.head(conn)
+    finally:
+        await db.close()
+    signed = Signer(one.vault).sign(head.no, head.digest, time.time())
+    checkpoints.append(heads, signed)
+    checkpoints.note(newest, signed)
+    return [heads, newest]
+
+
 async def test_a_restore_deletes_again_what_had_been_deleted_since_the_backup(
     url: str, new_url: Make, tmp_path: Path
 ) -> None:
@@ -126,7 +145,15 @@ async def test_a_restore_deletes_again_what_had_been_deleted_since_the_backup(
     older = await here.backup()
     assert "1 sessions deleted" in await here.says("retention", "--run")
     assert await read(here) == {kept: WORDS}
+    heads = await signed_heads(here)
+    assert "whole" in await here.says("audit", "verify")
     said = await here.says("restore", older, "--replace")
+    aside = [here.data / name for name in re.findall(r"kept in (\S+)\.$", said, re.MULTILINE)]
+    assert len(aside) == len(heads) == 2
+    assert not any(path.exists() for path in heads), "they are not this trail's"
+    assert "whole" in await here.says("audit", "verify")
+    lost = await here.says("audit", "verify", "--checkpoints", *aside, code=1)
+    assert "was signed" in lost, "what the restore took away is still proven"
     assert "1 sessions that had been deleted since are deleted again" in said
     assert await read(here) == {kept: WORDS}, "by what the replaced record said"
     # the disk is lost: there is only what lies beside the backups
