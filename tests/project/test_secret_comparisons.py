@@ -13,12 +13,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("auth", "media", "queue", "records", "signaling", "web", "crisisbridge.py")
 SECRET = re.compile(
-    r"(^|_)(token|secret|digest|mac|hmac|signature|pin|nonce|password|proof|ticket|csrf|otp)$"
+    r"(^|_)((token|secret|digest|hash|mac|hmac|signature|pin|nonce|password|proof|ticket"
+    r"|verifier|challenge|renewal|credential|recovery|one_time_code|recovery_code|set_up_code)e?s?"
+    r"|csrf|t?otp)$"
 )
 # Not secret: sums of what lies in the record or in the program, looked at by whoever may read them.
 OPEN = {
     ("auth/audit.py", "row.digest != _digest(_values(row), previous)"),
     ("auth/audit.py", "anchor.digest != row.digest"),
+    ("auth/checkpoints.py", "(await _digests(conn, [one.no])).get(one.no) == one.digest"),
     ("auth/checkpoints.py", "digests[one.no] != one.digest"),
     ("records/library.py", "known == digest"),
     ("records/notes.py", "signed == await _digest(conn, vault, row)"),
@@ -49,17 +52,19 @@ def of_a_column(side: ast.expr) -> bool:
 
 
 def plain(tree: ast.AST) -> Iterator[str]:
-    """Comparisons by `==` in which something is named like a secret."""
+    """Comparisons by `==` or `in` in which something is named like a secret."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Compare):
             continue
         sides = [node.left, *node.comparators]
         equal = all(isinstance(one, ast.Eq | ast.NotEq) for one in node.ops)
+        among = all(isinstance(one, ast.In | ast.NotIn) for one in node.ops)
         # `!= ""`, `len(…) == …`
         fixed = any(isinstance(side, ast.Constant) or named(side) == "len" for side in sides)
-        if not equal or fixed or any(of_a_column(side) for side in sides):
+        if not (equal or among) or fixed or any(of_a_column(side) for side in sides):
             continue
-        if any(SECRET.search(named(side).lower()) for side in sides):
+        looked_at = sides if equal else [node.left]  # one secret among several
+        if any(SECRET.search(named(side).lower()) for side in looked_at):
             yield ast.unparse(node)
 
 
@@ -70,5 +75,8 @@ def test_no_secret_is_compared_with_the_sign_of_equality() -> None:
 
 
 def test_the_search_finds_a_plain_comparison() -> None:
-    tree = ast.parse("offer.token == m.token\nkind == token_kind\ntable.c.token == token\na == b")
-    assert list(plain(tree)) == ["offer.token == m.token"]
+    tree = ast.parse(
+        "offer.token == m.token\nkind == token_kind\ntable.c.token == token\na == b\n"
+        "pin in pins\npin_hash(typed) != kept\ntoken == ''\nlen(token) == 3"
+    )
+    assert list(plain(tree)) == ["offer.token == m.token", "pin in pins", "pin_hash(typed) != kept"]
