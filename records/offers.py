@@ -7,7 +7,7 @@ of locking each other out.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -54,6 +54,9 @@ _SESSION_OF = select(offer.c.session_id).where(offer.c.id == bindparam("id"))
 _OPEN = select(offer).where(offer.c.state.in_(RINGING)).order_by(offer.c.sent_at, offer.c.id)
 _RINGING_FOR = select(offer).where(
     offer.c.session_id == bindparam("session"), offer.c.state.in_(RINGING)
+)
+_RUNG = select(offer.c.clinician_id).where(
+    offer.c.clinician_id.in_(bindparam("clinicians", expanding=True)), offer.c.state.in_(RINGING)
 )
 _LEADS = select(session.c.id).where(
     session.c.lead_id.in_(bindparam("clinicians", expanding=True)),
@@ -129,8 +132,8 @@ async def _refuse_leaders(conn: AsyncConnection, clinician_ids: Sequence[str]) -
         raise Busy
 
 
-async def add_with_press(conn: AsyncConnection, made: Sequence[OfferRow]) -> None:
-    """The rings of a session that this very transaction makes: nobody else can hold it yet.
+async def add_held(conn: AsyncConnection, made: Sequence[OfferRow]) -> None:
+    """Rings of sessions that this transaction holds, or makes.
 
     Raises what `add` raises; one clinician who cannot be rung undoes all of them.
     """
@@ -139,6 +142,12 @@ async def add_with_press(conn: AsyncConnection, made: Sequence[OfferRow]) -> Non
     except IntegrityError as error:
         raise _refusal(error) from error
     await _refuse_leaders(conn, [one.clinician_id for one in made])
+
+
+async def rung(conn: AsyncConnection, clinician_ids: Collection[str]) -> frozenset[str]:
+    """Who of them is being rung."""
+    found = await conn.execute(_RUNG, {"clinicians": list(clinician_ids)})
+    return frozenset(found.scalars())
 
 
 async def get(conn: AsyncConnection, offer_id: str) -> OfferRow | None:
@@ -252,6 +261,30 @@ async def end(
         raise BadInput("An offer does not end like that.")
     await _hold(conn, offer_id)
     return await _end(conn, offer_id, to_state, reason, now, from_states)
+
+
+async def end_held(
+    conn: AsyncConnection,
+    offer_ids: Collection[str],
+    *,
+    to_state: str,
+    reason: str | None,
+    now: float,
+    from_states: Sequence[str] = RINGING,
+) -> frozenset[str]:
+    """End offers of sessions that this transaction holds; those that did still ring.
+
+    Raises BadInput for a state that ends no offer, or that takes an assignment.
+    """
+    if to_state not in OVER or to_state == "accepted":
+        raise BadInput("Offers do not end like that.")
+    done = await conn.execute(
+        update(offer)
+        .where(offer.c.id.in_(offer_ids), offer.c.state.in_(from_states))
+        .values(state=to_state, reason=reason, ended_at=now)
+        .returning(offer.c.id)
+    )
+    return frozenset(done.scalars())
 
 
 async def withdraw_all(

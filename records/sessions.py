@@ -7,11 +7,11 @@ is the row's `version`, which each change must name.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +31,8 @@ SETTLED = frozenset(
     | {"seq", "pressed_at", "test", "version"}
 )
 UNTOLD = frozenset({"deadline_at"})
+# What other rows follow, so that it is changed for one session at a time.
+ALONE = frozenset({"state", "lead_id", "epoch"})
 PRESSED = (  # columns that a press fills in
     *("id", "version", "pressed_at", "code", "press_key", "agency_id", "provider_id"),
     *("program_id", "tablet_id", "shift_id", "officer_id", "voice_only", "test", "priority"),
@@ -173,6 +175,12 @@ _BY_TABLET = select(session).where(
 )
 _OPEN = select(session).where(session.c.state.in_(OPEN_STATES)).order_by(session.c.seq)
 _LOCK = select(session.c.id).where(session.c.id == bindparam("id")).with_for_update(key_share=True)
+_HELD = (
+    select(session)
+    .where(session.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(session.c.id)
+    .with_for_update(key_share=True)
+)
 
 
 async def create(
@@ -247,6 +255,12 @@ async def lock(conn: AsyncConnection, session_id: str) -> None:
     SQLite has one writer anyway.
     """
     await conn.execute(_LOCK, {"id": session_id})
+
+
+async def hold(conn: AsyncConnection, session_ids: Collection[str]) -> dict[str, SessionRow]:
+    """`lock` several at once, always in the same order, and read them."""
+    rows = await conn.execute(_HELD, {"ids": sorted(session_ids)})
+    return {row.id: row_of(row) for row in rows}
 
 
 async def by_tablet(conn: AsyncConnection, tablet_id: str) -> SessionRow | None:
@@ -361,6 +375,46 @@ async def apply(
     return row
 
 
+async def apply_alike(
+    conn: AsyncConnection,
+    held: Mapping[str, SessionRow],
+    events: Mapping[str, Sequence[Event]],
+    now: float,
+    changes: Mapping[str, object] | None = None,
+) -> list[SessionRow]:
+    """Write events of several sessions, and the same change of each of them.
+
+    `held`: the sessions by id, as `hold` gave them in this transaction; `events`: of each that
+    changes, at least one. Raises StaleSession when one is not as it was held, BadInput for a change
+    that no session may see or that moves an assignment: that is `apply`'s. All undo the
+    transaction.
+    """
+    changes = changes or {}
+    if ALONE & changes.keys():
+        raise BadInput("A change of state or lead is made for one session at a time.")
+    if not events:
+        return []
+    alike: dict[int, list[str]] = {}
+    for session_id, own in events.items():
+        _refuse_the_impossible(held[session_id], changes, own)
+        alike.setdefault(len(own), []).append(session_id)
+    after: dict[str, SessionRow] = {}
+    for many, ids in alike.items():
+        was = tuple_(session.c.id, session.c.version)
+        statement = (
+            update(session)
+            .where(was.in_([(one, held[one].version) for one in ids]))
+            .values({**changes, "version": session.c.version + many})
+            .returning(session)
+        )
+        after |= {row.id: row_of(row) for row in await conn.execute(statement)}
+    if after.keys() != events.keys():
+        raise StaleSession
+    told = [(one, held[one].version, own) for one, own in events.items()]
+    await _add_all_events(conn, told, now)
+    return [after[one] for one in events]
+
+
 def _refuse_the_impossible(
     before: SessionRow, changes: Mapping[str, object], events: Sequence[Event]
 ) -> None:
@@ -430,8 +484,14 @@ async def idle_since(conn: AsyncConnection, since: float) -> dict[str, float]:
 async def _add_events(
     conn: AsyncConnection, session_id: str, last: int, events: Sequence[Event], now: float
 ) -> None:
-    if not events:
-        return
+    if events:
+        await _add_all_events(conn, [(session_id, last, events)], now)
+
+
+async def _add_all_events(
+    conn: AsyncConnection, told: Iterable[tuple[str, int, Sequence[Event]]], now: float
+) -> None:
+    """Of each session: its id, its last number so far, and what comes after that."""
     try:
         await conn.execute(
             _EVENTS,
@@ -445,6 +505,7 @@ async def _add_events(
                     "actor_id": event.actor_id,
                     "data": json.dumps(dict(event.data), separators=(",", ":")),
                 }
+                for session_id, last, events in told
                 for number, event in enumerate(events, start=1)
             ],
         )

@@ -11,7 +11,6 @@ never come to rest, because each look would find that it lacks something.
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,10 +22,9 @@ from oncall import policy
 from oncall.rest import LineAtRest, only_rings
 from records import offers
 from records.directory import Directory, Post
-from records.ids import new_id
 from records.offers import OfferRow
 from records.sessions import Event, NewSession, SessionRow
-from signaling import metrics
+from signaling import line_batches, metrics
 
 if TYPE_CHECKING:
     from signaling.desk import Desk
@@ -53,7 +51,7 @@ class FirstRing:
 
     async def add(self, conn: AsyncConnection) -> None:
         """Write the offers. Raises Busy, StaleSession when somebody cannot be rung after all."""
-        await offers.add_with_press(conn, self.rows)
+        await offers.add_held(conn, self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +202,7 @@ class FirstRings:
             return None
         rest.rung(session, made)
         self._note(_Pressed(session, made))
-        return FirstRing(session, made, tuple(_row(one, now) for one in made))
+        return FirstRing(session, made, tuple(line_batches.ring(one, now) for one in made))
 
     def told(self, ring: FirstRing, row: SessionRow) -> None:
         """The press is durable, and its rings with it: ring."""
@@ -233,21 +231,4 @@ def _pressed(who: Directory, new: NewSession, session_id: str, now: float) -> po
         last_round_at=None,
         licence_state=agency.home.state,
         other_providers=tuple(one for one in there if one != new.provider_id),
-    )
-
-
-def _row(made: policy.MakeOffer, now: float) -> OfferRow:
-    return OfferRow(
-        id=new_id("off"),
-        session_id=made.session_id,
-        clinician_id=made.clinician_id,
-        epoch=made.epoch,
-        token=secrets.token_urlsafe(18),
-        state="pending",
-        sent_at=now,
-        deliver_by=made.deliver_by,
-        delivered_at=None,
-        expires_at=made.expires_at,
-        ended_at=None,
-        reason=None,
     )

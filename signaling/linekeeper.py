@@ -11,7 +11,7 @@ import contextlib
 import enum
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,9 +25,10 @@ from records.ids import new_id
 from records.offers import OfferRow
 from records.sessions import Event, SessionRow
 from records.vocabulary import PAUSED_FOR_MISSING
-from signaling import line_reading, metrics, wire
+from signaling import line_batches, line_reading, metrics, wire
 from signaling.errors import SessionError
 from signaling.first_rings import FirstRing, FirstRings
+from signaling.line_batches import alike
 from signaling.session import Escalated, Step, TimelineEvent, handle
 from signaling.views import offer_view
 
@@ -174,7 +175,7 @@ class Linekeeper:
             self.first_rings.look_begins()
             plan = await self._plan(await self._look())
             moves = [action for action in plan.actions if not isinstance(action, WORDS)]
-            done = [await self._act(action) for action in moves]
+            done = [each for group in alike(moves) for each in await self._act_all(group)]
             rests = all(done) and await self.first_rings.at_rest(plan, self._act)
             if not rests:
                 self.first_rings.over()
@@ -194,12 +195,12 @@ class Linekeeper:
         loop = asyncio.get_running_loop()
         until = loop.time() + ALARMS_SECONDS
         raised, said = 0, Said.NOTHING
-        for action in plan.actions:
-            if isinstance(action, policy.Escalate):  # hundreds may be due at once
+        for group in alike([action for action in plan.actions if isinstance(action, WORDS)]):
+            if isinstance(group[0], policy.Escalate):  # hundreds may be due at once
                 if loop.time() > until or (self._woken and raised >= FEWEST_ALARMS):
                     return Said.IN_PART
-                raised += 1
-            if isinstance(action, WORDS) and await self._act(action):
+                raised += len(group)
+            if any(await self._act_all(group)):
                 said = Said.ALL
         return said
 
@@ -225,17 +226,79 @@ class Linekeeper:
         self._alarmed = {c: n for c, n in self._alarmed.items() if c in reading.missed}
         return reading.snapshot
 
+    async def _act_all(self, group: list[policy.Action]) -> list[bool]:
+        """Carry out actions that are alike, together where that can be; whether each was done."""
+        if len(group) > 1:
+            try:
+                done = await self._together(group)
+            except (RecordError, SessionError) as error:
+                log.info("line.batch_refused many=%d code=%s", len(group), error.code)
+            else:
+                if done is not None:
+                    return done
+        return [await self._act(action) for action in group]
+
+    async def _together(self, group: list[policy.Action]) -> list[bool] | None:
+        """One transaction for all of them; None when it has to be one for each."""
+        match group[0]:
+            case policy.MakeOffer():
+                wanted = [one for one in group if isinstance(one, policy.MakeOffer)]
+                made = await line_batches.make_rings(self._desk, wanted)
+                self._rings_made(made)
+                rung = {(ring.session_id, ring.clinician_id) for ring in made.rings}
+                return [(one.session_id, one.clinician_id) in rung for one in wanted]
+            case policy.ExpireOffer() | policy.WithdrawOffer():
+                ends = [one for one in group if isinstance(one, line_batches.Ends)]
+                rings = [
+                    self.rings_read[o.offer_id][0] for o in ends if o.offer_id in self.rings_read
+                ]
+                if len(rings) < len(ends):
+                    return None
+                over = await line_batches.end_rings(self._desk, ends, rings)
+                state, reason = line_batches.how_it_ends(ends[0])
+                self._touch(over.rows)
+                for ring in over.rings:
+                    self._ring_ended(ring, state, reason)
+                gone = {ring.id for ring in over.rings}
+                return [one.offer_id in gone for one in ends]
+            case policy.Escalate():
+                due = [one for one in group if isinstance(one, policy.Escalate)]
+                raised = await line_batches.raise_alarms(self._desk, due)
+                self._touch(raised.rows)
+                higher = {row.id for row in raised.rows}
+                return [one.session_id in higher for one in due]
+        return None
+
+    def _touch(self, rows: Iterable[SessionRow]) -> None:
+        for row in rows:
+            self._desk.screens.touch(row)
+
+    def _rings_made(self, made: line_batches.Done) -> None:
+        rows = {row.id: row for row in made.rows}
+        for ring in made.rings:
+            self._ring_made(ring, rows[ring.session_id])
+
+    def _ring_made(self, ring: OfferRow, row: SessionRow) -> None:
+        """A ring is on record: let it ring."""
+        self._explained.pop(row.id, None)
+        if self._reading is not None:
+            self.tell_rung(self._reading.who, ring, row)
+        self._desk.screens.touch(row)
+        metrics.OFFERS.labels(outcome="sent").inc()
+
+    def _ring_ended(self, ring: OfferRow, state: str, reason: str) -> None:
+        """Its end is on record: let it stop."""
+        metrics.OFFERS.labels(outcome=state).inc()
+        self.tell_gone(ring, reason, None)
+
     async def _act(self, action: policy.Action) -> bool:
         """Carry out one action; False when there was nothing to do any more."""
         try:
             match action:
                 case policy.MakeOffer():
                     return await self._offer(action)
-                case policy.ExpireOffer():
-                    state = "undelivered" if action.undelivered else "expired"
-                    return await self.end_ring(action.offer_id, state, state)
-                case policy.WithdrawOffer():
-                    return await self.end_ring(action.offer_id, "withdrawn", action.reason)
+                case policy.ExpireOffer() | policy.WithdrawOffer():
+                    return await self.end_ring(action.offer_id, *line_batches.how_it_ends(action))
                 case policy.Escalate():
                     return await self._escalate(action)
                 case policy.Explain():
@@ -279,12 +342,7 @@ class Linekeeper:
             events.append(Event("offer.sent", "system", None, told))
             return made, await sessions.apply(conn, row, {}, events, now)
 
-        made, row = await self._desk.db.write(write)
-        self._explained.pop(row.id, None)
-        if self._reading is not None:
-            self.tell_rung(self._reading.who, made, row)
-        self._desk.screens.touch(row)
-        metrics.OFFERS.labels(outcome="sent").inc()
+        self._ring_made(*await self._desk.db.write(write))
         return True
 
     def tell_rung(self, who: directory.Directory, offer: OfferRow, row: SessionRow) -> None:
@@ -308,8 +366,7 @@ class Linekeeper:
 
     async def end_ring(self, offer_id: str, state: str, reason: str) -> bool:
         """End an offer that still rings, and write it on the timeline in the same transaction."""
-        # a page that says at the last moment that it rings is not a page that did not answer
-        states = ("pending",) if state == "undelivered" else offers.RINGING
+        states = line_batches.may_end_from(state)
         async with self._desk.db.read() as conn:
             offer = await offers.get(conn, offer_id)
         if offer is None:
@@ -328,8 +385,7 @@ class Linekeeper:
         await self._desk.change(offer.session_id, decide)
         if not done[0]:
             return False
-        metrics.OFFERS.labels(outcome=state).inc()
-        self.tell_gone(offer, reason, None)
+        self._ring_ended(offer, state, reason)
         return True
 
     def _told(self, row: SessionRow, state: str, reason: str, *clinicians: str) -> Step:

@@ -262,13 +262,13 @@ async def test_rings_that_a_press_could_not_make_after_all_are_not_believed_afte
     await house.desk.line.quiet(10)
     held = Held(house, monkeypatch)
     await held.look()
-    add = offers.add_with_press
+    add = offers.add_held
 
     async def too_late(*_args: object) -> Never:
-        monkeypatch.setattr(offers, "add_with_press", add)
+        monkeypatch.setattr(offers, "add_held", add)
         raise Busy
 
-    monkeypatch.setattr(offers, "add_with_press", too_late)
+    monkeypatch.setattr(offers, "add_held", too_late)
     await house.pressed(tablet)
     await held.go_on()
     await house.desk.line.quiet(10)
