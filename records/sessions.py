@@ -447,6 +447,25 @@ async def event_data(conn: AsyncConnection, session_id: str, no: int) -> Mapping
     return found
 
 
+async def last_told(
+    conn: AsyncConnection, session_ids: Collection[str], kinds: Collection[str]
+) -> dict[str, Mapping[str, Any]]:
+    """What the newest event of these kinds holds, of each session that has one."""
+    newest = (
+        select(timeline.c.session_id, func.max(timeline.c.no).label("no"))
+        .where(timeline.c.session_id.in_(session_ids), timeline.c.kind.in_(kinds))
+        .group_by(timeline.c.session_id)
+        .subquery()
+    )
+    rows = await conn.execute(
+        select(timeline.c.session_id, timeline.c.data).join(
+            newest,
+            and_(timeline.c.session_id == newest.c.session_id, timeline.c.no == newest.c.no),
+        )
+    )
+    return {row.session_id: json.loads(row.data) for row in rows}
+
+
 async def requeued_for(conn: AsyncConnection, session_id: str) -> str | None:
     """Why a session came back to the line the last time."""
     data = (

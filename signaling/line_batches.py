@@ -9,7 +9,7 @@ out, and one that the record refuses sends all of its batch back to be carried o
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from signaling.desk import Desk
 
 AT_ONCE = 20  # steps in one transaction: a press waits for no more than these
+
+EXPLAINS = ("queue.nobody", "offer.sent")
 
 Ends = policy.ExpireOffer | policy.WithdrawOffer
 
@@ -51,6 +53,8 @@ def _kind(action: policy.Action) -> tuple[object, ...] | None:
             return (policy.MakeOffer,)
         case policy.Escalate(step=step, level=level):
             return policy.Escalate, step, level
+        case policy.Explain(reason=reason):
+            return policy.Explain, reason
     return None
 
 
@@ -150,6 +154,23 @@ async def raise_alarms(desk: Desk, due: Sequence[policy.Escalate]) -> Done:
     if done.rows:
         metrics.ESCALATIONS.labels(step=due[0].step).inc(len(done.rows))
     return done
+
+
+async def explain(desk: Desk, silent: Collection[str], reason: str) -> Done:
+    """Why nobody rings for these sessions goes on their timelines, unless it is what they say last:
+    another process may have told it just now."""
+
+    async def write(conn: AsyncConnection) -> Done:
+        held = await sessions.hold(conn, silent)
+        last = {} if desk.cluster.alone else await sessions.last_told(conn, silent, EXPLAINS)
+        told = {
+            one: [Event("queue.nobody", "system", None, {"reason": reason})]
+            for one, row in held.items()
+            if row.state == "waiting" and last.get(one, {}).get("reason") != reason
+        }
+        return Done(rows=tuple(await sessions.apply_alike(conn, held, told, desk.now())))
+
+    return await desk.db.write(write)
 
 
 def _by_session(told: Iterable[tuple[str, str, dict[str, object]]]) -> dict[str, list[Event]]:

@@ -46,7 +46,6 @@ FEWEST_ALARMS = 4  # however busy the line is: whoever presses rings first, but 
 ALARMS_SECONDS = 0.5  # so long alarms are raised before the line is looked at again
 IDLE_SECONDS = 5.0  # the auditor's round, even when nothing wakes the line
 EXCLUDED_SECONDS = 60.0  # after a failed set-up or a lost clinician, others first
-EXPLAINS = ("queue.nobody", "offer.sent")
 
 
 class Said(enum.Enum):
@@ -196,9 +195,10 @@ class Linekeeper:
         until = loop.time() + ALARMS_SECONDS
         raised, said = 0, Said.NOTHING
         for group in alike([action for action in plan.actions if isinstance(action, WORDS)]):
-            if isinstance(group[0], policy.Escalate):  # hundreds may be due at once
-                if loop.time() > until or (self._woken and raised >= FEWEST_ALARMS):
-                    return Said.IN_PART
+            # hundreds may be due at once
+            if loop.time() > until or (self._woken and raised >= FEWEST_ALARMS):
+                return Said.IN_PART
+            if isinstance(group[0], policy.Escalate):
                 raised += len(group)
             if any(await self._act_all(group)):
                 said = Said.ALL
@@ -267,6 +267,9 @@ class Linekeeper:
                 self._touch(raised.rows)
                 higher = {row.id for row in raised.rows}
                 return [one.session_id in higher for one in due]
+            case policy.Explain():
+                await self._explain([one for one in group if isinstance(one, policy.Explain)])
+                return [False] * len(group)
         return None
 
     def _touch(self, rows: Iterable[SessionRow]) -> None:
@@ -302,7 +305,8 @@ class Linekeeper:
                 case policy.Escalate():
                     return await self._escalate(action)
                 case policy.Explain():
-                    return await self._explain(action)
+                    await self._explain([action])
+                    return False
                 case policy.PauseMissing():
                     return await self._pause(action)
                 case policy.KeepLast():
@@ -419,22 +423,13 @@ class Linekeeper:
         gone = wire.OfferGone(offer=offer.id, session=offer.session_id, reason=reason, by=by)
         self._desk.cluster.tell(offer.clinician_id, gone)
 
-    async def _explain(self, action: policy.Explain) -> bool:
+    async def _explain(self, silent: Sequence[policy.Explain]) -> None:
         """Nobody can be rung: the reason goes on the timeline once, not on every round."""
-        if self._explained.get(action.session_id) == action.reason:
-            return False
-        self._explained[action.session_id] = action.reason
-        if not self._desk.cluster.alone and await self._is_explained(action):
-            return False
-        await self._desk.note(action.session_id, "queue.nobody", {"reason": action.reason})
-        return False
-
-    async def _is_explained(self, action: policy.Explain) -> bool:
-        """Whether another process has just said the same on the timeline."""
-        async with self._desk.db.read() as conn:
-            events = await sessions.timeline_of(conn, action.session_id)
-        last = next((e for e in reversed(events) if e.kind in EXPLAINS), None)
-        return last is not None and last.data.get("reason") == action.reason
+        reason = silent[0].reason
+        news = [one.session_id for one in silent if self._explained.get(one.session_id) != reason]
+        if news:
+            self._touch((await line_batches.explain(self._desk, news, reason)).rows)
+            self._explained |= dict.fromkeys(news, reason)
 
     async def _pause(self, action: policy.PauseMissing) -> bool:
         """Rings that nobody answers are for others; the console says so until they are back."""

@@ -100,6 +100,8 @@ def planning(snapshot: Snapshot, rules: Rules) -> Generator[None, None, Plan]:
         due, then = due_steps(session, snapshot.now, ladder)
         escalations += due
         clock.append(then)
+    # of a thousand sessions each step is due at one moment, and is taken for many at once
+    escalations.sort(key=lambda step: step.level)
     yield
     moved, made, reasons = yield from _rings(snapshot, ringing, clinicians, rules)
     yield
@@ -255,7 +257,8 @@ def _rings(
             yield
     sharing = Sharing(list(line), candidates, _kept_first(ringing, clinicians))
     yield
-    first = sharing.first_choices()
+    yield from sharing.choosing()
+    first = sharing.chosen
     yield
 
     holder = {clinician: session for session, clinician in first.items()}

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from oncall.eligible import LAYERS, Candidates
 
+AT_ONCE = 50  # sessions that choose in one step
+
 
 class Sharing:
     """One distribution. `line`: session ids in order; `rings`: session -> clinicians it rings now,
@@ -32,14 +34,24 @@ class Sharing:
         self._rung_for = {c: session for session, those in rings.items() for c in those}
         self._holder: dict[str, str] = {}  # clinician -> session
         self._choice: dict[str, str] = {}  # session -> clinician
+        # by candidates and depth: the order of wishes that they share, and how many are held in it
+        self._orders: dict[tuple[Candidates, int], list[str]] = {}
+        self._held: dict[tuple[Candidates, int], int] = {}
         self._hopeless: set[str] = set()  # clinicians whom no path leads on from
         self._spent: set[Candidates] = set()  # all of whose clinicians are hopeless
 
-    def first_choices(self) -> dict[str, str]:
-        """Session to its one clinician, for as many as can have one, those first in line first."""
-        for session in self._line:
+    def choosing(self) -> Iterator[None]:
+        """Each session chooses its one clinician, those first in line first; in steps, and `chosen`
+        when they are through."""
+        for number, session in enumerate(self._line):
             if self._may_find(session):
                 self._find(session)
+            if number % AT_ONCE == 0:
+                yield
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Session to its one clinician, for as many as can have one."""
         return dict(self._choice)
 
     def _may_find(self, session: str) -> bool:
@@ -65,11 +77,16 @@ class Sharing:
 
     def _augment(self, session: str, depth: int, seen: set[str]) -> bool:
         """Breadth first, so that the fewest rings move."""
+        free = self._free(session, depth)
+        if free is not None:
+            self._hand_on(session, free, {free: session})
+            return True
         asked_by: dict[str, str] = {}
+        asked: set[Candidates] = set()  # whose common order has been gone through
         queue = deque([session])
         while queue:
             asking = queue.popleft()
-            for clinician in self._wishes(asking, depth):
+            for clinician in self._wishes(asking, depth, asked):
                 if clinician in seen:
                     continue
                 seen.add(clinician)
@@ -90,14 +107,36 @@ class Sharing:
                 return
             clinician = before
 
-    def _wishes(self, session: str, depth: int) -> Iterator[str]:
+    def _free(self, session: str, depth: int) -> str | None:
+        """Its dearest wish that nobody holds. Who is held once stays so, so that a thousand
+        sessions alike go through their common order once."""
+        for clinician in self._rings.get(session, ()):
+            if clinician not in self._holder:
+                return clinician
+        # only looked at when those are not to be had: most sessions keep what they ring
+        key = (self._candidates[session], depth)
+        order, held = self._order(key), self._held.get(key, 0)
+        while held < len(order) and order[held] in self._holder:
+            held += 1
+        self._held[key] = held
+        return order[held] if held < len(order) else None
+
+    def _wishes(self, session: str, depth: int, asked: set[Candidates]) -> Iterator[str]:
         """Who rings for it already, then who is silent, then who rings for others."""
         yield from self._rings.get(session, ())
-        # only looked at when those are not to be had: most sessions keep what they ring
-        layers = self._candidates[session].layers
-        others = [c for c in layers if layers[c] <= depth and self._rung_for.get(c) != session]
-        others.sort(key=lambda c: (c in self._rung_for, layers[c]))
-        yield from others
+        candidates = self._candidates[session]
+        if candidates not in asked:
+            asked.add(candidates)
+            yield from self._order((candidates, depth))
+
+    def _order(self, key: tuple[Candidates, int]) -> list[str]:
+        """Who is silent, then who rings; own rings are among these, and have been asked first."""
+        if key not in self._orders:
+            layers, depth = key[0].layers, key[1]
+            order = [c for c in layers if layers[c] <= depth]
+            order.sort(key=lambda c: (c in self._rung_for, layers[c]))
+            self._orders[key] = order
+        return self._orders[key]
 
     def joining(self, taken: Mapping[str, str], counts: Mapping[str, int]) -> list[tuple[str, str]]:
         """Who rings in addition, as (session, clinician), in order.

@@ -64,10 +64,11 @@ def test_only_neighbours_that_are_alike_share_a_transaction_and_not_too_many() -
     ends = [policy.ExpireOffer(f"off_{n}", undelivered=n == 3) for n in range(5)]
     makes = [policy.MakeOffer(f"ses_{n}", f"per_{n}", 0, 1.0, 2.0) for n in range(45)]
     alarms = [policy.Escalate("ses_1", "page", 0.0, level) for level in (0, 1)]
-    plan: list[policy.Action] = [*ends, *makes, *alarms, policy.Explain("ses_2", "all_busy")]
+    whys = [policy.Explain(f"ses_{n}", "all_busy" if n else "nobody_present") for n in range(3)]
+    plan: list[policy.Action] = [*ends, *makes, *alarms, *whys, policy.PauseMissing("per_1", 3)]
     groups = list(line_batches.alike(plan))
     assert [one for group in groups for one in group] == plan
-    assert [len(group) for group in groups] == [3, 1, 1, 20, 20, 5, 1, 1, 1]
+    assert [len(group) for group in groups] == [3, 1, 1, 20, 20, 5, 1, 1, 1, 2, 1]
 
 
 async def test_a_batch_leaves_out_what_was_overtaken_and_carries_out_the_rest(
@@ -192,3 +193,20 @@ async def test_a_batch_whose_session_moved_on_changes_none_of_them(house: House)
         )
     assert (await row_of(house, first.id)).version == first.version
     assert (await row_of(house, first.id)).level == first.level
+
+
+async def test_why_nobody_rings_is_told_once_for_each_session_that_waits(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await waiting(house)
+    told = [(await kinds_of(house, row.id)).count("queue.nobody") for row in (first, second)]
+    one_by_one_is_no_way(house, monkeypatch)
+    for reason, more in (("all_busy", 1), ("all_busy", 1), ("all_resting", 2)):
+        await do(house, *(policy.Explain(row.id, reason) for row in (first, second)))
+        assert [
+            (await kinds_of(house, row.id)).count("queue.nobody") for row in (first, second)
+        ] == [many + more for many in told]
+    async with house.db.read() as conn:
+        last = await sessions.last_told(conn, [first.id, second.id], ["queue.nobody"])
+        assert await sessions.last_told(conn, [first.id], ["offer.sent"]) == {}
+    assert last == {key: {"reason": "all_resting"} for key in (first.id, second.id)}
