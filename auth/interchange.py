@@ -37,6 +37,7 @@ from records.engine import Database
 from records.fhir import bundle
 from records.fhir.facts import Facts, Form, House, Seen, Staff, Task, Words
 from records.identity_rules import Identity
+from records.instruments import OFFICERS
 from records.sessions import SessionRow
 
 RECIPIENTS: Final = ("provider", "centre", "hospital")  # the own chart, and who treats next
@@ -122,7 +123,8 @@ async def _facts(
         signature.signer_id if signature else None,
     ]
     named += [one.author_id for one in addenda] + [one.made_by for one in links]
-    named += [form.row.author_id for form in forms] + [task.row.owner_id for task in tasks]
+    named += [form.row.author_id for form in forms if form.row.instrument not in OFFICERS]
+    named += [task.row.owner_id for task in tasks]
     named += [attempt.by_id for task in tasks for attempt in task.attempts]
     return Facts(
         row=row,

@@ -11,10 +11,11 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import facts, library, sessions
+from records import facts, instruments, library, sessions
 from records.crypto import Vault
 from records.errors import BadInput, Conflict, RecordError
 from records.ids import new_id
+from records.instruments.questionnaire import Instrument
 from records.refusals import already_there
 from records.schema import assessment as table
 from records.signatures import still_open
@@ -28,7 +29,7 @@ class AssessmentRow:
     session_id: str
     instrument: str
     instrument_version: str
-    author_id: str
+    author_id: str | None  # None: an officer of a tablet that nobody had checked out
     rev: int
     answers: Mapping[str, Any]
     result: Mapping[str, Any]
@@ -61,6 +62,18 @@ async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> Assessm
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+async def said_at_scene(
+    conn: AsyncConnection, vault: Vault, session_id: str
+) -> list[AssessmentRow]:
+    """What the officer has said of the scene, opened."""
+    rows = await conn.execute(
+        select(table).where(
+            table.c.session_id == session_id, table.c.instrument.in_(instruments.OFFICERS)
+        )
+    )
+    return [await _opened(conn, vault, row) for row in rows.all()]
 
 
 async def safety_plan(conn: AsyncConnection, vault: Vault, session_id: str) -> AssessmentRow | None:
@@ -111,8 +124,47 @@ async def save(
             {"rev": known.rev if known else 0, "answers": dict(known.answers) if known else {}}
         )
     merged = {**(known.answers if known else {}), **checked}
+    return await _store(conn, vault, session_id, form, known, merged, author_id, now)
+
+
+async def say(
+    conn: AsyncConnection,
+    vault: Vault,
+    session_id: str,
+    code: str,
+    changes: Mapping[str, object],
+    officer_id: str | None,
+    now: float,
+    *,
+    whole: bool = False,
+) -> AssessmentRow:
+    """Merge what the officer at the scene says into one of the `instruments.OFFICERS`.
+
+    `whole`: in place of all that was said before. There is one tablet, so there is no revision to
+    agree on; and a signed note closes the clinician's record, not the officer's word. Raises
+    BadInput.
+    """
+    await sessions.lock(conn, session_id)
+    known = await _find(conn, vault, session_id, code)
+    form = await library.find(conn, code, known.instrument_version if known else None)
+    before = {} if known is None or whole else known.answers
+    merged = {**before, **form.checked(changes)}
+    return await _store(conn, vault, session_id, form, known, merged, officer_id, now)
+
+
+async def _store(
+    conn: AsyncConnection,
+    vault: Vault,
+    session_id: str,
+    form: Instrument,
+    known: AssessmentRow | None,
+    merged: Mapping[str, object],
+    author_id: str | None,
+    now: float,
+) -> AssessmentRow:
     answers = {link: value for link, value in merged.items() if value is not None}
     row_id = known.id if known else new_id("asm")
+    before = known.rev if known else 0
     result = form.score(answers)
 
     async def seal(column: str, body: Mapping[str, object]) -> bytes:
@@ -120,7 +172,7 @@ async def save(
         return await vault.seal(conn, session_id, "assessment", column, row_id, plain)
 
     values: dict[str, object] = {
-        "rev": expected_rev + 1,
+        "rev": before + 1,
         "author_id": author_id,
         "updated_at": now,
         "instrument_version": form.version,
@@ -128,19 +180,19 @@ async def save(
         "result_enc": await seal("result_enc", result),
     }
     if known is None:
-        values |= {"id": row_id, "session_id": session_id, "instrument": code, "created_at": now}
+        new = {"id": row_id, "session_id": session_id, "instrument": form.code, "created_at": now}
         try:
-            await conn.execute(insert(table).values(values))
+            await conn.execute(insert(table).values(values | new))
         except IntegrityError as error:
             raise (Conflict({}) if already_there(error) else BadInput()) from error
     else:
         done = await conn.execute(
-            update(table).where(table.c.id == row_id, table.c.rev == expected_rev).values(values)
+            update(table).where(table.c.id == row_id, table.c.rev == before).values(values)
         )
         if done.rowcount != 1:
             raise Conflict({})
     await facts.answered(conn, session_id, form, answers, result)
-    saved = await _find(conn, vault, session_id, code)
+    saved = await _find(conn, vault, session_id, form.code)
     if saved is None:
         raise RecordError
     return saved

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from records.instruments import ACTIVITY
 from records.instruments.questionnaire import Instrument
 from records.scoring import INCOMPLETE
 from records.scoring.field_safety import FIELD_SAFETY
@@ -77,6 +78,21 @@ def losses(events: Iterable[Moment]) -> Losses:
     return Losses(longest, at_end, failed)
 
 
+Pair = tuple[int | None, int | None]
+
+
+def rated(clinician: Pair, officer: Pair) -> Pair:
+    """The two ratings of activity that count, before and after.
+
+    One rater's: two people's are never subtracted from each other. The clinician's where both are
+    there, else the officer's where both are; else whatever the clinician, or the officer, has said.
+    """
+    for pair in (clinician, officer):
+        if None not in pair:
+            return pair
+    return clinician if clinician != (None, None) else officer
+
+
 def told(
     form: Instrument, answers: Mapping[str, object], result: Mapping[str, object]
 ) -> dict[str, object]:
@@ -93,7 +109,8 @@ def told(
     if rule == LETHAL_MEANS.name:
         return {"means": "asked" if complete else INCOMPLETE}
     if rule == BARS.name:
-        pair = {f"bars_{name}": number(answers.get(name)) for name in ("before", "after")}
+        by = "scene" if form.code == ACTIVITY else "bars"
+        pair = {f"{by}_{name}": number(answers.get(name)) for name in ("before", "after")}
         return {name: value if value in range(1, 8) else None for name, value in pair.items()}
     if rule in SCREENS:
         bit = 1 << SCREENS.index(rule)

@@ -21,6 +21,7 @@ from records.clinicians import LicenceRow
 from records.crypto import Vault
 from records.errors import AddendumRefused, BadInput, NotSigned, Signed, Unjustified
 from records.ids import new_id
+from records.instruments import OFFICERS
 from records.refusals import already_there
 from records.schema import addendum, note_signature, session
 from records.sessions import SessionRow
@@ -118,6 +119,7 @@ async def _digest(conn: AsyncConnection, vault: Vault, row: SessionRow) -> bytes
         "assessments": [
             [one.instrument, one.instrument_version, one.rev, one.answers, one.result]
             for one in await assessments.of_session(conn, vault, row.id)
+            if one.instrument not in OFFICERS  # the officer's own word, and may come later
         ],
         "card": None if card is None else [card.rev, card.card, card.sent_rev, card.sent_card],
     }

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import tally
 from records.catchments import Place
+from records.fact_rules import rated
 from records.log import Scope, within
 from records.schema import (
     OPEN_STATES,
@@ -228,7 +229,7 @@ _SESSION = (
 )  # fmt: skip
 _FACTS = (
     "loss_seconds", "lost_at_end", "failed_setups", "screens_begun", "screens_done", "plan",
-    "means", "bars_before", "bars_after", "rules",
+    "means", "bars_before", "bars_after", "scene_before", "scene_after", "rules",
 )  # fmt: skip
 
 # a person counts who is known by name and birth, or was joined by hand
@@ -271,12 +272,16 @@ def _kind(row: Any) -> Kind:
     )  # fmt: skip
 
 
+def _ratings(row: Any) -> tuple[int | None, int | None]:
+    return rated((row.bars_before, row.bars_after), (row.scene_before, row.scene_after))
+
+
 def _seen(row: Any, tasks: Sequence[Task], rings: Sequence[int]) -> Seen:
     facts = None
     if row.rules is not None:
         facts = Facts(
             row.loss_seconds, row.lost_at_end, row.failed_setups, row.screens_begun,
-            row.screens_done, row.plan, row.means, row.bars_before, row.bars_after, row.rules,
+            row.screens_done, row.plan, row.means, *_ratings(row), row.rules,
         )  # fmt: skip
     return Seen(
         state=row.state,

@@ -660,7 +660,7 @@ assessment = Table(
     Column("session_id", ForeignKey("session.id"), nullable=False),
     Column("instrument", String(40), nullable=False),
     Column("instrument_version", String(16), nullable=False),
-    Column("author_id", ForeignKey("person.id"), nullable=False),
+    Column("author_id", ForeignKey("person.id")),  # NULL: on a tablet that nobody had checked out
     Column("rev", Integer, nullable=False),
     Column("answers_enc", LargeBinary, nullable=False),
     Column("result_enc", LargeBinary, nullable=False),

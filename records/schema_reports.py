@@ -41,6 +41,9 @@ session_fact = Table(
     Column("means", String(12)),  # asked | incomplete
     Column("bars_before", SmallInteger),
     Column("bars_after", SmallInteger),
+    # as the officer at the scene rated it: `fact_rules.rated` says which of the two counts
+    Column("scene_before", SmallInteger),
+    Column("scene_after", SmallInteger),
     # by which version of the rules answers were read; 0: still to be read; -1: they cannot be
     Column("rules", SmallInteger, nullable=False, server_default="0"),
     Index(

@@ -17,6 +17,7 @@ from signaling import guest_commands as guest
 from signaling import guest_wire, on_record, party_wire, wire
 from signaling import party_commands as party
 from signaling import person_commands as person
+from signaling import scene_commands as scene
 from signaling import shared_commands as shared
 from signaling import tablet_commands as tablet
 
@@ -71,6 +72,8 @@ HANDLERS: dict[type, Handler] = {
     guest_wire.GuestRevoke: guest.revoke,
     guest_wire.GuestJoin: guest.join,
     guest_wire.GuestLeave: guest.leave,
+    wire.SceneTell: scene.tell,
+    wire.SceneOverdose: scene.tell_doses,
     wire.AssessmentSave: console.save_assessment,
     wire.CardSave: console.save_card,
     wire.WrapupSave: console.save_wrapup,

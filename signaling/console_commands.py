@@ -26,6 +26,7 @@ from records import (
 from records.disclosures import Given
 from records.errors import Busy
 from records.followups import NewFollowup
+from records.instruments import OFFICERS
 from records.offers import OfferRow
 from records.sessions import SessionRow
 from records.vocabulary import (
@@ -225,6 +226,8 @@ async def save_assessment(
     desk: Desk, actor: Actor, _s: Stream, m: wire.AssessmentSave
 ) -> dict[str, object]:
     """Autosave. A stale revision is refused with both versions, and nothing is written."""
+    if m.instrument in OFFICERS:
+        raise UnknownCode
     saved: list[assessments.AssessmentRow] = []
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:

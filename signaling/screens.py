@@ -254,6 +254,7 @@ class Screens:
             ),
             guests=await self._guests(conn, row),
             asked=await consent_asks.of_session(conn, row.id, row.epoch),
+            said=await assessments.said_at_scene(conn, vault, row.id),
         )
 
     async def _guests(self, conn: AsyncConnection, row: SessionRow) -> Mapping[str, str]:

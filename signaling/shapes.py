@@ -105,6 +105,28 @@ class LinkView(Struct, frozen=True):
     expires_at: float
 
 
+YesOrNo = Literal["yes", "no"]
+Activity = Annotated[int, Meta(ge=1, le=7)]  # BARS
+Response = Literal["awake", "drowsy", "none"]
+
+
+class Dose(Struct, frozen=True, forbid_unknown_fields=True):
+    """A dose of naloxone. `at`: null where nobody knows."""
+
+    at: Annotated[float, Meta(ge=0, le=4102444800)] | None
+    product: Literal["nasal-4", "nasal-8", "injection", "unknown"] = "unknown"
+    by: Literal["officer", "ems", "bystander", "unknown"] = "unknown"
+
+
+class SceneView(Struct, frozen=True):
+    """What the officer has said of the scene, by one tap each; what was not tapped is not there."""
+
+    answers: Mapping[str, str]  # safe, medical, intoxicated, willing: yes | no
+    activity: Mapping[str, int]  # before, after: BARS, 1 to 7
+    doses: list[Dose]  # of naloxone
+    response: str | None  # awake | drowsy | none
+
+
 class TabletSession(Struct, frozen=True):
     id: str
     code: str
@@ -139,6 +161,7 @@ class TabletSession(Struct, frozen=True):
     recommended: str | None  # the disposition advised on the card that was sent
     actual: str | None
     consent: ConsentAskView | None  # to be signed; only while handed over
+    scene: SceneView | None  # this officer's own taps; never while handed over
 
 
 class Me(Struct, frozen=True):
@@ -360,6 +383,7 @@ class ConsoleSession(Struct, frozen=True):
     person: PersonView
     consent: ConsentView
     body_camera: str | None  # on | off | muted, as the officer said
+    scene: SceneView | None  # as the officer said it; None: nothing yet
     recommended: str | None
     actual: str | None
 

@@ -7,9 +7,10 @@ no assessment, no draft, nothing that the clinician has not sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Literal, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -20,8 +21,10 @@ from records.chat import ChatRow
 from records.consent_asks import Ask
 from records.consents import ConsentRow, newest, signed
 from records.directory import Directory
+from records.doses import doses_of
 from records.guest_links import GuestLinkRow
 from records.identities import IdentityRow, Visit
+from records.instruments import ACTIVITY, OFFICERS, OVERDOSE, SCENE
 from records.offers import MissedOffer, OfferRow
 from records.pages import PageRow
 from records.parties import PartyRow
@@ -73,6 +76,7 @@ class Details:
     chat: Sequence[ChatRow] = ()
     recommendation: RecommendationRow | None = None
     assessments: Sequence[AssessmentRow] = ()
+    said: Sequence[AssessmentRow] = ()  # by the officer, of the scene; for the tablet
     wrapup: WrapupRow | None = None
     transfer: TransferRow | None = None  # the newest of this assignment
     note: str = ""  # of the sender to the receiver
@@ -219,6 +223,7 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
     details = picture.details.get(session.id, Details())
     lead = picture.directory.people.get(session.lead_id or "")
     handed_over = session.phase == "handed_over"  # also after the end, until the PIN is given
+    other = session.officer_id != picture.directory.tablets[session.tablet_id].officer_id
     card = _card_view(picture, details.recommendation)
     return shapes.TabletSession(
         id=session.id,
@@ -254,6 +259,29 @@ def _tablet_session(picture: Picture, session: SessionRow) -> shapes.TabletSessi
         recommended=card.card.disposition if card else None,
         actual=session.actual_disposition,
         consent=_asked(details.asked) if handed_over and session.ended_at is None else None,
+        scene=None if handed_over or other else scene(picture, session, details.said),
+    )
+
+
+def scene(
+    picture: Picture, session: SessionRow, said: Sequence[AssessmentRow]
+) -> shapes.SceneView | None:
+    """What the officer has said of the scene, out of the forms that it is kept in."""
+    forms = {row.instrument: row for row in said if row.answers}
+    if not forms:
+        return None
+    go, activity, naloxone = (
+        dict(forms[code].answers) if code in forms else {} for code in (SCENE, ACTIVITY, OVERDOSE)
+    )
+    doses = []
+    if OVERDOSE in forms:
+        zone = ZoneInfo(picture.directory.agencies[session.agency_id].timezone)
+        doses = doses_of(naloxone, zone, forms[OVERDOSE].updated_at)
+    return shapes.SceneView(
+        answers=go,
+        activity={name: int(value) for name, value in activity.items()},
+        doses=[msgspec.convert(asdict(one), shapes.Dose) for one in doses],
+        response=naloxone.get("response"),
     )
 
 
@@ -576,11 +604,15 @@ def _console_session(
                 updated_at=row.updated_at,
             )
             for row in details.assessments
+            if row.instrument not in OFFICERS
         ],
         wrapup=_wrapup(details.wrapup),
         person=_person(details),
         consent=_consent(details, picture.now),
         body_camera=session.body_camera,
+        scene=scene(
+            picture, session, [one for one in details.assessments if one.instrument in OFFICERS]
+        ),
         recommended=session.recommended_disposition,
         actual=session.actual_disposition,
     )

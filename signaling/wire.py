@@ -22,20 +22,24 @@ from signaling import alike
 from signaling.guest_wire import GuestCommand, GuestView
 from signaling.party_wire import PartyCommand
 from signaling.shapes import (
+    Activity,
     Card,
     Code,
     ConsentSaid,
     ConsoleSession,
+    Dose,
     LiveRow,
     Me,
     MissedRow,
     OfferView,
     Option,
     PictureStep,
+    Response,
     TabletSession,
     Text,
     WaitingRow,
     WrapupDraft,
+    YesOrNo,
 )
 from signaling.wire_base import Audience as Audience
 from signaling.wire_base import Base64Url, Description, Epoch, Id, Key, Number, ShortText
@@ -160,6 +164,30 @@ class SessionCamera(ClientMessage, frozen=True, tag="session.body_camera"):
     audience = ("tablet",)
     session: Id
     camera: Literal["on", "off", "muted"]
+
+
+class SceneTell(ClientMessage, frozen=True, tag="scene.tell"):
+    """What the officer says of the scene, one tap each: go or no-go, and how agitated the person is
+    (BARS, 1 to 7). What is not named stays as it was; `null` takes it back. Also afterwards."""
+
+    audience = ("tablet",)
+    session: Id
+    answers: dict[Literal["safe", "medical", "intoxicated", "willing"], YesOrNo | None] = (
+        msgspec.field(default_factory=dict)
+    )
+    activity: dict[Literal["before", "after"], Activity | None] = msgspec.field(
+        default_factory=dict
+    )
+
+
+class SceneOverdose(ClientMessage, frozen=True, tag="scene.overdose"):
+    """Naloxone as it was tapped on the overdose card, in place of what was said before; also of
+    doses from before the press, and afterwards."""
+
+    audience = ("tablet",)
+    session: Id
+    doses: Annotated[list[Dose], Meta(max_length=8)]
+    response: Response | None = None
 
 
 class SessionVoice(ClientMessage, frozen=True, tag="session.voice"):
@@ -470,6 +498,8 @@ Command = (
     | SessionPlace
     | SessionOtherwise
     | SessionCamera
+    | SceneTell
+    | SceneOverdose
     | SessionVoice
     | SessionCancel
     | SessionEnd

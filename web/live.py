@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from records import directory, library, vocabulary
+from records.instruments import OFFICERS
 from web import answers, wording
 from web.keys import ASKED, ASSETS, TEXTS, actor_of, now_of, services_of, settings_of
 
@@ -72,7 +73,9 @@ async def console(request: web.Request) -> web.Response:
         strings=("common.", "console.", "guest.link.", "person.", "consent."),
         spoken=wording.spoken(languages),
         boot={
-            "instruments": [one.definition(locale) for one in forms.values()],
+            "instruments": [
+                one.definition(locale) for one in forms.values() if one.code not in OFFICERS
+            ],
             "dispositions": list(vocabulary.DISPOSITIONS),
             "cardActions": list(vocabulary.CARD_ACTIONS),
             "cardLevels": list(vocabulary.CARD_LEVELS),

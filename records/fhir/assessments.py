@@ -152,7 +152,7 @@ def _answer(item: Item, value: Any) -> Resource:
         case "integer":
             return {"valueInteger": value}
         case "time":
-            return {"valueTime": f"{value}:00"}
+            return {"valueTime": value if value.count(":") == 2 else f"{value}:00"}
         case "choice":
             return {"valueCoding": _option(item, str(value))}
     return {"valueString": words(str(value)) or "–"}

@@ -31,6 +31,13 @@ ORDER: Final = (
     "audit-c",
 )
 
+# What the officer at the scene says, beside the clinician's own forms: a console shows them and
+# never writes them, and the note's signature neither covers nor closes them.
+SCENE: Final = "officer-scene"
+ACTIVITY: Final = "officer-activity"
+OVERDOSE: Final = "officer-overdose"
+OFFICERS: Final = (SCENE, ACTIVITY, OVERDOSE)
+
 
 @cache
 def shipped() -> Mapping[tuple[str, str], Instrument]:
@@ -45,7 +52,7 @@ def shipped() -> Mapping[tuple[str, str], Instrument]:
 @cache
 def newest() -> Mapping[str, Instrument]:
     """The version that new answers are given to, by code, in the order of offering."""
-    found: dict[str, Instrument] = {code: _newest(code) for code in ORDER}
+    found: dict[str, Instrument] = {code: _newest(code) for code in (*ORDER, *OFFICERS)}
     return found
 
 

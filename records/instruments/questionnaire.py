@@ -27,7 +27,7 @@ TYPES: Final = frozenset(
     {"group", "display", "choice", "boolean", "integer", "string", "text", "time"}
 )
 OPERATORS: Final = frozenset({"=", "!=", "exists"})
-_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 
 Item = Mapping[str, Any]
 

@@ -112,6 +112,17 @@ async def test_a_browser_that_forgot_the_key_says_so_at_once_and_an_officer_s_pi
     await tablet.evaluate(FORGET_KEY)
     await tablet.context.set_offline(True)
     await expect(tablet.locator("#network")).to_be_visible(timeout=30_000)
+    # without any network the overdose card is there, and its clock runs
+    await tablet.click("#overdose-open")
+    await tablet.click("#dose-given")
+    await tablet.click('[data-product="nasal-4"]')
+    await expect(tablet.locator("#dose-clock")).to_have_text("0:01")
+    await expect(tablet.locator("#dose-left")).to_have_text("1:58")
+    await expect(tablet.locator("#dose-kept")).to_contain_text("this screen only")
+    await tablet.click("#overdose-close")
+    await expect(tablet.locator("#overdose-running")).to_contain_text("1 dose")
+    stored = await tablet.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert "nasal" not in stored, "nothing clinical in the browser's storage"
     await tablet.context.set_offline(False)
     await expect(tablet.locator("#network")).to_be_hidden(timeout=30_000)
     await until(tablet, HAS_KEY)

@@ -63,6 +63,16 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     officer, dana, miguel = await cast(fresh_demo, people)
     tablet = officer.page
 
+    # somebody gave naloxone before the officer came: the card is one tap away, and needs no session
+    await tablet.click("#overdose-open")
+    await tablet.click("#dose-before")
+    await tablet.click("#dose-given")
+    await tablet.click('[data-product="nasal-4"]')
+    assert await axe.violations(tablet) == []
+    await picture(tablet, "tablet-overdose")
+    await tablet.keyboard.press("Escape")
+    await expect(tablet.locator("#overdose-running")).to_contain_text("2 doses")
+
     # the press: the session is there, the tablet says who is being alerted
     assert not await tablet.locator("#tiles").is_visible(), "nobody types before the press"
     await officer.press()
@@ -72,6 +82,15 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     await officer.tell("adult")
     await expect(dana.page.locator("#offer-tiles")).to_contain_text("Adult")
     await tablet.select_option("#otherwise", "arrest_custody")
+    await tablet.click('[data-said="safe:yes"]')
+    await tablet.click('[data-said="medical:yes"]')
+    await expect(tablet.locator("#scene-words")).to_contain_text("First EMS")
+    await tablet.click('[data-said="read:medical"]')
+    await tablet.click('[data-said="intoxicated:no"]')
+    await tablet.click('[data-said="skip:willing"]')
+    await picture(tablet, "tablet-activity")
+    await tablet.click('[data-said="activity:6"]')
+    await expect(tablet.locator("#scene-words")).to_contain_text("Told the clinician")
     await expect(dana.page.locator("#offer-countdown")).to_be_visible()
     assert "Prairie" not in await dana.page.title()
     await until(dana.page, "() => document.title.startsWith('(1)')")
@@ -85,6 +104,12 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     await dana.accept()
     await expect(miguel.page.locator("#taken-notice")).to_contain_text("Dana")
     await expect(miguel.page.locator("#offer")).to_be_hidden()
+
+    # what the officer tapped stands beside the video
+    said = dana.page.locator("#from-scene")
+    for words in ("Medical emergency", "6, very active", "2 doses", "spray 3–4 mg, officer"):
+        await expect(said).to_contain_text(words)
+    await expect(said).not_to_contain_text("willing")
 
     # picture and sound, both ways
     for page in (tablet, dana.page):
@@ -155,6 +180,10 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     await picture(record, "wrapup-flags")
     await dana.wrap_up("remain_in_place")
     await reload(tablet, "outcome")
+    # what the overdose card says is tapped already
+    given = tablet.locator('#flags [data-flag="naloxone_given"]')
+    await expect(given).to_have_attribute("aria-pressed", "true")
+    await tablet.click('#after-ratings [data-activity="4"]')
     await tablet.click('#flags [data-flag="person_injured"]')
     await picture(tablet, "outcome-flags")
     await tablet.click('#dispositions [data-disposition="voluntary_transport"]')

@@ -281,6 +281,19 @@ async def called(demo: Demo, desk: Keys, tablet: Keys) -> None:
     await tablet.press("Connect to a clinician", "button")
     await screen(tablet, "connecting")
     await expect(tablet.page.locator("#otherwise")).to_be_visible(timeout=15_000)  # it is kept
+    await tablet.press("Yes", "button")  # the scene is safe
+    for answer in ("No", "No", "Yes"):
+        assert (await tablet.kept())["name"] == "Yes"  # of the next question
+        if answer == "No":
+            await tablet.press("No", "button")
+        else:
+            await tablet.page.keyboard.press("Enter")
+    await tablet.press("5 restless", "button")
+    assert (await tablet.kept())["name"] == "Change"
+    await tablet.press("Overdose card", "button")
+    await tablet.press("Dose given now", "button")
+    await tablet.page.keyboard.press("Escape")
+    assert (await tablet.kept())["name"].startswith("Overdose card 1 dose")
     await tablet.choose("Without this call I would choose", "Arrest")
     await expect(desk.page.locator("#offer")).to_be_visible(timeout=15_000)
     await desk.kept()

@@ -143,6 +143,8 @@ def _fact(dice: random.Random, row: Row) -> dict[str, Any]:
         "means": dice.choice((None, "asked", "incomplete")),
         "bars_before": dice.choice((None, 1, 3, 4, 5, 6, 7)),
         "bars_after": dice.choice((None, 1, 3, 4, 5, 6, 7)),
+        "scene_before": dice.choice((None, None, 2, 5, 7)),
+        "scene_after": dice.choice((None, None, 1, 4, 6)),
         "rules": dice.choice((-1, 0, 1, 1, 1, 1)),
     }
 
@@ -279,10 +281,14 @@ def _slow_facts(log: Log, over: Sequence[Row]) -> dict[str, Any]:
     def told(f: Row | None) -> bool:
         return f is not None and f["rules"] > 0
 
-    def rated(f: Row | None) -> bool:
-        return told(f) and f is not None and f["bars_before"] and f["bars_after"]
-
-    pairs = [(f["bars_before"], f["bars_after"]) for f in facts if f is not None and rated(f)]
+    pairs = []
+    for f in facts:
+        both = [
+            (f[f"{by}_before"], f[f"{by}_after"])
+            for by in ("bars", "scene")
+            if f is not None and told(f) and f[f"{by}_before"] and f[f"{by}_after"]
+        ]
+        pairs += both[:1]  # the clinician's before the officer's
     return {
         "drop": _three(facts, lambda f: f in dropped, lambda f: f is not None),
         "restored": (

@@ -10,7 +10,8 @@ from sqlalchemy import select, text, update
 from records import assessments, fact_reading, instruments, sessions
 from records.crypto import Vault
 from records.engine import Database
-from records.fact_rules import RULES, SCREENS, Losses, Moment, losses, told
+from records.errors import BadInput
+from records.fact_rules import RULES, SCREENS, Losses, Moment, Pair, losses, rated, told
 from records.schema import coverage
 from records.schema_reports import report_change, session_fact
 from records.scoring.plans import PARTS
@@ -61,6 +62,10 @@ def test_losses_are_what_the_timeline_says(events: list[Any], found: Losses) -> 
         ("bars", {"before": 6, "after": 3}, {"complete": True},
          {"bars_before": 6, "bars_after": 3}),
         ("bars", {"before": "5"}, {"complete": False}, {"bars_before": 5, "bars_after": None}),
+        ("officer-activity", {"before": "7", "after": "4"}, {"complete": True},
+         {"scene_before": 7, "scene_after": 4}),
+        ("officer-scene", {"safe": "no"}, {"complete": False}, {}),
+        ("officer-overdose", {"naloxone": "yes"}, {"complete": False}, {}),
         ("field-safety", {}, {"level": "high", "complete": False},
          {"screens_begun": (1, True), "screens_done": (1, False)}),
         ("scene-safety", {"safe": "no"}, {"level": "stop", "complete": True}, {}),
@@ -72,7 +77,27 @@ def test_what_a_form_says(
     assert told(instruments.newest()[code], answers, result) == found
 
 
-@pytest.mark.parametrize("code", ["overdose", "cows", "audit-c", "moud", "level-of-care"])
+@pytest.mark.parametrize(
+    ("clinician", "officer", "counts"),
+    [
+        ((6, 4), (7, 2), (6, 4)),  # the clinician's, where both are there
+        ((None, None), (7, 4), (7, 4)),  # else the officer's
+        ((6, None), (7, 4), (7, 4)),
+        ((None, 3), (7, 4), (7, 4)),
+        ((6, None), (None, 3), (6, None)),  # never one person's less another's
+        ((None, None), (7, None), (7, None)),
+        ((None, None), (None, None), (None, None)),
+    ],
+)
+def test_of_two_raters_one_counts_with_both_ratings(
+    clinician: Pair, officer: Pair, counts: Pair
+) -> None:
+    assert rated(clinician, officer) == counts
+
+
+@pytest.mark.parametrize(
+    "code", ["overdose", "officer-overdose", "cows", "audit-c", "moud", "level-of-care"]
+)
 def test_nothing_about_substances_leaves_the_seal(code: str) -> None:
     form = instruments.newest()[code]
     assert told(form, {"doses": 2}, {"level": "high", "complete": True, "score": 9}) == {}
@@ -115,6 +140,27 @@ async def test_saving_answers_keeps_their_facts_and_saving_again_changes_them(
     await save(db, vault, row, "safety-plan", alone=None)
     found = await fact(db, row)
     assert (found.plan, found.bars_before, found.bars_after) == ("incomplete", 6, 4)
+
+
+async def test_an_officers_ratings_stand_beside_the_clinicians(db: Database, vault: Vault) -> None:
+    row = await pressed(db)
+
+    def says(officer: str | None, **said: str) -> Any:
+        return db.write(
+            lambda conn: assessments.say(
+                conn, vault, row.id, "officer-activity", said, officer, NOW
+            )
+        )
+
+    await says("per_sam", before="7")
+    await save(db, vault, row, "bars", before="6", after="5")
+    found = await says(None, after="4")  # of a tablet that nobody has checked out
+    assert (found.answers, found.rev, found.author_id) == ({"before": "7", "after": "4"}, 2, None)
+    kept = await fact(db, row)
+    assert (kept.bars_before, kept.bars_after) == (6, 5)
+    assert (kept.scene_before, kept.scene_after) == (7, 4)
+    with pytest.raises(BadInput):
+        await says(None, after="8")
 
 
 async def test_the_end_of_a_session_keeps_how_its_call_held(db: Database) -> None:

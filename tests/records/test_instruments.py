@@ -27,6 +27,9 @@ RELEASED = {
     "lethal-means-1.1": "3de2b7190018d115",
     "level-of-care-1.0": "2bb2f2ebfcd8b7cc",
     "moud-1.0": "fcf14ef360db9403",
+    "officer-activity-1.0": "b0d01848beb6223c",
+    "officer-overdose-1.0": "15f1f3af270a831b",
+    "officer-scene-1.0": "8f09a121fc22b637",
     "overdose-1.0": "e9766b2358f51d81",
     "overdose-1.1": "a002533ab5fc5717",
     "safety-plan-1.0": "b9b3086845bc43e7",
@@ -93,7 +96,7 @@ def test_every_question_and_answer_is_there_in_both_languages(form: Instrument) 
 
 
 def test_answers_about_substance_use_are_tagged_wherever_they_are_asked() -> None:
-    about = {"overdose", "cows", "audit-c", "moud", "level-of-care"}
+    about = {"overdose", "officer-overdose", "cows", "audit-c", "moud", "level-of-care"}
     assert {code for code, form in NEWEST.items() if form.rule.about_substances} == about
     assert {code for code, form in NEWEST.items() if form.about_substances} == about
     for code in about:
@@ -102,6 +105,7 @@ def test_answers_about_substance_use_are_tagged_wherever_they_are_asked() -> Non
     assert NEWEST["field-safety"].protected == {"impaired"}
     assert NEWEST["suicide-assessment"].protected == {"substances"}
     assert NEWEST["scene-safety"].protected == {"intoxicated"}
+    assert NEWEST["officer-scene"].protected == {"intoxicated"}
 
 
 # --- any answers to any form ----------------------------------------------------------------------
@@ -117,7 +121,7 @@ def _values(item: dict[str, Any]) -> st.SearchStrategy[object]:
             most = bound(item, "http://hl7.org/fhir/StructureDefinition/maxValue")
             return st.integers(least, most)
         case "time":
-            return st.sampled_from(["00:00", "13:07", "23:59"])
+            return st.sampled_from(["00:00", "13:07", "23:59", "07:30:59"])
         case _:
             return st.sampled_from(["", " ", "some words"])
 
@@ -158,6 +162,7 @@ def test_any_answers_give_a_known_level_and_nothing_missing_only_when_complete(
         ("overdose", {"first-dose": "24:00"}),
         ("overdose", {"first-dose": "7:30"}),
         ("overdose", {"first-dose": "07:30\n"}),
+        ("overdose", {"first-dose": "07:30:60"}),
         ("scene-safety", {"safe-next": "read"}),
         ("lethal-means", {"firearm-who": "x" * 201}),
     ],

@@ -29,6 +29,7 @@ NO_DEED = {
 WITH_CONTENT = {
     "session.open", "assessment.save", "card.save", "wrapup.save", "wrapup.finish", "person.save",
     "consent.save", "consent.ask", "consent.call_off", "consent.answer", "disposition.record",
+    "scene.tell", "scene.overdose",
     "transfer.ask", "transfer.confirm", "transfer.take", "session.requeue", "session.take_over",
     "session.listen", "guest.invite", "guest.revoke", "guest.join",
 }  # fmt: skip

@@ -3,6 +3,7 @@
  * <html data-screen>; the record's two forms draw themselves (assessment.js, card.js, wrapup.js).
  */
 
+import { drawScene } from "./scene.js";
 import { offerHelp } from "../lib/allow_help.js";
 import { el, fill, find, findAll, setText } from "../lib/dom.js";
 import { has, locale, plural, t } from "../lib/i18n.js";
@@ -270,6 +271,7 @@ function call(model, session) {
   write("phase-word", t(`console.phase.${session.phase}`));
   write("phase-clock", duration(phaseSeconds(session, now)));
   write("call-clock", duration(now - (session.media_at ?? session.accepted_at ?? session.pressed_at)));
+  drawScene(session.scene);
   const outside = !wantsMedia(session, model.joined);
   const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link, media.frozen);
   const shown = media.seesStills || (PICTURES[session.peer.step] !== undefined && media.video.videoWidth > 0);

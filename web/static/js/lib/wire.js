@@ -17,12 +17,15 @@
  * @typedef {{ party: string, link: string | null, seat: string, role: "receiver" | "interpreter" | "supervisor", mode: "speak" | "listen" | "whisper", name: string, connected: boolean }} PartyView
  * @typedef {{ link: string, role: "interpreter" | "supervisor", expires_at: number }} LinkView
  * @typedef {"alerting" | "still-trying" | "more-people" | "call-instead"} Step
+ * @typedef {{ at: number | null, product: "nasal-4" | "nasal-8" | "injection" | "unknown", by: "officer" | "ems" | "bystander" | "unknown" }} Dose  of naloxone
+ * @typedef {"safe" | "medical" | "intoxicated" | "willing"} Question
+ * @typedef {{ answers: Partial<Record<Question, "yes" | "no">>, activity: { before?: number, after?: number }, doses: Dose[], response: "awake" | "drowsy" | "none" | null }} SceneView
  * @typedef {{
  *   id: string, code: string, state: SessionState, phase: Phase, epoch: number, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, intake: string[], language: string | null, place: number, otherwise: string | null, body_camera: string | null, alerted: Alerted[], step: Step, requeued: boolean,
  *   handed_back: boolean, clinician: string | null, licence: string | null, peer: PeerView | null, company: PartyView[], chat: ChatLine[],
- *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null, consent: ConsentAsk | null,
+ *   card: CardView | null, close_reason: string | null, recommended: string | null, actual: string | null, consent: ConsentAsk | null, scene: SceneView | null,
  * }} TabletSession
  * @typedef {{
  *   type: "tablet", n?: number, agency: string, unit: string, officer: string | null, regional_line: string,
@@ -59,7 +62,7 @@
  *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number,
  *   role: "lead" | "receiver" | "supervisor", party: string | null, lead: string, company: PartyView[], links: LinkView[], transfer: TransferView | null, tablet_online: boolean, peer: PeerView,
  *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[],
- *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, person: PersonView, consent: ConsentView, body_camera: string | null, recommended: string | null, actual: string | null,
+ *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, person: PersonView, consent: ConsentView, body_camera: string | null, scene: SceneView | null, recommended: string | null, actual: string | null,
  * }} ConsoleSession
  * @typedef {{ offer: string, code: string, agency: string, at: number, state: "declined" | "expired" | "undelivered" }} MissedRow
  * @typedef {{ id: string, name: string }} Option

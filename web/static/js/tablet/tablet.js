@@ -14,6 +14,7 @@ import { TabletMedia } from "./media.js";
 import { PinPad } from "./pin.js";
 import { keepFocus, render } from "./render.js";
 import { Reporter } from "./report.js";
+import { Scene } from "./scene.js";
 import { SelfTest } from "./self_test.js";
 import { SignSheet } from "./sign.js";
 import { FRESH, differs, openSession, outcomeFor, toggleTile } from "./state.js";
@@ -60,6 +61,7 @@ export class Tablet {
     });
     this.selfTest = new SelfTest({ media: this.media, meter: find("#test-level", HTMLMeterElement), changed: () => this.draw(), ended: (found) => this.report.tested(found) });
     this.sign = new SignSheet((answer) => this.#signed(answer));
+    this.scene = new Scene({ line: this.line, changed: () => this.draw(), trouble: (error) => this.trouble(error) });
     this.report = new Reporter({ line: this.line, build: given.build });
     /** @type {import("./render.js").Model} */
     this.model = {
@@ -71,6 +73,8 @@ export class Tablet {
     this.stopRingback = null;
     /** @type {number | null} the minute of the hold for which the tone was heard */
     this.toned = null;
+    /** @type {string | null} the session whose flag of naloxone was tapped by itself */
+    this.flagged = null;
     /** @type {() => void} what the page does when the session changes: close what belonged to the old one */
     this.onSession = () => {};
   }
@@ -86,6 +90,7 @@ export class Tablet {
     const had = document.activeElement;
     render(this.model);
     this.sign.draw(this.session?.consent ?? null);
+    this.scene.draw(this.model.local, this.model.tiles);
     keepFocus(had);
     this.#ringback();
     this.#holdTone();
@@ -169,6 +174,7 @@ export class Tablet {
     const before = this.session;
     model.view = view;
     const after = this.session;
+    this.scene.take(view);
     if (after?.id !== before?.id) this.#another(after);
     if (model.local.chosen !== null && kept()?.session !== outcomeFor(view, model.local)) model.local = { ...model.local, chosen: null };
     if (after) {
@@ -182,7 +188,17 @@ export class Tablet {
     if (model.chatOpen) model.chatSeen = after?.chat.at(-1)?.no ?? model.chatSeen;
     this.media.follow(after);
     this.#sayChange(before, after);
+    this.#naloxone(view);
     this.draw();
+  }
+
+  /** What the overdose card says is tapped already, once, when it is asked what happened. @param {TabletView} view */
+  #naloxone(view) {
+    const { local } = this.model;
+    const owed = outcomeFor(view, local);
+    if (owed === this.flagged || !this.scene.gaveNaloxone(owed)) return;
+    this.flagged = owed;
+    if (!local.flags.includes("naloxone_given")) this.model.local = { ...local, flags: [...local.flags, "naloxone_given"] };
   }
 
   /** Another session than before, or none: forget what belonged to the old one. @param {TabletSession | null} after */

@@ -1,0 +1,44 @@
+/** What the officer at the scene has tapped, beside the video: what stands in the way first, then how the person is, then naloxone. */
+
+import { el, fill, find } from "../lib/dom.js";
+import { timeOfDay } from "../lib/clock.js";
+import { locale, plural, t } from "../lib/i18n.js";
+
+/** @typedef {import("../lib/wire.js").SceneView} SceneView */
+/** @typedef {{ words: string, tone: "alert" | "wait" | "ok" | "plain" }} Said */
+
+const STOPS = /** @type {const} */ ([["safe", "no"], ["medical", "yes"], ["intoxicated", "yes"], ["willing", "no"]]);
+const SEDATED = 2;
+const CALM = 4;
+
+/** @param {SceneView | null} scene @returns {Said[]} */
+export function sceneWords(scene) {
+  if (!scene) return [];
+  const { answers, activity, doses, response } = scene;
+  /** @type {Said[]} */
+  const said = STOPS.filter(([name, stop]) => answers[name] === stop).map(([name]) => ({ words: t(`console.scene.${name}`), tone: name === "willing" ? "wait" : "alert" }));
+  if (said.length === 0 && STOPS.every(([name]) => answers[name] !== undefined)) said.push({ words: t("console.scene.go"), tone: "ok" });
+  for (const when of /** @type {const} */ (["before", "after"])) {
+    const value = activity[when];
+    if (value === undefined) continue;
+    const words = t("console.scene.rating", { value, words: t(`console.scene.activity.${value}`) });
+    said.push({ words: t(`console.scene.${when}`, { words }), tone: value <= SEDATED ? "alert" : value > CALM ? "wait" : "plain" });
+  }
+  if (doses.length > 0) said.push({ words: plural("console.scene.doses", doses.length, { doses: doses.map(doseWords).join("; ") }), tone: "alert" });
+  if (response) said.push({ words: t(`console.scene.response.${response}`), tone: response === "none" ? "alert" : response === "drowsy" ? "wait" : "plain" });
+  return said;
+}
+
+/** @param {import("../lib/wire.js").Dose} dose */
+function doseWords({ at, product, by }) {
+  const giver = t(`console.scene.by.${by}`);
+  return at === null ? t("console.scene.dose.untimed", { by: giver }) : t("console.scene.dose", { time: timeOfDay(at, locale()), product: t(`console.scene.product.${product}`), by: giver });
+}
+
+/** @param {SceneView | null} scene */
+export function drawScene(scene) {
+  const said = sceneWords(scene);
+  const row = find("#from-scene", HTMLElement);
+  row.hidden = said.length === 0;
+  fill(row, JSON.stringify(said), () => said.map(({ words, tone }) => el("li", { class: `badge badge--${tone}`, text: words })));
+}
