@@ -98,6 +98,11 @@ def restore(path: Path, url: str, vault: Vault, now: float, *, replace: bool) ->
         label = _unpack(path, vault, copy)
         if label.database != backend:
             raise CannotDump(f"This is a backup of {label.database}; the settings say {backend}.")
+        if dumps.is_in_use(url):
+            raise CannotDump(
+                "A server is connected to this database. Stop every server, and whatever else "
+                "works in it as the same user."
+            )
         stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
         dumps.restore(url, copy, label.contents, home / f"before-restore-{stamp}.db")
     return label

@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from records.engine import SYNC_DRIVERS
 
 LONGEST_SECONDS: Final = 6 * 3600.0
+LINGER_SECONDS: Final = 3.0  # a closed connection is gone by then
 
 
 class CannotDump(Exception):
@@ -103,6 +105,33 @@ def check_sqlite(path: Path, wanted: Contents) -> None:
             if said != "ok":
                 raise CannotDump("The copy is damaged: SQLite's own check fails.")
             _same(contents(conn), wanted)
+    finally:
+        engine.dispose()
+
+
+def is_in_use(url: str) -> bool:
+    """Whether somebody else works in a PostgreSQL database as our user: a server, most likely.
+
+    Of SQLite the lock on the data folder knows. A connection that was closed a moment ago is still
+    listed, so what is seen must last.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return False
+    engine = _engine(parsed)
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND usename = current_user AND pid <> pg_backend_pid()"
+    )
+    give_up = time.monotonic() + LINGER_SECONDS
+    try:
+        with engine.connect() as conn:
+            while conn.execute(others).scalar_one():
+                if time.monotonic() > give_up:
+                    return True
+                conn.rollback()  # what a transaction has seen of it stays as it was
+                time.sleep(0.05)
+        return False
     finally:
         engine.dispose()
 

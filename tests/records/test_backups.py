@@ -85,6 +85,28 @@ async def test_a_record_that_is_there_goes_only_when_it_is_said(
         assert set(await names(f"sqlite:///{aside}")) == {"changed since"}
 
 
+async def test_no_record_is_replaced_under_a_server_that_works_in_it(
+    url: str, tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of SQLite the lock on the data folder knows; PostgreSQL's may be anybody's, from anywhere."""
+    if backend == "sqlite":
+        assert not dumps.is_in_use(url)
+        return
+    monkeypatch.setattr(dumps, "LINGER_SECONDS", 0.2)
+    path = backups.make(url, VAULT, tmp_path / "kept", NOW)
+    db = Database(url)
+    await db.start()
+    try:
+        async with db.read() as conn:
+            await conn.execute(select(schema.agency.c.name))
+        with pytest.raises(CannotDump, match="Stop every server"):
+            await asyncio.to_thread(backups.restore, path, url, VAULT, NOW, replace=True)
+    finally:
+        await db.close()
+    monkeypatch.setattr(dumps, "LINGER_SECONDS", 10.0)
+    await asyncio.to_thread(backups.restore, path, url, VAULT, NOW, replace=True)
+
+
 async def test_a_damaged_file_restores_nothing(url: str, tmp_path: Path) -> None:
     path = backups.make(url, VAULT, tmp_path / "kept", NOW)
     whole = path.read_bytes()
