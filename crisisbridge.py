@@ -98,6 +98,13 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
     async with contextlib.AsyncExitStack() as stack:
         # first: whoever ends before it may still write
         db = await stack.enter_async_context(_database(settings))
+        open_to_all = await asyncio.to_thread(keyring.open_to_all, settings)
+        if open_to_all is not None:
+            raise CannotStart(
+                f"Everybody on this machine can read {open_to_all.name}, which opens the record. "
+                "`chmod 600` it, make new keys if somebody may have copied it (`crisisbridge keys "
+                "rotate`), and start again."
+            )
         async with db.read() as conn:
             vault = await asyncio.to_thread(keyring.vault_of, settings, create=True)
             await vault.check(conn)

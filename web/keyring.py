@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, TextIO
 
 from auth import rekeying, signing
@@ -46,6 +48,16 @@ def vault_of(settings: Settings, *, create: bool = False) -> Vault:
     if isinstance(source, FileSource):
         return Vault.from_key_file(source.path, create=create)
     return Vault.from_source(source, ring_beside(settings.key_file))
+
+
+def open_to_all(settings: Settings) -> Path | None:
+    """The file with keys that everybody on this machine can read, if one is so."""
+    source = source_of(settings)
+    key = [source.path] if isinstance(source, FileSource) else []
+    for path in (*key, ring_beside(settings.key_file)):
+        if path.exists() and path.stat().st_mode & stat.S_IROTH:
+            return path
+    return None
 
 
 async def vault_beside(settings: Settings, db: Database) -> Vault:

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import crisisbridge
 from records import contacts
 from records.contacts import NewWay
 from records.crypto import Vault
@@ -24,9 +25,10 @@ from signaling.settings import Settings, load
 from tests.directory import Directory
 from tests.media.coturn import SECRET, Coturn
 from tests.oncall.redis_server import RedisServer
-from web import disk, doctor
+from web import disk, doctor, keyring
 from web.dev import certificate
 from web.doctor import Finding, Verdict
+from web.server import CannotStart
 
 WAY = NewWay("sms", "+16055550100", {"to": "+16055550100"})
 GOOD = {"CRISISBRIDGE_SECRET": "fine-and-long-0123456789-abcdefghijk"}
@@ -101,6 +103,22 @@ def test_a_folder_or_key_that_others_can_read_is_found(tmp_path: Path) -> None:
     assert doctor.key_source(one).verdict is Verdict.FAIL
     one.key_file.chmod(0o600)
     assert doctor.key_source(one).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("name", ["records.key", "records.key.ring"])
+async def test_no_server_starts_with_keys_that_everybody_can_read(
+    tmp_path: Path, name: str
+) -> None:
+    one = settings(tmp_path)
+    one.data_dir.mkdir(mode=0o700)
+    path = one.data_dir / name
+    path.write_text("00" * 32)
+    path.chmod(0o644)
+    with pytest.raises(CannotStart, match=f"can read {name}, .* `chmod 600`"):
+        async with crisisbridge.running_services(one):
+            pass
+    path.chmod(0o640)  # of a group that somebody chose: the doctor says so
+    assert keyring.open_to_all(one) is None
 
 
 def test_the_fuller_of_two_disks_counts_and_little_room_is_a_warning_first(
