@@ -55,8 +55,8 @@ class TakenAway:
 
 
 def fresh_secret() -> str:
-    """A link's secret: 120 bits, short enough for a text message."""
-    return secrets.token_urlsafe(15)
+    """A link's secret: 128 bits, short enough for a text message."""
+    return secrets.token_urlsafe(16)
 
 
 def digest(secret: str) -> str:

@@ -110,6 +110,9 @@ def test_the_server_needs_no_rights_and_writes_to_its_own_two_folders_only(
         mounts = Path(f"/proc/{process.pid}/mounts").read_text(encoding="utf-8").splitlines()
         root = [line.split()[3] for line in mounts if line.split()[1] == "/"][-1]
         assert root.split(",")[0] == "ro"
+        for page in ("/sign-in", "/enrol"):  # made of templates, texts and files of the image
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=10) as answer:
+                assert b"</html>" in answer.read(), page
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     finally:

@@ -78,6 +78,25 @@ def test_only_the_door_reads_the_environment() -> None:
     assert readers == []
 
 
+def test_no_pattern_of_a_regular_expression_is_made_of_what_comes_in() -> None:
+    """Patterns are constants: nobody can send one that takes for ever, or means something else."""
+    made = re.compile(
+        r"\bre\.(compile|match|fullmatch|search|sub|split|findall)\(\s*(f[\"']|\w+ \+)"
+    )
+    for package in (*PACKAGES, "queue"):
+        for path in (ROOT / package).rglob("*.py"):
+            assert not made.search(path.read_text(encoding="utf-8")), path
+
+
+def test_no_text_becomes_code_and_no_object_is_unpickled() -> None:
+    forbidden = re.compile(
+        r"(?<![\w.])(eval|exec|compile|__import__)\(|\b(pickle|marshal|shelve|yaml)\b|shell=True"
+    )
+    for package in (*PACKAGES, "queue"):
+        for path in (ROOT / package).rglob("*.py"):
+            assert not forbidden.search(path.read_text(encoding="utf-8")), path
+
+
 def test_no_sound_or_picture_can_be_stored_by_the_pages() -> None:
     for path in sources("web/static/js/**/*.js"):
         assert "MediaRecorder" not in path.read_text(encoding="utf-8"), path

@@ -40,9 +40,10 @@ async def test_every_answer_carries_the_security_headers(site: Site, signed_in: 
         await site.sign_in(demo.LENA)
     expected = security.of(site.services.settings)
     for path in EVERYWHERE:
-        for method in ("GET", "POST", "DELETE"):
+        for method in ("GET", "POST", "DELETE", "TRACE", "PUT"):
             response = await site.client.request(method, path, allow_redirects=False)
             await response.read()
+            assert method not in {"TRACE", "PUT"} or response.status in {404, 405}, path
             for name, value in expected.items():
                 assert response.headers.get(name) == value, (method, path, name)
             assert response.headers["X-Request-Id"].startswith("req_")

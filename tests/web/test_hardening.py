@@ -70,6 +70,9 @@ async def test_every_answer_has_every_header_and_is_kept_by_nobody(everybody: Si
         }.items():
             assert response.headers.getall(name) == [value], route.path
         assert "geolocation=()" in response.headers["Permissions-Policy"]
+        assert not any(name.startswith("Access-Control-") for name in response.headers), route.path
+        kind = response.headers.get("Content-Type", "")
+        assert not kind.startswith("text/") or "charset=utf-8" in kind.lower(), route.path
         if route.path not in KEPT:
             assert response.headers.getall("Cache-Control") == ["no-store"], route.path
     missing = await everybody.client.get("/nothing/here")
