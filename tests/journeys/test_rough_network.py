@@ -44,8 +44,8 @@ async def test_the_call_goes_on_through_a_cut_a_new_address_loss_and_a_long_way(
         network.down = True
         await asyncio.sleep(CUT_SECONDS)
         network.down = False
-        await call.both_move(30)
-        call.note(f"{CUT_SECONDS:.0f} s cut, {tries}", await call.gaps())
+        back = await call.both_move(30)
+        call.note(f"{CUT_SECONDS:.0f} s cut, {tries}", [back, await call.gaps()])
         await heard(call.desk, "#remote-audio")
 
     await call.both(WIDE, seconds=120)
