@@ -74,6 +74,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "transfer.ended": (),
         "party.joined": ("role",),
         "party.left": ("role",),
+        "party.held": ("role",),
+        "party.resumed": ("role",),
     }
 )
 

@@ -39,6 +39,7 @@ class PartyRow:
     joined_at: float
     left_at: float | None
     left_reason: str | None
+    held_at: float | None = None  # on hold since then
 
 
 def _row(row: Row[Any]) -> PartyRow:
@@ -168,6 +169,15 @@ async def set_mode(conn: AsyncConnection, party_id: str, mode: str) -> bool:
     return done.rowcount == 1
 
 
+async def hold(conn: AsyncConnection, party_id: str, at: float | None) -> bool:
+    """On hold since `at`, or off hold; False when they have left, or nothing changes."""
+    other = participant.c.held_at.is_not(None) if at is None else participant.c.held_at.is_(None)
+    done = await conn.execute(
+        update(participant).where(participant.c.id == party_id, _HERE, other).values(held_at=at)
+    )
+    return done.rowcount == 1
+
+
 async def leave(conn: AsyncConnection, party_id: str, reason: str, now: float) -> bool:
     """End a place; False when it has ended already."""
     return await _leave(conn, [participant.c.id == party_id], reason, now) == 1
@@ -220,6 +230,8 @@ async def follow(conn: AsyncConnection, before: Led, after: Led, now: float) -> 
         if lead is not None:
             theirs = [mine, participant.c.person_id == lead]
             await _leave(conn, theirs, "leads", now)
+        # whoever leads anew begins with everybody together
+        await conn.execute(update(participant).where(_HERE, mine).values(held_at=None))
     if moved or state not in LED_STATES:
         await _leave(conn, [mine, participant.c.role == "receiver"], _why(lead, state), now)
         await conn.execute(

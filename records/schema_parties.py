@@ -57,6 +57,7 @@ participant = Table(  # who sat where in a call, and when; the lead too, for the
     Column("joined_at", Double, nullable=False),
     Column("left_at", Double),
     Column("left_reason", String(16)),
+    Column("held_at", Double),  # a guest on hold, since then: neither hears nor is heard
     CheckConstraint("role IN ('lead','receiver','interpreter','supervisor')", name="known_role"),
     CheckConstraint("mode IN ('speak','listen','whisper')", name="known_mode"),
     CheckConstraint("seat IN ('clinician','side1','side2','side3')", name="known_seat"),

@@ -303,6 +303,8 @@ TIMELINE_KINDS: Final = (
     "party.joined",
     "party.mode",
     "party.left",
+    "party.held",
+    "party.resumed",
     "media.step",
     "session.saver",
     "session.held",

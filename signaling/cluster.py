@@ -66,6 +66,7 @@ AT_HOME = (
     party_wire.SessionTakeOver,
     party_wire.SessionListen,
     party_wire.PartyLeave,
+    party_wire.PartyHold,
     party_wire.PartyRemove,
 )
 # What must not fail because another process is silent; the bridge there follows the record.

@@ -67,6 +67,7 @@ HANDLERS: dict[type, Handler] = {
     party_wire.SessionTakeOver: party.take_over,
     party_wire.SessionListen: party.listen,
     party_wire.PartyLeave: party.leave,
+    party_wire.PartyHold: party.hold,
     party_wire.PartyRemove: party.remove,
     guest_wire.GuestInvite: guest.invite,
     guest_wire.GuestRevoke: guest.revoke,

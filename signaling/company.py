@@ -311,7 +311,7 @@ class Company:
 
 def seated(one: PartyRow) -> Seated:
     """A row as the media plan sees it."""
-    return Seated(one.seat, Role(one.role), Mode(one.mode))
+    return Seated(one.seat, Role(one.role), Mode(one.mode), held=one.held_at is not None)
 
 
 def who(one: PartyRow) -> dict[str, object]:

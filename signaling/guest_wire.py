@@ -64,6 +64,7 @@ class GuestSession(Struct, frozen=True):
     seat: str | None  # None: not in the call (yet)
     party: str | None
     mode: str | None
+    held_at: float | None  # on hold since then: nobody is heard or seen, and nobody hears you
     peer: PeerView
     company: list[PartyView]
 

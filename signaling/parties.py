@@ -8,6 +8,7 @@ Rules of this file:
    present is shown to everybody else: nobody listens unseen.
 4. A tablet on hold hears and sees nobody; it is heard and seen as before: whoever is at the scene
    is not out of sight while colleagues talk.
+5. A guest on hold hears and sees nobody, and is heard and seen by nobody.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Seated:
     seat: str
     role: Role
     mode: Mode = Mode.SPEAK
+    held: bool = False
 
 
 Hearing = dict[str, list[str | None]]
@@ -61,7 +63,9 @@ def hears(sink: str, source: str, sides: Mapping[str, Seated]) -> bool:
     """Whether this seat hears that one."""
     if sink == source or not _there(sink, sides) or not _there(source, sides):
         return False
-    speaker = sides.get(source)
+    speaker, listener = sides.get(source), sides.get(sink)
+    if any(one is not None and one.held for one in (speaker, listener)):
+        return False
     if speaker is None or speaker.mode is Mode.SPEAK:
         return True
     return speaker.mode is Mode.WHISPER and sink == CLINICIAN

@@ -19,6 +19,7 @@ from records.offers import OfferRow
 from records.sessions import SessionRow
 from records.vocabulary import GIVEN_BACK_REASONS
 from signaling import metrics, party_wire
+from signaling.company import who
 from signaling.errors import (
     CallFull,
     IllegalTransition,
@@ -376,6 +377,28 @@ async def listen(
 def _supervises(actor: Actor, row: SessionRow, action: Action) -> None:
     if row.test or not allows(actor, action, target(row)):
         raise NoSuchSession
+
+
+async def hold(desk: Desk, actor: Actor, _s: Stream, m: party_wire.PartyHold) -> dict[str, object]:
+    """A guest on hold, or back in the call. Colleagues are no guests."""
+
+    async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
+        leads(actor, row, m.epoch)
+        _live(row)
+        one = await parties.get(conn, m.party)
+        if one is None or one.session_id != row.id or one.left_at is not None:
+            raise NoSuchSession
+        if one.guest_link_id is None:
+            raise NotYours
+        if not await parties.hold(conn, one.id, now if m.held else None):
+            return None  # another page of the lead was faster
+        before = desk.machine(row)
+        kind = "party.held" if m.held else "party.resumed"
+        return Step(before, before, (TimelineEvent(kind, {"role": one.role, **who(one)}),))
+
+    row = await desk.change(m.session, decide, by(actor))
+    await desk.company.arrange(row)
+    return {}
 
 
 # --- leaving --------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ def company(
             )
             or "",
             connected=picture.legs.peer(session.id, one.seat).connected,
+            held=one.held_at is not None,
         )
         for one in picture.parties
         if one.session_id == session.id and one.role != "lead"
@@ -80,6 +81,7 @@ def guest_view(
             seat=mine.seat if mine is not None else None,
             party=mine.id if mine is not None else None,
             mode=mine.mode if mine is not None else None,
+            held_at=mine.held_at if mine is not None else None,
             peer=picture.legs.peer(session.id, "tablet"),
             company=company(picture, session, names),
         ),

@@ -87,8 +87,19 @@ class PartyRemove(ClientMessage, frozen=True, tag="party.remove"):
     party: Id
 
 
+class PartyHold(ClientMessage, frozen=True, tag="party.hold"):
+    """The lead puts a guest on hold, or takes them off: they hear nobody, and nobody hears them."""
+
+    audience = ("console",)
+    session: Id
+    epoch: Epoch
+    party: Id
+    held: bool
+
+
 PartyCommand = (
-    PartyLeave
+    PartyHold
+    | PartyLeave
     | PartyRemove
     | SessionListen
     | SessionRequeue

@@ -34,6 +34,7 @@ async def tell(desk: Desk, actor: Actor, _s: Stream, m: wire.SceneTell) -> dict[
     }
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
+        tablet_owns(actor, row)  # also of who says nothing
         events: tuple[TimelineEvent, ...] = ()
         for code, said in ((SCENE, scene), (ACTIVITY, activity)):
             if said:

@@ -95,6 +95,7 @@ class PartyView(Struct, frozen=True):
     mode: Literal["speak", "listen", "whisper"]
     name: str
     connected: bool
+    held: bool  # a guest on hold: neither hears nor is heard
 
 
 class LinkView(Struct, frozen=True):

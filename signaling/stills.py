@@ -75,6 +75,6 @@ def seen_by(row: SessionRow, seat: str, here: Sequence[PartyRow]) -> list[tuple[
     for one in here:
         if one.person_id is not None:
             viewers.append(("console", one.person_id))
-        elif one.guest_link_id is not None:
+        elif one.guest_link_id is not None and one.held_at is None:
             viewers.append(("guest", one.guest_link_id))
     return viewers

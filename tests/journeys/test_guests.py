@@ -90,6 +90,19 @@ async def test_an_interpreter_by_link_hears_and_is_heard_until_the_link_is_taken
     await picture(console, "guest-console")
     await picture(tablet, "guest-tablet")
 
+    # on hold: she hears nobody and reads why, and comes back
+    await console.click("#company-hold-1")
+    await expect(marta.locator("#remote-words")).to_contain_text("You are on hold.")
+    await expect(tablet.locator("#company-words")).to_contain_text("on hold")
+    await expect(console.locator("#company-role-1")).to_contain_text("on hold")
+    for page in (marta, console):
+        assert await axe.violations(page) == []
+    await picture(marta, "guest-held")
+    await picture(console, "guest-held-console")
+    await console.click("#company-hold-1")
+    await picture_moves(marta, "#remote-video", 20)
+    await hears(tablet, "#more-audio-1")
+
     # the same link opens no second door; a reload comes back to the call
     other = await people.page("stranger", size=(390, 844))
     await other.goto(link)

@@ -15,7 +15,7 @@ const transfer = (changes = {}) => ({
 const session = (changes) => /** @type {ConsoleSession} */ (/** @type {unknown} */ ({
   id: "ses_1", state: "connected", epoch: 1, role: "lead", party: null, lead: "Dana", company: [], transfer: null, ...changes,
 }));
-const receiver = /** @type {const} */ ({ party: "par_1", seat: "side1", role: "receiver", mode: "speak", name: "Miguel", connected: true });
+const receiver = /** @type {const} */ ({ party: "par_1", seat: "side1", role: "receiver", mode: "speak", name: "Miguel", connected: true, held: false });
 
 test("every seat has its slot, which no coming or going moves", () => {
   assert.deepEqual(["clinician", "side1", "side2", "side3"].map((seat) => slotOf("tablet", seat)), [0, 1, 2, 3]);

@@ -1,7 +1,7 @@
 // What a guest's page shows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { firstMode, heard, others, stageOf } from "../../web/static/js/guest/state.js";
+import { firstMode, heard, minuteOfHold, others, stageOf } from "../../web/static/js/guest/state.js";
 import { slotOf } from "../../web/static/js/lib/more.js";
 
 /** @typedef {import("../../web/static/js/lib/wire.js").GuestView} GuestView */
@@ -10,8 +10,8 @@ import { slotOf } from "../../web/static/js/lib/more.js";
 const view = (session, role = "interpreter") => ({
   type: "guest", role, name: "Marta R.", session: {
     id: "ses_1", epoch: 1, state: "connected", phase: "brief", agency: "Prairie County Sheriff", unit: "Unit 12", lead: "Dana", voice_only: false, saver: false,
-    seat: "side1", party: "par_1", mode: "speak", peer: { connected: true, muted: false, camera: true, quality: "good", blocked: false, step: "720p" },
-    company: [{ party: "par_1", link: "gst_1", seat: "side1", role: "interpreter", mode: "speak", name: "Marta R.", connected: true }], ...session,
+    seat: "side1", party: "par_1", mode: "speak", held_at: null, peer: { connected: true, muted: false, camera: true, quality: "good", blocked: false, step: "720p" },
+    company: [{ party: "par_1", link: "gst_1", seat: "side1", role: "interpreter", mode: "speak", name: "Marta R.", connected: true, held: false }], ...session,
   },
 });
 
@@ -37,7 +37,14 @@ test("an interpreter comes in speaking, a supervisor listening", () => {
 });
 
 test("the clinician and the other guests stand in their own slots, and we do not", () => {
-  const ada = { party: "par_2", link: null, seat: "side2", role: /** @type {const} */ ("supervisor"), mode: /** @type {const} */ ("listen"), name: "Ada", connected: true };
+  const ada = { party: "par_2", link: null, seat: "side2", role: /** @type {const} */ ("supervisor"), mode: /** @type {const} */ ("listen"), name: "Ada", connected: true, held: false };
   const shown = view({ company: [...view({}).session.company, ada] });
   assert.deepEqual(others(shown, slotOf).map(({ slot, name, speaks }) => [slot, name, speaks]), [[1, "Dana", true], [2, "Ada", false]]);
+});
+
+test("a guest on hold hears a tone when it begins and once a minute, and none in the call", () => {
+  assert.equal(minuteOfHold(view({}), 1000), null);
+  const held = view({ held_at: 1000 });
+  assert.deepEqual([1000, 1059.9, 1060, 1121].map((now) => minuteOfHold(held, now)), [0, 0, 1, 2]);
+  assert.equal(minuteOfHold(view({ held_at: 1000, state: "waiting" }), 1001), null);
 });

@@ -201,13 +201,14 @@ test("while somebody is on call nothing stands above the button, and with nobody
 });
 
 test("everybody in the call is named to whoever holds the tablet", () => {
-  const interpreter = /** @type {const} */ ({ party: "p1", seat: "side1", role: "interpreter", mode: "speak", name: "Ana", connected: true });
+  const interpreter = /** @type {const} */ ({ party: "p1", seat: "side1", role: "interpreter", mode: "speak", name: "Ana", connected: true, held: false });
   const receiver = /** @type {const} */ ({ ...interpreter, party: "p2", seat: "side2", role: "receiver", name: "Miguel" });
   const listener = /** @type {const} */ ({ ...interpreter, party: "p3", seat: "side3", role: "supervisor", mode: "listen", name: "Ada" });
   const call = session({ state: "connected", clinician: "Dana", company: [interpreter, receiver, listener] });
   assert.deepEqual(companyWords(call, null, 100).map((one) => one.key), ["tablet.company.interpreter", "tablet.company.handing", "tablet.company.supervisor"]);
   assert.deepEqual(companyWords(call, null, 100)[1]?.values, { name: "Miguel", lead: "Dana" });
   assert.equal(companyWords(session({ company: [{ ...listener, mode: "whisper" }] }), null, 100)[0]?.key, "tablet.company.whisper");
+  assert.equal(companyWords(session({ company: [{ ...interpreter, held: true }] }), null, 100)[0]?.key, "tablet.company.held");
 });
 
 test("who has taken over is said for a while", () => {

@@ -33,7 +33,7 @@ WITH_CONTENT = {
     "transfer.ask", "transfer.confirm", "transfer.take", "session.requeue", "session.take_over",
     "session.listen", "guest.invite", "guest.revoke", "guest.join",
 }  # fmt: skip
-AT_THE_SIDE = {"transfer.call_off", "party.leave", "party.remove", "guest.leave"}
+AT_THE_SIDE = {"transfer.call_off", "party.leave", "party.hold", "party.remove", "guest.leave"}
 
 
 async def entries(house: House, **which: str) -> list[tuple[Any, ...]]:

@@ -89,6 +89,17 @@ def test_a_tablet_on_hold_hears_and_sees_nobody_and_is_heard_and_seen(seated: li
             assert after[sink] == before[sink]
 
 
+def test_a_guest_on_hold_neither_hears_nor_is_heard_and_nothing_else_changes() -> None:
+    held = [replace(INTERPRETER, held=True), LISTENER]
+    for medium in (heard, seen):
+        assert medium(held, INTERPRETER.seat) == set()
+        for sink in {"tablet", "clinician", LISTENER.seat}:
+            assert medium(held, sink) == medium([INTERPRETER, LISTENER], sink) - {INTERPRETER.seat}
+    free, now = media_plan([INTERPRETER, LISTENER]), media_plan(held)
+    for before, after in zip(free, now, strict=True):
+        assert {k: len(v) for k, v in before.items()} == {k: len(v) for k, v in after.items()}
+
+
 @pytest.mark.parametrize("sink", SEATS)
 def test_every_seat_has_a_slot_for_each_other_one_that_never_moves(sink: str) -> None:
     assert set(places(sink)) == set(SEATS) - {sink}

@@ -115,7 +115,7 @@ function listen(session) {
 function company(model, session) {
   const own = ownSeat(session);
   const others = session.company.filter((one) => one.party !== session.party).map((one) => ({ ...one, slot: slotOf(own, one.seat) }));
-  if (session.role !== "lead") others.push({ party: "", link: null, seat: "clinician", role: "receiver", mode: "speak", name: session.lead, connected: true, slot: slotOf(own, "clinician") });
+  if (session.role !== "lead") others.push({ party: "", link: null, seat: "clinician", role: "receiver", mode: "speak", name: session.lead, connected: true, held: false, slot: slotOf(own, "clinician") });
   for (const slot of [1, 2, 3]) {
     const one = others.find((other) => other.slot === slot);
     show(`company-${slot}`, one !== undefined);
@@ -123,14 +123,19 @@ function company(model, session) {
     write(`company-name-${slot}`, one.name);
     const lead = one.seat === "clinician";
     const role = lead ? t("console.company.lead") : t(`console.company.${one.role}`);
-    write(`company-role-${slot}`, one.mode === "speak" ? role : `${role}, ${t(`console.company.${one.mode}`)}`);
+    write(`company-role-${slot}`, one.held ? `${role}, ${t("console.company.held")}` : one.mode === "speak" ? role : `${role}, ${t(`console.company.${one.mode}`)}`);
     const video = model.media.more.slots[slot - 1]?.video;
-    if (video) video.hidden = one.mode !== "speak" || !one.connected || video.videoWidth === 0;
+    if (video) video.hidden = one.held || one.mode !== "speak" || !one.connected || video.videoWidth === 0;
     const out = find(`#company-out-${slot}`, HTMLButtonElement);
     out.hidden = session.role !== "lead" || (one.role === "supervisor" && one.link === null) || one.party === "";
     out.dataset["party"] = one.party;
     out.dataset["link"] = one.link ?? "";
     out.setAttribute("aria-label", t("console.company.remove", { name: one.name }));
+    const hold = find(`#company-hold-${slot}`, HTMLButtonElement);
+    hold.hidden = session.role !== "lead" || one.link === null;
+    hold.dataset["hold"] = one.party;
+    hold.setAttribute("aria-pressed", String(one.held));
+    hold.setAttribute("aria-label", t("console.company.hold", { name: one.name }));
   }
   show("company", others.length > 0);
 }

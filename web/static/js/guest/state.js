@@ -39,15 +39,25 @@ export function firstMode(view) {
  * Whom we hear beside the tablet, each with the slot of the media that carries them.
  * @param {GuestView} view
  * @param {(own: string, seat: string) => number} slotOf
- * @returns {{ slot: number, name: string, role: string, connected: boolean, speaks: boolean }[]}
+ * @returns {{ slot: number, name: string, role: string, connected: boolean, speaks: boolean, held: boolean }[]}
  */
 export function others(view, slotOf) {
   const session = view.session;
   const own = session.seat ?? "";
   return [
-    ...(session.lead ? [{ slot: slotOf(own, "clinician"), name: session.lead, role: "lead", connected: true, speaks: true }] : []),
+    ...(session.lead ? [{ slot: slotOf(own, "clinician"), name: session.lead, role: "lead", connected: true, speaks: true, held: false }] : []),
     ...session.company.filter((one) => one.party !== session.party).map((one) => (
-      { slot: slotOf(own, one.seat), name: one.name, role: one.role, connected: one.connected, speaks: one.mode === "speak" }
+      { slot: slotOf(own, one.seat), name: one.name, role: one.role, connected: one.connected, speaks: one.mode === "speak", held: one.held }
     )),
   ];
+}
+
+/**
+ * Which minute of the hold it is, the first one 0: a tone is heard once in each, so that nobody takes the silence for the end.
+ * @param {GuestView | null} view
+ * @param {number} now  UTC seconds
+ */
+export function minuteOfHold(view, now) {
+  const since = heard(view)?.held_at ?? null;
+  return since === null ? null : Math.floor((now - since) / 60);
 }

@@ -19,7 +19,7 @@ import * as devices from "./devices.js";
  * @property {number} epoch
  * @property {boolean} voice_only
  * @property {boolean} saver
- * @property {number | null} [held_at]  since when the tablet is on hold
+ * @property {number | null} [held_at]  since when the tablet, or this guest, is on hold
  * @property {{ connected: boolean, camera: boolean, step: import("./wire.js").PictureStep } | null} peer
  */
 /**

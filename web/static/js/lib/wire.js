@@ -14,7 +14,7 @@
  * @typedef {"waiting" | "answering" | "connected" | "recovering" | "wrap_up" | "closed"} SessionState
  * @typedef {"brief" | "handed_over" | "debrief"} Phase
  * @typedef {{ name: string, state: "alerted" | "ringing" | "opening" | "coming" }} Alerted  nearest to coming first
- * @typedef {{ party: string, link: string | null, seat: string, role: "receiver" | "interpreter" | "supervisor", mode: "speak" | "listen" | "whisper", name: string, connected: boolean }} PartyView
+ * @typedef {{ party: string, link: string | null, seat: string, role: "receiver" | "interpreter" | "supervisor", mode: "speak" | "listen" | "whisper", name: string, connected: boolean, held: boolean }} PartyView
  * @typedef {{ link: string, role: "interpreter" | "supervisor", expires_at: number }} LinkView
  * @typedef {"alerting" | "still-trying" | "more-people" | "call-instead"} Step
  * @typedef {{ at: number | null, product: "nasal-4" | "nasal-8" | "injection" | "unknown", by: "officer" | "ems" | "bystander" | "unknown" }} Dose  of naloxone
@@ -73,7 +73,7 @@
  *
  * @typedef {{
  *   id: string, epoch: number, state: SessionState, phase: Phase, agency: string, unit: string, lead: string, voice_only: boolean, saver: boolean,
- *   seat: string | null, party: string | null, mode: "speak" | "listen" | "whisper" | null, peer: PeerView, company: PartyView[],
+ *   seat: string | null, party: string | null, mode: "speak" | "listen" | "whisper" | null, held_at: number | null, peer: PeerView, company: PartyView[],
  * }} GuestSession
  * @typedef {{ type: "guest", n?: number, role: "interpreter" | "supervisor", name: string, session: GuestSession }} GuestView
  *

@@ -104,10 +104,11 @@ on("#requeue-keep", () => { page.set({ asksRequeue: false }); focus("#requeue");
 on("#requeue-confirm", () => { void page.requeue(find("#requeue-reason", HTMLSelectElement).value); });
 on("#moved-close", () => { page.set({ moved: null }); focus("#main"); });
 find("#company", HTMLElement).addEventListener("click", (event) => {
-  const button = event.target instanceof Element ? event.target.closest("[data-party]") : null;
+  const button = event.target instanceof Element ? event.target.closest("[data-party], [data-hold]") : null;
   if (!(button instanceof HTMLElement)) return;
-  const { party, link } = button.dataset;
-  if (link) void page.takeBack(link); // a guest who was put out does not come back by the same link
+  const { hold: guest, party, link } = button.dataset;
+  if (guest) void page.tell("party.hold", { epoch: model.view?.session?.epoch ?? 0, party: guest, held: button.getAttribute("aria-pressed") !== "true" });
+  else if (link) void page.takeBack(link); // a guest who was put out does not come back by the same link
   else if (party) void page.tell("party.remove", { epoch: model.view?.session?.epoch ?? 0, party });
 });
 

@@ -3,11 +3,12 @@
 import { AllowHelp, offerHelp } from "../lib/allow_help.js";
 import { boot, find, setText } from "../lib/dom.js";
 import { has, t } from "../lib/i18n.js";
-import { CallMedia } from "../lib/call_media.js";
 import { slotOf } from "../lib/more.js";
 import { Line, WireError } from "../lib/socket.js";
 import { PICTURES } from "../lib/ladder.js";
-import { firstMode, heard, others, stageOf } from "../guest/state.js";
+import * as sounds from "../lib/sounds.js";
+import { GuestMedia } from "../guest/media.js";
+import { firstMode, heard, minuteOfHold, others, stageOf } from "../guest/state.js";
 
 /** @typedef {import("../lib/wire.js").GuestView} GuestView */
 
@@ -19,6 +20,8 @@ let view = null;
 let dismissed = null;
 let lost = false;
 let problem = "";
+/** @type {number | null} */
+let toned = null; // the minute of the hold in which the last tone was heard
 let chosen = false; // what we send was set for this seat
 
 const line = new Line({
@@ -38,7 +41,7 @@ const line = new Line({
     draw();
   },
 });
-const media = new CallMedia({ line, session: () => heard(view), relay: given.relay, changed: draw });
+const media = new GuestMedia({ line, session: () => heard(view), relay: given.relay, changed: draw });
 
 /** @param {GuestView} fresh */
 function take(fresh) {
@@ -110,10 +113,12 @@ function draw() {
 function call(shown) {
   const peer = shown.session.peer;
   const shows = media.seesStills || PICTURES[peer.step] !== undefined;
-  const empty = media.link !== "up" || !peer.connected || !peer.camera || !shows;
+  const held = shown.session.held_at !== null;
+  const empty = held || media.link !== "up" || !peer.connected || !peer.camera || !shows;
   show("remote-empty", empty);
-  const words = media.link === "blocked" ? "blocked" : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : !peer.camera ? "no_camera" : peer.step === "stills" ? "stills" : "voice";
-  setText(byId("remote-words"), empty ? t(`guest.peer.${words}`) : "");
+  byId("remote-empty").dataset["calm"] = String(held);
+  const words = held ? "held" : media.link === "blocked" ? "blocked" : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : !peer.camera ? "no_camera" : peer.step === "stills" ? "stills" : "voice";
+  setText(byId("remote-words"), empty ? t(`guest.peer.${words}`, { lead: shown.session.lead }) : "");
   const supervisor = shown.role === "supervisor";
   const whispers = shown.session.mode === "whisper";
   show("mute", !supervisor);
@@ -131,9 +136,9 @@ function call(shown) {
     show(`company-${slot}`, one !== undefined);
     if (!one) continue;
     setText(byId(`company-name-${slot}`), one.name);
-    setText(byId(`company-role-${slot}`), t(`guest.company.${one.role}`));
+    setText(byId(`company-role-${slot}`), one.held ? t("guest.company.held", { role: t(`guest.company.${one.role}`) }) : t(`guest.company.${one.role}`));
     const video = media.more.slots[slot - 1]?.video;
-    if (video) video.hidden = !one.speaks || !one.connected || video.videoWidth === 0;
+    if (video) video.hidden = held || one.held || !one.speaks || !one.connected || video.videoWidth === 0;
   }
 }
 
@@ -150,6 +155,7 @@ function on(id, act) {
 
 on("enter", () => {
   if (!view) return;
+  void sounds.unlock();
   void media.audio.play().catch(() => { /* nothing to play yet; the press still counts */ });
   void tell("guest.join", { mode: firstMode(view) });
 });
@@ -166,5 +172,12 @@ on("whisper", () => {
 });
 on("leave", () => { void tell("guest.leave"); });
 
+/** Once when the hold begins, then each minute. */
+function holdTone() {
+  const minute = minuteOfHold(view, line.serverNow());
+  if (minute !== null && minute !== toned && sounds.ready()) sounds.waiting();
+  toned = minute;
+}
+
 line.start();
-setInterval(draw, 500);
+setInterval(() => { draw(); holdTone(); }, 500);

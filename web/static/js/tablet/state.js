@@ -208,7 +208,7 @@ export const NEW_FACE_SECONDS = 12;
  */
 export function companyWords(session, came, now) {
   const words = session.company.map((one) => ({
-    key: `tablet.company.${one.role === "receiver" ? "handing" : one.role === "supervisor" && one.mode === "whisper" ? "whisper" : one.role}`,
+    key: `tablet.company.${one.held ? "held" : one.role === "receiver" ? "handing" : one.role === "supervisor" && one.mode === "whisper" ? "whisper" : one.role}`,
     values: { name: one.name, lead: session.clinician ?? "" },
   }));
   if (came && now - came.at < NEW_FACE_SECONDS) words.unshift({ key: "tablet.company.now", values: { name: came.name, lead: "" } });
