@@ -48,7 +48,11 @@ SCREENS = {
     "tablet-ready-spanish": "Tablet: ready, in Spanish",
     "tablet-closed": "Tablet: nobody is on call",
     "tablet-test": "Tablet: the test call",
+    "tablet-overdose": "Tablet: the overdose card, a dose given",
+    "tablet-overdose-spanish": "Tablet: the overdose card, in Spanish",
     "tablet-connecting": "Tablet: it rings",
+    "tablet-scene": "Tablet: something else comes first",
+    "tablet-activity": "Tablet: how is the person?",
     "tablet-late": "Tablet: nobody has answered for a while",
     "tablet-phone": "Tablet: by phone instead",
     "tablet-cancel": "Tablet: cancel?",
@@ -278,6 +282,19 @@ async def before_the_call(officer: Officer, camera: Camera) -> None:
     await camera.take(page, "tablet-test")
     await page.click("#cancel")
     await officer.screen("ready")
+    await page.context.add_cookies([{"name": "cb_lang", "value": "es", "url": page.url}])
+    await page.reload()
+    await officer.screen("ready")
+    await page.click("#overdose-open")
+    await camera.take(page, "tablet-overdose-spanish")
+    await page.context.add_cookies([{"name": "cb_lang", "value": "en", "url": page.url}])
+    await page.reload()
+    await officer.screen("ready")
+    await page.click("#overdose-open")
+    await page.click("#dose-given")
+    await page.click('[data-product="nasal-4"]')
+    await camera.take(page, "tablet-overdose")
+    await page.click("#overdose-close")
 
 
 async def company(people: People, dana: Clinician, miguel: Clinician, camera: Camera) -> None:
@@ -801,6 +818,13 @@ async def pictures(demo: Demo, people: People, camera: Camera) -> None:
     await camera.take(console, "console-offer")
     await officer.tell("adult")
     await camera.take(tablet, "tablet-connecting")
+    await tablet.click('[data-said="safe:yes"]')
+    await tablet.click('[data-said="medical:yes"]')
+    await camera.take(tablet, "tablet-scene")
+    for said in ("read:medical", "intoxicated:no", "willing:yes"):
+        await tablet.click(f'[data-said="{said}"]')
+    await camera.take(tablet, "tablet-activity")
+    await tablet.click('[data-said="activity:5"]')
     await dana.accept()
     await other.locator("#taken-notice").wait_for()
     await camera.take(other, "console-taken")

@@ -1,7 +1,8 @@
 """What each page shows, made from one reading of the record and the live state.
 
 Pure: dataclasses in, messages out. The tablet's view is built only from what a tablet may know:
-no assessment, no draft, nothing that the clinician has not sent.
+no assessment, no draft, nothing that the clinician has not sent; of the scene, what its own
+officer said on it.
 """
 
 from __future__ import annotations

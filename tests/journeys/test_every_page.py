@@ -100,15 +100,24 @@ async def looked_at(page: Page, name: str) -> None:
 TOO_WIDE = """() => [...document.querySelectorAll('main :is(table, svg, h1, h2)')]
     .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
     .map((one) => one.id || one.className || one.tagName)"""
+INK = """() => {
+    const { dataset } = document.documentElement, before = dataset.theme;
+    dataset.theme = 'dark';
+    const scheme = getComputedStyle(document.documentElement).colorScheme;
+    if (before === undefined) delete dataset.theme;
+    else dataset.theme = before;
+    return scheme;
+}"""
 SHEET = ViewportSize(width=720, height=960)  # of US Letter, within its margins
 
 
 async def fits_a_sheet(page: Page, name: str) -> None:
-    """Printed, nothing is cut off, and tables are tables."""
+    """Printed, nothing is cut off, tables are tables, and what was dark on the screen is not."""
     usual = page.viewport_size
     await page.set_viewport_size(SHEET)
     await page.emulate_media(media="print")
     assert await page.evaluate(TOO_WIDE) == [], name
+    assert await page.evaluate(INK) == "light", f"{name}: pale letters on white paper"
     cards = page.locator("main .table--cards thead tr")
     for one in await cards.all():
         shape = await one.evaluate("(row) => getComputedStyle(row).display")

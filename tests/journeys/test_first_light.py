@@ -141,6 +141,8 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     # handed over: no controls, no text; the PIN leads back
     await officer.hand_over()
     await expect(tablet.locator("#end")).to_be_hidden()
+    await expect(tablet.locator("#overdose-open")).to_be_hidden()
+    assert "2 doses" not in (await tablet.content())
     await expect(tablet.locator("#chat-lines")).not_to_contain_text("not slept")
     await reload(tablet, "handed-over")
     await expect(dana.page.locator("#phase-word")).to_be_visible()

@@ -187,12 +187,20 @@ export class Scene {
   draw(local, tiles) {
     const screen = screenOf(this.view, local);
     const person = screen === "handed-over" || screen === "give-back";
-    if (person && this.at.card.open) this.at.card.close();
+    if (person) this.#blank();
     if (openSession(this.view) === null && forgotten(this.touched, this.now)) this.#forget();
     this.#drawClock(person);
     if (this.at.card.open) this.#drawCard();
     if (screen === "connecting") this.#drawStrip(tiles);
     if (screen === "outcome") this.#drawAfter(this.view ? outcomeFor(this.view, local) : null);
+  }
+
+  /** The person must not find it, not even in the page's source. */
+  #blank() {
+    const { at } = this;
+    if (at.card.open) at.card.close();
+    for (const one of [at.clock, at.count, at.words, at.left, at.kept]) setText(one, "");
+    for (const chip of findAll(".chip", HTMLButtonElement, at.more)) chip.setAttribute("aria-pressed", "false");
   }
 
   /** The clock of the doses: on the card, and on the button that opens it. @param {boolean} person */
@@ -267,6 +275,8 @@ export class Scene {
       const said = this.view?.session?.id === session ? this.view?.session?.scene?.activity.after : undefined;
       Object.assign(after.dataset, { session: session ?? "", said: said === undefined ? "" : String(said) });
     }
+    const hard = after.dataset["said"] === "1" || after.dataset["said"] === "2";
+    setText(find("#after-words", html), t(hard ? "tablet.activity.sedated" : "tablet.activity.after"));
     const row = find("#after-ratings", html);
     fill(row, "ratings", () => ACTIVITY.map((value) => rating(value, "activity", String(value))));
     for (const one of findAll("[data-activity]", HTMLButtonElement, row)) one.setAttribute("aria-pressed", String(one.dataset["activity"] === after.dataset["said"]));
