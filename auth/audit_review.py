@@ -32,12 +32,19 @@ from records.schema_audit import audit_review
 from records.schema_misses import near_miss
 from records.schema_openings import opening
 from records.schema_parties import guest_link
+from records.schema_programs import api_token
 
 PAGE_ROWS: Final = 50
 MOST_ROWS: Final = 200
 OUTCOMES: Final = ("allowed", "refused", "failed")
 # what a reviewer looks at even when it was allowed: it gives out names, or changes who may do what
-NOTABLE: Final = ("person.", "tablet.", "log.export", "break_glass.", "retention.")
+NOTABLE: Final = (
+    "person.", "tablet.", "factor.", "login.copied", "log.export", "record.break_glass",
+    "record.export", "record.erase", "retention.", "hold.", "odmap.release", "token.", "tokens.",
+    "webhook.add", "webhook.remove", "keys.", "backup.restore", "audit.export",
+)  # fmt: skip
+# what is done at the server's command line concerns everybody whose record it is
+WHOLE: Final = ("database", "audit", "kek", "token_key")
 _table = schema.audit
 # what hangs on a session and is named by an id of its own
 _PARTS: Final = (schema.followup, near_miss, opening, schema.takeaway, guest_link)
@@ -101,7 +108,7 @@ class Seen:
     after: int | None  # the number before which the next page begins; None at the end
     by_action: tuple[Tally, ...]
     by_person: tuple[Tally, ...]  # `what` is the actor's id
-    names: Mapping[str, str]  # of people and tablets that the reader may see
+    names: Mapping[str, str]  # of people, tablets and tokens that the reader may see
     reviews: tuple[Review, ...]
     newest: int  # number of the newest entry of the week; 0 for none
 
@@ -125,7 +132,7 @@ async def read(
     """One page of a week. Raises Forbidden, AuditFailed."""
     who = await _directory(db, actor, now)
     await audited(db, actor, Action.AUDIT_READ, "audit", None, now)
-    names, own = known(actor, who), not_theirs(actor)
+    names, own = known(actor, who) | await _other_programs(db, actor), not_theirs(actor)
     async with db.read() as conn:
         asked = [own, *_conditions(names, wanted), *_before(before)]
         rows = await _page(conn, asked, PAGE_ROWS + 1)
@@ -149,7 +156,7 @@ async def export(
     """Each entry with the name of who did it, oldest last. Raises Forbidden, AuditFailed."""
     who = await _directory(db, actor, now)
     await audited(db, actor, Action.AUDIT_READ, "audit_export", None, now)
-    names, own = known(actor, who), not_theirs(actor)
+    names, own = known(actor, who) | await _other_programs(db, actor), not_theirs(actor)
 
     async def pieces() -> AsyncIterator[tuple[Entry, str | None]]:
         before: int | None = None
@@ -248,13 +255,23 @@ async def _directory(db: Database, actor: Actor, now: float) -> Directory:
         return await directory.read(conn)
 
 
+async def _other_programs(db: Database, actor: Actor) -> dict[str, str]:
+    """The names of the tokens by which other programs read here, by id."""
+    programs, _ = reach(actor, Action.AUDIT_READ)
+    theirs = api_token.c.program_id.in_(sorted(programs))
+    async with db.read() as conn:
+        rows = await conn.execute(select(api_token.c.id, api_token.c.name).where(theirs))
+        return {row.id: row.name for row in rows}
+
+
 def _scope_id(actor: Actor) -> str:
     return actor.program_id or actor.provider_id or actor.agency_id or actor.id
 
 
 def _conditions(names: Mapping[str, str], wanted: Wanted) -> list[ColumnElement[bool]]:
     ids = sorted(names)
-    strangers = and_(_table.c.actor_id.is_(None), _table.c.object_id.in_(ids))
+    about = or_(_table.c.object_id.in_(ids), _table.c.object_kind.in_(WHOLE))
+    strangers = and_(_table.c.actor_id.is_(None), about)
     found = [
         _table.c.at >= wanted.since,
         _table.c.at < wanted.until,

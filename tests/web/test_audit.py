@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit
+from auth import audit, audit_review
+from auth.actors import Actor
 from tests.web.cast import AWAY_MANAGER, XSS, Site
+from tests.web.programs import token
 from web.dev import cast as demo
 
+ROOT = Path(__file__).parents[2]
 WEEK = "/manager/audit?all=1"
 
 
@@ -46,6 +51,57 @@ async def test_only_what_is_worth_a_look_is_shown_at_first(site: Site) -> None:
     assert "Refused" in entries
     assert demo.MIGUEL.name in entries
     assert "record.read_clinical" not in entries[: entries.index("</table>")]
+
+
+AT_FIRST = (
+    (demo.MIGUEL, "record.break_glass", "session"),
+    (demo.MIGUEL, "record.export", "session"),
+    (demo.MIGUEL, "factor.remove_app", "person"),
+    (demo.LENA, "token.make", "token"),
+    (None, "keys.rotate", "kek"),
+    (None, "backup.restore", "database"),
+    (None, "audit.export", "audit"),
+    (None, "tokens.rotate", "token_key"),
+)
+
+
+async def test_what_opens_a_record_or_a_door_is_shown_at_first_though_it_was_allowed(
+    site: Site,
+) -> None:
+    now = site.clock[0]
+
+    async def write(conn: AsyncConnection) -> None:
+        for member, action, kind in AT_FIRST:
+            who = Actor("person", member.id, member.name, "", frozenset()) if member else None
+            await audit.record(conn, who, action, kind, None, "allowed", now)
+
+    await site.services.db.write(write)
+    await site.sign_in(demo.LENA)
+    entries = (await page(site, "/manager/audit")).partition('id="entries"')[2]
+    for _, action, _ in AT_FIRST:
+        assert action in entries[: entries.index("</table>")], action
+
+
+async def test_what_another_program_read_is_there_by_the_name_of_its_token(site: Site) -> None:
+    secret = await token(site, "log.read", name="County board")
+    read = {"Authorization": f"Bearer {secret}"}
+    assert (await site.client.get("/api/v1/sessions", headers=read)).status == 200
+    await site.sign_in(demo.LENA)
+    entries = (await page(site)).partition('id="entries"')[2]
+    assert "County board" in entries[: entries.index("</table>")]
+    await site.sign_in(AWAY_MANAGER)
+    assert "County board" not in await page(site)
+
+
+def test_whatever_a_reviewer_is_to_look_at_is_really_written_somewhere() -> None:
+    """A word that nobody writes shows nobody anything, and looks as if nothing had happened."""
+    found = set()
+    for folder in ("auth", "records", "signaling", "web"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.name != "audit_review.py":
+                found |= set(re.findall(r'"([a-z_]+\.[a-z_]+)"', path.read_text(encoding="utf-8")))
+    for prefix in audit_review.NOTABLE:
+        assert any(one.startswith(prefix) for one in found), prefix
 
 
 @pytest.mark.parametrize("member", [demo.DANA, demo.ADA])
