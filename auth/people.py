@@ -177,6 +177,8 @@ async def set_roles(
         await conn.execute(delete(grant).where(grant.c.person_id == person_id))
         await _grant(conn, person_id, roles, now)
         await conn.execute(update(person).where(person.c.id == person_id).values(**places))
+        if "officer" not in roles:
+            await _end_shifts(conn, person_id, now)
         if sits and person_id not in await shut_out_in_call(conn):
             await logins.end_after_call(conn, person_id)
             return False
@@ -192,23 +194,14 @@ async def close(db: Database, actor: Actor, person_id: str, now: float) -> None:
     _not_oneself(actor, person_id)
 
     async def work(conn: AsyncConnection) -> None:
-        person, invitation, shift = schema.person, schema_signin.invitation, schema.shift
+        person, invitation = schema.person, schema_signin.invitation
         await conn.execute(update(person).where(person.c.id == person_id).values(active=False))
         await conn.execute(
             update(invitation)
             .where(invitation.c.person_id == person_id, invitation.c.used_at.is_(None))
             .values(revoked_at=now)
         )
-        in_use = select(schema.session.c.tablet_id).where(schema.session.c.state != "closed")
-        await conn.execute(  # a shift with a session goes on: a tablet in a call keeps its officer
-            update(shift)
-            .where(
-                shift.c.person_id == person_id,
-                shift.c.ended_at.is_(None),
-                shift.c.tablet_id.not_in(in_use),
-            )
-            .values(ended_at=now)
-        )
+        await _end_shifts(conn, person_id, now)
         await logins.end_logins(conn, person_id, now)
 
     await _changed(db, actor, "person.close", person_id, now, work)
@@ -333,6 +326,21 @@ async def make_first(
 
 
 # --- inside ---------------------------------------------------------------------------------------
+
+
+async def _end_shifts(conn: AsyncConnection, person_id: str, now: float) -> None:
+    """Check in every tablet of an officer, but one with a session: in a call it keeps them."""
+    shift = schema.shift
+    in_use = select(schema.session.c.tablet_id).where(schema.session.c.state != "closed")
+    await conn.execute(
+        update(shift)
+        .where(
+            shift.c.person_id == person_id,
+            shift.c.ended_at.is_(None),
+            shift.c.tablet_id.not_in(in_use),
+        )
+        .values(ended_at=now)
+    )
 
 
 async def _changed(

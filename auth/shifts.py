@@ -20,6 +20,7 @@ from auth.errors import BadPin, NoShift, PinLocked, ShiftInUse
 from records import schema
 from records.engine import Database
 from records.ids import new_id
+from records.people import shifts_over
 
 _IN_CALL = ("waiting", "answering", "connected", "recovering")
 
@@ -136,6 +137,16 @@ async def _check(
         raise PinLocked if await db.write(failed) else BadPin
     if not await db.write(lambda conn: locks.clear(conn, person_id)):
         raise PinLocked
+
+
+async def end_of_who_left(conn: AsyncConnection, now: float) -> list[str]:
+    """Check in the tablets of whom is no officer any more; those tablets. In a session it waits."""
+    over = await shifts_over(conn)
+    shift = schema.shift
+    for tablet_id, shift_id in over.items():
+        await conn.execute(update(shift).where(shift.c.id == shift_id).values(ended_at=now))
+        await audit.try_record(conn, None, "shift.end", "tablet", tablet_id, "allowed", now)
+    return sorted(over)
 
 
 async def _check_out(conn: AsyncConnection, tablet: Actor, person_id: str, now: float) -> str:

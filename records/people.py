@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import Row, Table, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.schema import OPEN_STATES, person, role_grant, session, tablet
+from records.schema import OPEN_STATES, person, role_grant, session, shift, tablet
 from records.schema_parties import participant
+
+OFFICER = "officer"
 
 
 async def add(conn: AsyncConnection, table: Table, **values: object) -> None:
@@ -60,6 +62,22 @@ async def shut_out_in_call(conn: AsyncConnection) -> list[str]:
         .where(participant.c.left_at.is_(None), or_(person.c.active.is_(False), ~may_sit))
     )
     return list(rows.scalars())
+
+
+async def shifts_over(conn: AsyncConnection) -> dict[str, str]:
+    """Shifts of whom is no officer any more, by the tablet; one with a session is not over yet."""
+    in_use = select(session.c.tablet_id).where(session.c.state.in_(OPEN_STATES))
+    is_officer = exists().where(role_grant.c.person_id == person.c.id, role_grant.c.role == OFFICER)
+    rows = await conn.execute(
+        select(shift.c.tablet_id, shift.c.id)
+        .join(person, person.c.id == shift.c.person_id)
+        .where(
+            shift.c.ended_at.is_(None),
+            shift.c.tablet_id.not_in(in_use),
+            or_(person.c.active.is_(False), ~is_officer),
+        )
+    )
+    return {row.tablet_id: row.id for row in rows}
 
 
 async def roles_of(conn: AsyncConnection, ids: Collection[str]) -> dict[str, frozenset[str]]:

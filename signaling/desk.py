@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit
+from auth import audit, shifts
 from auth.actors import Actor
 from auth.errors import AuthError
 from media import Forwarding, LegEvent, LegEventKind, MediaError, Relay
@@ -608,8 +608,15 @@ class Desk:
         await self._follow_roles(self.hub.all())  # of which this process did not hear either
         async with self.db.read() as conn:  # of whom this process did not hear
             shut_out = await people.shut_out_in_call(conn)
+            shifts_over = await people.shifts_over(conn)
         for person_id in shut_out:
             await self._put_out_person(person_id)
+        if shifts_over:
+            done = await self.db.write(lambda conn: shifts.end_of_who_left(conn, self.now()))
+            for tablet_id in done:
+                for stream in self.hub.of("tablet", tablet_id):
+                    self.tablet_changed(replace(stream.actor, officer_id=None, shift_id=None))
+                self.screens.touch_tablet(tablet_id)
 
     async def ready_clinicians(self, agency_id: str) -> int:
         """How many clinicians of the agency's provider could be rung now."""

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import factors, people, signin, totp
@@ -278,6 +278,21 @@ async def test_a_role_that_is_taken_away_ends_the_part_in_a_call_which_it_gave_a
     async with db.read() as conn:
         with pytest.raises(Revoked):  # what they may do now is asked of a sign-in made with it
             await actor_for_login(conn, tokens, signed.token, NOW)
+
+
+@pytest.mark.parametrize("called", [False, True], ids=["at rest", "in a session"])
+async def test_who_is_no_officer_any_more_has_no_tablet_but_in_a_session(
+    db: Database, called: bool
+) -> None:
+    shift = schema.shift
+    on = {"id": "shf_x", "tablet_id": "tab_home", "person_id": "officer_home", "started_at": NOW}
+    await db.write(lambda conn: conn.execute(insert(shift).values(**on)))
+    if called:
+        await db.write(sits_in_a_call)
+    await people.set_roles(db, ADMIN, "officer_home", {"manager"}, NOW + 1)
+    async with db.read() as conn:
+        ended = (await conn.execute(select(shift.c.ended_at).where(shift.c.id == "shf_x"))).scalar()
+    assert ended == (None if called else NOW + 1)
 
 
 async def test_new_roles_bring_their_places_and_end_the_sign_ins(

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from auth.actors import Actor
-from records import sessions
+from records import people, schema, sessions
 from tests.signaling.conftest import ACTORS, House
 from tests.signaling.pages import Page
 
@@ -121,6 +122,24 @@ async def test_a_sign_in_that_was_ended_takes_its_own_page_and_no_other_of_its_p
     await laptop.send("activity.set", activity="paused", reason="break")
     await laptop.until_view(lambda view: view["me"]["activity"] == "paused")
     assert laptop.seen("bye") == []
+
+
+async def test_a_tablet_leaves_who_is_no_officer_any_more_once_its_session_is_over(
+    house: House,
+) -> None:
+    tablet = await house.page("tablet")
+    await tablet.until_view(lambda view: view["officer"] == "Sam")
+    session = await house.pressed(tablet)
+    gone = update(schema.person).where(schema.person.c.id == "per_sam").values(active=False)
+    await house.db.write(lambda conn: conn.execute(gone))
+    await house.desk._check_welcome()
+    async with house.db.read() as conn:
+        assert await people.shifts_over(conn) == {}, "in a session it keeps its officer"
+    await tablet.send("session.cancel", session=session)
+    await house.desk._check_welcome()
+    await tablet.until_view(lambda view: view["officer"] is None)
+    async with house.db.read() as conn:
+        assert await people.shifts_over(conn) == {}
 
 
 async def test_a_second_page_of_a_tablet_takes_over(house: House) -> None:
