@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/queue
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve doctor test lint types imports js audit sbom lock screenshots fuzz explore fuzz-api bench-first-light bench-media bench-queue bench-records clean
+.PHONY: help demo serve doctor test lint types imports js audit sbom lock screenshots fuzz explore fuzz-api soak bench-first-light bench-media bench-queue bench-records clean
 
 help: ## list the targets
 	@echo "CrisisBridge"
@@ -80,6 +80,9 @@ bench-first-light: .venv/.dev ## measure press to ringing, accept to picture, an
 
 bench-media: .venv/.dev ## measure the bridge's cost beside Janus (Debian's package, if it is there)
 	$(PY) -m bench.bridge $(ARGS)
+
+soak: .venv/.dev ## hours of calls whose sides keep coming back: does anything grow?
+	$(PY) -m bench.bridge.soak $(ARGS)
 
 bench-queue: .venv/.dev ## measure press to offer beside the floor that the same stack sets
 	$(PY) -m bench.ringing $(ARGS)

@@ -271,6 +271,7 @@ class Bridge:
             if place.leg is not None:
                 self._forget(place.leg)
                 place.leg = None
+        known.part()
 
     def calls(self) -> list[str]:
         """The calls that are carried now."""
@@ -369,7 +370,7 @@ class Bridge:
         for call in list(self._calls.values())[self._turn :: TURNS]:
             for place in list(call.seats.values()):
                 leg = place.leg
-                if leg is None:
+                if leg is None or not leg.due(now):
                     continue
                 try:
                     leg.tick(now, wall, self.settings.silence_after)

@@ -98,6 +98,15 @@ class Call:
         for track, sinks in routes.items():
             track.routes = tuple(sinks)
 
+    def part(self) -> None:
+        """The call is over: nobody follows anybody, so that what was kept for repairs is free now,
+        and does not wait for the collector, which looks rarely."""
+        for seat in self.seats.values():
+            for down in seat.down.values():
+                if down.source is not None:
+                    down.source.routes = ()
+                down.follow(None)
+
     def _source(self, sink: str, kind: str, number: int) -> tuple[str, UpTrack] | None:
         """What a sink's slot carries: the plan names a seat for each, without one all line up."""
         if self._plan is not None:

@@ -83,6 +83,7 @@ class Leg:
         self._feedback_count = 0
         self._feedback_at = now
         self._report_at = now
+        self._look_at = now
         self._counted = (0, 0, now)
         self._most_packets = most_packets
         self._second_ends = now
@@ -282,14 +283,15 @@ class Leg:
             self._on_event(self, LegEventKind.RESUMED, None, None)
         if repair and not _restored(packet, track):
             return
-        if track.known(packet.seq):
-            return
         lost = track.accept(packet, now)
+        if lost is None:
+            return
         if lost:
             self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, lost))
         for sink, down in track.routes:
             leg = sink.leg
-            if leg is not None and leg.connected:
+            dtls = leg._dtls if leg is not None else None
+            if leg is not None and dtls is not None and dtls.srtp is not None:
                 out = down.forward(
                     packet.seq, packet.timestamp, packet.marker, packet.payload, level, now, wall
                 )
@@ -376,8 +378,15 @@ class Leg:
 
     # --- time -------------------------------------------------------------------------------------
 
+    def due(self, now: float) -> bool:
+        """Whether a `tick` has anything to do: most have not, and there are fifty in a second."""
+        if now >= self._look_at:
+            return True
+        return any(track.urgent for track in self.up.values())
+
     def tick(self, now: float, wall: float, silence_after: float) -> None:
         """Everything that is due: retransmissions, repairs, feedback, reports, silence."""
+        self._look_at = now
         if self._dtls is not None and self._dtls_due is not None and now >= self._dtls_due:
             try:
                 self._send_all(self._dtls.retransmit())
@@ -394,7 +403,8 @@ class Leg:
                     self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, again))
             if track.key_frame_due(now):
                 self.send_rtcp(rtcp.pli(self.seat.ssrc, track.ssrc))
-        if self._arrivals and now - self._feedback_at >= FEEDBACK_EVERY:
+            track.looked_after()
+        if self._arrivals and now >= self._feedback_at + FEEDBACK_EVERY:
             self._send_feedback(now)
         if now - self._report_at >= REPORT_EVERY:
             self._send_reports(now, wall)
@@ -402,6 +412,8 @@ class Leg:
         if heard is not None and not self.silent and now - heard > silence_after:
             self.silent = True
             self._on_event(self, LegEventKind.SILENT, None, None)
+        next_feedback = self._feedback_at + FEEDBACK_EVERY
+        self._look_at = next_feedback if next_feedback > now else now + FEEDBACK_EVERY
 
     @property
     def rtt(self) -> float | None:

@@ -54,6 +54,7 @@ class UpTrack:
         self.report: SenderReport | None = None
         self.report_at = 0.0
         self.loss = 0.0
+        self.urgent = False  # something is to be asked for, or to be looked at again soon
         # where its packets go: made by the call when anything changes
         self.routes: tuple[tuple[Seat, DownTrack], ...] = ()
         # ids of the header extensions that are read: the transport-wide number, the audio level
@@ -77,13 +78,21 @@ class UpTrack:
         known = section.extensions if section is not None else {}
         self.number_id, self.level_id = known.get(TRANSPORT_SEQ, 0), known.get(AUDIO_LEVEL, 0)
 
-    def accept(self, packet: Packet, now: float) -> Sequence[int]:
-        """Take a packet (repaired ones too), and keep it; the numbers to ask for at once."""
+    def accept(self, packet: Packet, now: float) -> Sequence[int] | None:
+        """Take a packet (repaired ones too), and keep it; the numbers to ask for at once.
+
+        None for a repeat, which is not forwarded again.
+        """
+        seq = packet.seq
+        place = seq & (self._size - 1)
+        before = self._cache[place]
+        if before is not None and before.seq == seq:
+            return None
+        self._cache[place] = packet
         self.packets += 1
         self.octets += len(packet.payload)
         paused, self.heard_at = now - self.heard_at, now
         lost = _NOTHING
-        seq = packet.seq
         if self._base is None:
             self._base = self._highest = seq
         else:
@@ -95,13 +104,7 @@ class UpTrack:
                 self._measure_jitter(packet.timestamp, now)
             else:
                 self._missing.pop(seq, None)
-        self._cache[seq & (self._size - 1)] = packet
         return lost
-
-    def known(self, seq: int) -> bool:
-        """Whether this packet is in the cache already: a repeat is not forwarded twice."""
-        cached = self._cache[seq & (self._size - 1)]
-        return cached is not None and cached.seq == seq
 
     def cached(self, seq: int) -> Packet | None:
         """The packet of that number, if it is still kept."""
@@ -111,6 +114,7 @@ class UpTrack:
     def _gap(self, ahead: int, paused: float, now: float) -> list[int]:
         if not self.repairs:
             return []
+        self.urgent = True
         full = len(self._missing) + ahead > MOST_MISSING
         if ahead > LARGEST_GAP or paused > OUTAGE or full:
             self._missing.clear()
@@ -152,12 +156,17 @@ class UpTrack:
         return sorted(again, key=lambda seq: distance(seq, self._highest & 0xFFFF))
 
     def want_key_frame(self) -> None:
-        """Ask for a key frame as soon as the last request is old enough."""
-        self._key_frame_wanted = True
+        """Ask for a key frame as soon as the last request is old enough; sound has none."""
+        if self.kind == "video":
+            self._key_frame_wanted = self.urgent = True
+
+    def looked_after(self) -> None:
+        """What was due has been done: whether there is more is seen anew."""
+        self.urgent = bool(self._missing) or self._key_frame_wanted
 
     def key_frame_due(self, now: float) -> bool:
         """Whether to send a request now; then it counts as sent."""
-        if not self._key_frame_wanted or self.kind != "video":
+        if not self._key_frame_wanted:
             return False
         if now - self._key_frame_at < KEY_FRAME_EVERY:
             return False

@@ -10,14 +10,14 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
 
 from bench.bridge import janus
-from bench.bridge.lines import ask
+from bench.bridge.lines import Asked, ask
 from bench.bridge.peer import HOST, Peer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,20 +37,34 @@ class Server(Protocol):
 
 
 @dataclass(slots=True)
-class _Lines:
+class Lines:
     """One of our own programs."""
 
     process: asyncio.subprocess.Process
     pid: int
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def _ask(self, **question: object) -> Asked:
+        async with self.asking:  # an answer is known by its place alone
+            return await ask(self.process, question)
 
     async def join(self, call: str, first: Peer, second: Peer) -> None:
         for seat, peer in (("a", first), ("b", second)):
-            asked = {"do": "join", "call": call, "seat": seat, "sdp": peer.offer()}
-            peer.accept((await ask(self.process, asked))["sdp"])
-            peer.begin()
+            await self.seat(call, seat, peer)
+
+    async def seat(self, call: str, seat: str, peer: Peer, generation: str = "1") -> None:
+        """One browser comes; as a new generation it takes the place of the one before."""
+        answer = await self._ask(
+            do="join", call=call, seat=seat, sdp=peer.offer(), generation=generation
+        )
+        peer.accept(answer["sdp"])
+        peer.begin()
+
+    async def end(self, call: str) -> None:
+        await self._ask(do="end", call=call)
 
     async def dropped(self) -> dict[str, int]:
-        counted: dict[str, int] = (await ask(self.process, {"do": "count"}))["dropped"]
+        counted: dict[str, int] = (await self._ask(do="count"))["dropped"]
         return counted
 
 
@@ -97,7 +111,7 @@ async def _python(module: str, folder: Path, core: int) -> AsyncIterator[Server]
     )  # fmt: skip
     pin(process.pid, core)
     try:
-        server = _Lines(process, process.pid)
+        server = Lines(process, process.pid)
         await server.dropped()  # it answers: it has started
         yield server
     finally:

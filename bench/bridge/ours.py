@@ -26,7 +26,10 @@ async def main() -> None:
 
     async def answer(asked: Asked) -> Asked:
         if asked["do"] == "join":
-            return {"sdp": bridge.describe(asked["call"], asked["seat"], "1", asked["sdp"])}
+            place = asked["call"], asked["seat"], asked["generation"]
+            return {"sdp": bridge.describe(*place, asked["sdp"])}
+        if asked["do"] == "end":
+            bridge.close_call(asked["call"])
         return {"dropped": dict(bridge.totals().dropped)}
 
     await serve(answer)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import socket
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -337,3 +339,26 @@ async def test_fifty_calls_leave_nothing_behind(house: House) -> None:
     assert not any(port.legs for port in house.bridge._sockets)
     async with asyncio.timeout(BOUND):
         await asyncio.sleep(0)
+
+
+async def test_what_an_ended_call_kept_is_free_at_once_and_waits_for_no_collector(
+    house: House,
+) -> None:
+    """Each leg keeps its last packets for repairs: a megabyte or two a call, for days."""
+    tablet = await house.peer("tablet")
+    offer = tablet.pc.localDescription.sdp
+    bridge = house.bridge
+    gc.collect()
+    gc.disable()
+    try:
+        for seat in ("tablet", "clinician"):
+            bridge.describe("other", seat, "g", offer)
+        seats = bridge._calls["other"].seats.values()
+        tracks = [track for seat in seats if seat.leg for track in seat.leg.up.values()]
+        assert any(track.routes for track in tracks)
+        kept = [weakref.ref(one) for one in (*tracks, *seats)]
+        del tracks, seats
+        bridge.close_call("other")
+        assert [one() for one in kept if one() is not None] == []
+    finally:
+        gc.enable()
