@@ -9,12 +9,14 @@ import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page
 
 from signaling.addresses import of_this_machine
+from tests.journeys import frame_clock
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture_moves, until
@@ -74,6 +76,10 @@ class Call:
         ]
         return found
 
+    async def seen(self) -> list[frame_clock.Seen]:
+        """How old what both sides saw was, and what they never saw, since this was asked last."""
+        return [await frame_clock.seen(page) for page in (self.tablet, self.desk)]
+
     async def both_move(self, seconds: float) -> list[float]:
         """New pictures on both sides; how long that took, in seconds."""
         return list(
@@ -95,16 +101,22 @@ class Call:
         """For people who look at the figures; only where a folder is named."""
         self.measured[what] = value
         if folder := os.environ.get("JOURNEY_PICTURES"):
-            (Path(folder) / "rough.json").write_text(json.dumps(self.measured, indent=2))
+            (Path(folder) / "rough.json").write_text(
+                json.dumps(self.measured, indent=2, default=asdict)
+            )
 
 
 @asynccontextmanager
 async def rough_call(
-    demo: Demo, people: People, flags: tuple[Sequence[str], Sequence[str]] = ((), ())
+    demo: Demo,
+    people: People,
+    flags: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    *,
+    clock: bool = False,
 ) -> AsyncIterator[Call]:
     """A running call whose sound and picture go through a bad network of our own.
 
-    `flags`: of the tablet's browser, and of the clinician's.
+    `flags`: of the tablet's browser, and of the clinician's; `clock`: with a clock in the pictures.
     """
     port = free_on_both()
     demo.settings = {
@@ -116,6 +128,9 @@ async def rough_call(
         await asyncio.to_thread(demo.start)
         tablet = await people.page("sam", size=(1024, 768), flags=flags[0])
         desk = await people.page("dana", flags=flags[1])
+        if clock:
+            for page in (tablet, desk):
+                await page.add_init_script(frame_clock.CAMERA)
         officer = Officer(tablet, demo.card["tablet"])
         dana = Clinician(desk, demo.card["clinicians"][0])
         await officer.enrol()

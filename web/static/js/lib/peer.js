@@ -363,6 +363,7 @@ export class Peer {
         this.connectedAt = performance.now();
         this.packetsAt = performance.now();
         this.#say("up");
+        void this.#look(); // after a long cut the picture is off: not for another second
         return;
       case "disconnected":
         this.#say("reconnecting");
