@@ -302,13 +302,15 @@ async def confirm_app(db: Database, vault: Vault, actor: Actor, typed: str, now:
 
 
 async def remove_app(db: Database, actor: Actor, now: float, *, needed: bool) -> None:
-    """Take the app away. Raises LastFactor where one is `needed`, and as `change`."""
+    """Take the app away; every other sign-in ends. Raises LastFactor where one is `needed`, and as
+    `change`."""
 
     async def work(conn: AsyncConnection) -> None:
         app = schema_signin.totp
         if needed and (await has(conn, actor.id)).passkeys == 0:
             raise LastFactor
         await conn.execute(delete(app).where(app.c.person_id == actor.id))
+        await logins.end_elsewhere(conn, actor, now)
 
     await change(db, actor, "factor.remove_app", now, work)
 

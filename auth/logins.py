@@ -331,6 +331,14 @@ async def end_after_call(conn: AsyncConnection, person_id: str, *, but: str | No
     )
 
 
+async def end_elsewhere(conn: AsyncConnection, actor: Actor, now: float) -> None:
+    """End every other sign-in of this person: at once, or after the call that they sit in."""
+    if await in_call(conn, actor.id):
+        await end_after_call(conn, actor.id, but=actor.login_id)
+    else:
+        await end_logins(conn, actor.id, now, but=actor.login_id)
+
+
 async def open_logins(conn: AsyncConnection, ids: Collection[str]) -> dict[str, bool]:
     """Which of these sign-ins, run out or not, were not ended; whether they end with a call."""
     login, person = schema.login, schema.person

@@ -144,10 +144,7 @@ async def change_password(db: Database, actor: Actor, old: str, new: str, now: f
         )
         if done.rowcount != 1:
             raise NoSuchRecord
-        if await in_call(conn, actor.id):
-            await logins.end_after_call(conn, actor.id, but=actor.login_id)
-        else:
-            await logins.end_logins(conn, actor.id, now, but=actor.login_id)
+        await logins.end_elsewhere(conn, actor, now)
 
     await factors.change(db, actor, "factor.change_password", now, work)
 

@@ -313,8 +313,10 @@ async def prove(
 
 
 async def remove(db: Database, actor: Actor, passkey_id: str, now: float, *, needed: bool) -> None:
-    """Take one of one's own away. Raises LastFactor where one is `needed`, NoSuchRecord, and as
-    `factors.change`."""
+    """Take one of one's own away. What it may have opened ends with it: every other sign-in.
+
+    Raises LastFactor where one is `needed`, NoSuchRecord, and as `factors.change`.
+    """
     key = schema_signin.passkey
 
     async def work(conn: AsyncConnection) -> None:
@@ -326,6 +328,7 @@ async def remove(db: Database, actor: Actor, passkey_id: str, now: float, *, nee
         done = await conn.execute(delete(key).where(*mine))
         if done.rowcount != 1:
             raise NoSuchRecord
+        await logins.end_elsewhere(conn, actor, now)
 
     await factors.change(db, actor, "factor.remove_passkey", now, work)
 

@@ -9,7 +9,7 @@ import segno
 from aiohttp import web
 
 from auth import factors, logins, own_logins, passkeys, proofs, signin, totp
-from auth.errors import AuthError, NotSignedIn
+from auth.errors import AuthError, LastFactor, NotSignedIn
 from auth.logins import SignedIn
 from auth.policy import Action
 from web import answers, present
@@ -140,7 +140,10 @@ async def end_login(request: web.Request) -> web.StreamResponse:
     return answers.moved(f"{ADDRESS}?done=ended")
 
 
-async def _show(request: web.Request, error: AuthError | None = None) -> web.Response:
+async def _show(
+    request: web.Request, error: AuthError | None = None, *, kept: LastFactor | None = None
+) -> web.Response:
+    """`error`: of another password; `kept`: what was to be removed stays."""
     services, actor = services_of(request), actor_of(request)
     own = await factors.own(services.db, actor, now_of(request))
     async with services.db.read() as conn:
@@ -150,8 +153,9 @@ async def _show(request: web.Request, error: AuthError | None = None) -> web.Res
     return answers.page(
         request,
         "account",
-        status=200 if error is None else error.status,
+        status=failed.status if (failed := error or kept) else 200,
         strings=("common.passkey.",),
+        kept=None if kept is None else answers.words(request, kept, kept.code),
         mine=mine,
         problem=None if error is None else _problem(request, error),
         nav=_nav(request, own),
@@ -363,7 +367,10 @@ async def _prove_form(
 
 
 async def _removed(request: web.Request, work: Awaitable[None]) -> web.StreamResponse:
-    await work
+    try:
+        await work
+    except LastFactor as error:  # the page says how to add another one
+        return await _show(request, kept=error)
     return answers.moved(f"{ADDRESS}?done=removed")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import challenges, factors, passkeys, signin
+from auth import challenges, factors, logins, passkeys, signin
 from auth.actors import Actor
 from auth.errors import (
     BadPasskey,
@@ -249,6 +249,7 @@ async def test_several_passkeys_are_named_and_removed_by_their_owner_only(
     db: Database, tokens: Tokens
 ) -> None:
     actor, other = await person(db, tokens), await person(db, tokens, "manager")
+    elsewhere = await person(db, tokens)
     await with_passkey(db, tokens, actor)
     second = Authenticator()
     options = await passkeys.asked_to_add(db, tokens, HERE, actor, NOW + 1)
@@ -264,6 +265,9 @@ async def test_several_passkeys_are_named_and_removed_by_their_owner_only(
     assert named[mine[0].id].startswith("Blue key")
     assert len(named[mine[0].id]) == passkeys.LONGEST_NAME
     await passkeys.remove(db, actor, mine[0].id, NOW, needed=True)
+    async with db.read() as conn:  # what it opened ends with it
+        open_now = await logins.open_logins(conn, [str(actor.login_id), str(elsewhere.login_id)])
+    assert open_now == {actor.login_id: False}
     with pytest.raises(LastFactor):
         await passkeys.remove(db, actor, mine[1].id, NOW, needed=True)
     assert await enter(db, tokens, second.answer(ask(tokens)))

@@ -184,7 +184,11 @@ async def test_a_change_after_a_while_asks_for_a_whole_proof_first(strict: Site)
 async def test_the_last_factor_cannot_be_removed(strict: Site) -> None:
     await enter(strict, demo.LENA)
     await set_up_app(strict)
-    assert (await strict.post("/account/app/remove", {}, page="/account")).status == 409
+    refused = await strict.post("/account/app/remove", {}, page="/account")
+    assert refused.status == 409
+    page = await refused.text()
+    assert "your last way to prove who you are" in page
+    assert 'id="passkey-add"' in page  # another one is added there, which is what it says
     assert (await strict.client.get("/manager")).status == 200
 
 

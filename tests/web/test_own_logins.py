@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.web.cast import PASSWORD, Site
+from tests.web.test_account import set_up_app
 from tests.web.test_renewals import cookies, status
 from web.dev import cast as demo
 
@@ -58,6 +59,16 @@ async def test_a_wrong_or_a_weak_password_changes_nothing(
     assert code == expected
     assert told in text
     assert await status(site, elsewhere) == "ok"
+
+
+async def test_a_way_that_is_removed_ends_every_other_sign_in(site: Site) -> None:
+    elsewhere = await two_browsers(site)
+    await set_up_app(site)
+    assert await status(site, elsewhere) == "ok"
+    removed = await site.post("/account/app/remove", {}, page="/account")
+    assert removed.headers["Location"] == "/account?done=removed"
+    assert await status(site, elsewhere) == "login-revoked"
+    assert (await site.client.get("/account?done=removed")).status == 200
 
 
 async def test_guessing_the_old_password_locks_as_at_the_sign_in(site: Site) -> None:
