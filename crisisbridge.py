@@ -65,7 +65,7 @@ from web.dev import cast, certificate
 from web.dev.fill import NotASample, fill, refuse_strangers
 from web.dev.folder import Folder, card, welcome
 from web.dev.seed import demo_people, seed, seed_help
-from web.server import CannotStart, Door, alone_in, open_door, run
+from web.server import CannotStart, Door, alone_in, alone_with, open_door, run
 from web.services import Services
 
 DEMO_CODE_SECONDS = 30 * 86400.0
@@ -98,10 +98,10 @@ async def running_services(settings: Settings) -> AsyncIterator[Services]:
     async with contextlib.AsyncExitStack() as stack:
         # first: whoever ends before it may still write
         db = await stack.enter_async_context(_database(settings))
-        open_to_all = await asyncio.to_thread(keyring.open_to_all, settings)
-        if open_to_all is not None:
+        open_to_others = await asyncio.to_thread(keyring.open_to_others, settings)
+        if open_to_others is not None:
             raise CannotStart(
-                f"Everybody on this machine can read {open_to_all.name}, which opens the record. "
+                f"Others on this machine can read {open_to_others.name}, which opens the record. "
                 "`chmod 600` it, make new keys if somebody may have copied it (`crisisbridge keys "
                 "rotate`), and start again."
             )
@@ -233,7 +233,11 @@ def start(
     opened: Callable[[], None],
 ) -> int:
     """Run the server until it is told to stop; expected failures become CannotStart."""
-    with alone_in(settings.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        alone_in(settings.data_dir),
+        alone_with(settings.database, shared=settings.redis_url is not None),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         try:
             return runner.run(run(running_services(settings), doors, opening, opened))
         except (AuthError, MediaError, OnCallError, RecordError, RecordAway) as error:
@@ -388,7 +392,7 @@ def restore(args: argparse.Namespace) -> int:
     settings = _settings_or_demo(args, 8080)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with alone_in(settings.data_dir):
+        with alone_in(settings.data_dir), alone_with(settings.database):
             return uvloop.run(
                 backups.restore(settings, args.file, sys.stdout, replace=args.replace)
             )

@@ -195,12 +195,13 @@ def key_source(settings: Settings) -> Finding:
     """Where the key that encrypts the record comes from, and whether it opens what is stored."""
     source = keyring.source_of(settings)
     what = source.name.capitalize() if source.name == "key file" else f"Key from the {source.name}"
-    if isinstance(source, FileSource):
-        if not source.path.exists():
-            todo = "Made at the first start; keep a copy."
-            return Finding(Verdict.WARN, f"{what}: not there", todo)
-        if source.path.stat().st_mode & 0o077:
-            return Finding(Verdict.FAIL, f"{what}: others can read it", "chmod 600 the key file.")
+    open_to_others = keyring.open_to_others(settings)
+    if open_to_others is not None:
+        todo = f"chmod 600 {open_to_others.name}: no server starts before."
+        return Finding(Verdict.FAIL, f"{what}: others can read {open_to_others.name}", todo)
+    if isinstance(source, FileSource) and not source.path.exists():
+        todo = "Made at the first start; keep a copy."
+        return Finding(Verdict.WARN, f"{what}: not there", todo)
     try:
         vault = keyring.vault_of(settings)
         tried = _record_is_there(settings.database)

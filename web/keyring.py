@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,14 +51,21 @@ def vault_of(settings: Settings, *, create: bool = False) -> Vault:
     return Vault.from_source(source, ring_beside(settings.key_file))
 
 
-def open_to_all(settings: Settings) -> Path | None:
-    """The file with keys that everybody on this machine can read, if one is so."""
+def open_to_others(settings: Settings) -> Path | None:
+    """The file with keys that others than the server's user can read or change, if one is so."""
     source = source_of(settings)
     key = [source.path] if isinstance(source, FileSource) else []
     for path in (*key, ring_beside(settings.key_file)):
-        if path.exists() and path.stat().st_mode & stat.S_IROTH:
+        if path.exists() and _is_open(path.stat()):
             return path
     return None
+
+
+def _is_open(found: os.stat_result) -> bool:
+    """A secret that a container's host puts there is another user's, and the server reads it by
+    its group: that much is needed. Of its own file the group needs nothing."""
+    needed = stat.S_IRGRP if found.st_uid != os.geteuid() else 0
+    return bool(found.st_mode & 0o077 & ~needed)
 
 
 async def vault_beside(settings: Settings, db: Database) -> Vault:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web as http
+from sqlalchemy import make_url
 
 from media.bridge import COLLECTING
 from web import gate, i18n, packs
@@ -224,4 +225,31 @@ def alone_in(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise CannotStart("Another server is using this data folder.") from error
+        yield
+
+
+@contextlib.contextmanager
+def alone_with(database: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold an SQLite file, whatever data folder its server has: a second one would ring nobody of
+    the first one's. `shared`: with all servers that know of each other, and no other one.
+
+    The kernel lets go when the process ends, however it ends. Raises CannotStart.
+    """
+    place = make_url(database)
+    if place.get_backend_name() != "sqlite" or not place.database:
+        yield
+        return
+    path = Path(place.database).resolve()
+    try:
+        file = path.with_name(f"{path.name}.lock").open("a")
+    except OSError as error:
+        raise CannotStart("The database's folder cannot be written to.") from error
+    with file:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CannotStart(
+                "Another server is using this database. Stop that one, or give all of them the "
+                "same CRISISBRIDGE_REDIS_URL, by which they know of each other."
+            ) from error
         yield

@@ -106,19 +106,35 @@ def test_a_folder_or_key_that_others_can_read_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["records.key", "records.key.ring"])
-async def test_no_server_starts_with_keys_that_everybody_can_read(
-    tmp_path: Path, name: str
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o620])
+async def test_no_server_starts_with_keys_that_others_can_read_and_the_doctor_says_the_same(
+    tmp_path: Path, name: str, mode: int
 ) -> None:
     one = settings(tmp_path)
     one.data_dir.mkdir(mode=0o700)
     path = one.data_dir / name
     path.write_text("00" * 32)
-    path.chmod(0o644)
+    path.chmod(mode)
     with pytest.raises(CannotStart, match=f"can read {name}, .* `chmod 600`"):
         async with crisisbridge.running_services(one):
             pass
-    path.chmod(0o640)  # of a group that somebody chose: the doctor says so
-    assert keyring.open_to_all(one) is None
+    assert doctor.key_source(one).verdict is Verdict.FAIL
+    path.chmod(0o600)
+    assert keyring.open_to_others(one) is None
+
+
+def test_a_key_that_is_mounted_for_the_server_s_group_is_fine_and_for_everybody_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = settings(tmp_path)
+    one.data_dir.mkdir(mode=0o700)
+    path = one.data_dir / "records.key"
+    path.write_text("00" * 32)
+    monkeypatch.setattr("os.geteuid", lambda: path.stat().st_uid + 1)
+    for mode, fine in ((0o440, True), (0o640, True), (0o660, False), (0o444, False)):
+        path.chmod(mode)
+        assert (keyring.open_to_others(one) is None) is fine
+        assert (doctor.key_source(one).verdict is Verdict.OK) is fine
 
 
 def test_the_fuller_of_two_disks_counts_and_little_room_is_a_warning_first(
