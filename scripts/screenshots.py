@@ -47,6 +47,7 @@ SCREENS = {
     "tablet-ready-light": "Tablet: ready, light",
     "tablet-ready-spanish": "Tablet: ready, in Spanish",
     "tablet-closed": "Tablet: nobody is on call",
+    "tablet-offline": "Tablet: loaded anew while the service cannot be reached",
     "tablet-test": "Tablet: the test call",
     "tablet-overdose": "Tablet: the overdose card, a dose given",
     "tablet-overdose-spanish": "Tablet: the overdose card, in Spanish",
@@ -273,6 +274,11 @@ async def before_the_call(officer: Officer, camera: Camera) -> None:
     page = officer.page
     await officer.enrol()
     await camera.take(page, "tablet-ready")
+    ready = page.url.split("#")[0].removesuffix("/")
+    await page.goto(f"{ready}/offline")
+    await camera.take(page, "tablet-offline")
+    await page.goto(ready)
+    await officer.screen("ready")
     await themed(camera, page, "light", "tablet-ready-light")
     await in_spanish(camera, page, "ready", "tablet-ready-spanish")
     await page.click("#test-call")

@@ -111,6 +111,7 @@ def routes(services: Services, assets: Assets, polling: Polling) -> list[Route]:
             shape=Shape(body=api.EnrolBody),
         ),
         Route("GET", "/tablet", live.tablet, Who.TABLET, (Action.SESSION_OPEN,)),
+        Route("GET", "/tablet/offline", live.offline, Who.TABLET, (Action.SESSION_OPEN,)),
         Route(
             "POST",
             "/api/v1/shift",

@@ -50,6 +50,23 @@ async def tablet(request: web.Request) -> web.Response:
     )
 
 
+async def offline(request: web.Request) -> web.Response:
+    """GET /tablet/offline: what the tablet keeps for when nothing answers: numbers to call, and the
+    overdose card. Nothing of any session."""
+    actor, services = actor_of(request), services_of(request)
+    async with services.db.read() as conn:
+        who = await directory.read(conn)
+    agency = who.agencies[actor.agency_id or ""]
+    provider = who.providers.get(actor.provider_id or "")
+    return answers.page(
+        request,
+        "tablet_offline",
+        dark=True,
+        regional_line=agency.regional_line,
+        provider_line=provider.bridge_line if provider else agency.regional_line,
+    )
+
+
 async def form(request: web.Request) -> web.Response:
     """GET /api/v1/forms/{code}/{version}: a questionnaire in another version than the page knows.
 

@@ -74,6 +74,7 @@ DONE = {
     "manager_webhook", "manager_roster_shift", "manager_roster_import", "manager_openings",
     "manager_people", "manager_person", "manager_invitation", "shifts_offer", "roster_feed",
     "account_app", "account_codes", "sign_in_second", "prove", "tablet",
+    "tablet_offline",
 }  # fmt: skip
 # pages that need a call, or a directory of another house: looked at there, by the same function
 ELSEWHERE = {
@@ -173,6 +174,8 @@ async def test_the_pages_of_managers_clinicians_and_of_nobody(demo: Demo, people
     await stranger.wait_for_url("**/tablet")
     await expect(stranger.locator('html[data-screen="ready"]')).to_be_attached()
     await looked_at(stranger, "tablet")
+    await stranger.goto(f"{demo.base_url}/tablet/offline")
+    await looked_at(stranger, "tablet_offline")
 
 
 async def of_the_manager(demo: Demo, office: Page) -> None:

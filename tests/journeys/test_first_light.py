@@ -246,8 +246,15 @@ async def test_a_killed_server_comes_back_to_the_same_call(
     await dana.accept()
     await picture_moves(officer.page, "#remote-video")
     fresh_demo.kill()
+    # loaded anew while nothing answers: numbers to call, and the way back by itself
+    await officer.page.reload()
+    await expect(officer.page.locator("h1")).to_have_text("No connection to the service")
+    await expect(officer.page.locator("a[href='tel:988']")).to_be_visible()
+    await expect(officer.page.locator(".overdose__steps li")).to_have_count(5)
+    assert await axe.violations(officer.page) == []
     again = await asyncio.to_thread(fresh_demo.start)
     assert again is fresh_demo
+    await officer.screen("call", 40)
     await picture_moves(officer.page, "#remote-video", 40)
     await picture_moves(dana.page, "#remote-video", 40)
 

@@ -67,6 +67,7 @@ PICTURES = {
     "sign_on_left": "sign-on-left",
     "sign_on_trouble": "sign-on-trouble",
     "tablet": "tablet-ready",
+    "tablet_offline": "tablet-offline",
     "welcome": "welcome",
 }
 

@@ -250,6 +250,7 @@ async def test_all_that_a_tablet_changes_is_proved_but_the_new_key_itself(site: 
     assert not [one.path for one in table if one.unproven and one.who is not Who.TABLET]
     assert {one.path for one in table if one.who is Who.TABLET and one.method in SAFE} == {
         "/tablet",  # the numbers to call, and no names
+        "/tablet/offline",  # the same
         "/api/v1/tablet/challenge",
     }
 

@@ -6,6 +6,7 @@ import { boot, find, findAll, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { warm } from "../lib/icons.js";
 import { toggle as toggleTheme } from "../lib/theme.js";
+import { scriptAt } from "../lib/trusted.js";
 import { keeping } from "../lib/device_key.js";
 import { OfficerPasskey } from "../tablet/passkey.js";
 import { endShift, renewKey, startShift } from "../tablet/shift.js";
@@ -145,6 +146,9 @@ document.addEventListener("pointerdown", () => tablet.unlock(), { once: true });
 tablet.onSession = () => { if (phone.open) phone.close(); };
 void keeping();
 void look();
+// So that a tablet that is loaded anew without a network has numbers to call. A browser that will not, goes without.
+if ("serviceWorker" in navigator) void navigator.serviceWorker.register(scriptAt("/service-worker.js"), { scope: "/tablet" }).catch(() => {});
+
 tablet.line.start();
 setInterval(() => tablet.draw(), 500);
 setTimeout(warm, 2000);
