@@ -376,6 +376,7 @@ class ConsoleSession(Struct, frozen=True):
     links: list[LinkView]
     transfer: TransferView | None
     tablet_online: bool
+    tablet_revoked: bool  # it does not come back by itself
     peer: PeerView
     chat: list[ChatLine]
     card: CardDraft

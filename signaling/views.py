@@ -561,6 +561,7 @@ def _console_session(
     details = picture.details.get(session.id, Details())
     role, party = party_views.place(picture, session, person_id)
     agency = picture.directory.agencies[session.agency_id]
+    tablet = picture.directory.tablets.get(session.tablet_id)
     return shapes.ConsoleSession(
         id=session.id,
         code=session.code,
@@ -592,6 +593,7 @@ def _console_session(
         links=party_views.links(session, person_id, details.links),
         transfer=party_views.transfer(picture, session, details),
         tablet_online=session.tablet_id in picture.tablets_online,
+        tablet_revoked=tablet is not None and tablet.revoked,
         peer=picture.legs.peer(session.id, "tablet"),
         chat=_chat(details),
         card=_card_draft(details.recommendation),

@@ -288,7 +288,7 @@ async def test_a_tablet_lost_in_a_call_is_out_at_once(demo: Demo, people: People
     await row.locator(".sure summary").click()
     await row.locator(".sure .button--danger").click()
     await expect(officer.page.locator("#network-text")).to_be_visible()
-    await expect(dana.page.locator("#remote-words")).to_contain_text("not connected")
+    await expect(dana.page.locator("#remote-words")).to_contain_text("does not come back")
     before = await officer.page.evaluate(RECEIVED)
     await asyncio.sleep(3)  # long enough for a hundred pictures; nothing can be waited for here
     assert await officer.page.evaluate(RECEIVED) == before, "it goes on hearing and seeing"

@@ -263,8 +263,11 @@ async def test_a_tablet_whose_revocation_nobody_heard_is_cut_off_all_the_same(tw
     session, _ = await connected(tablet, console, one)
     await tablet.drop()  # a script of a thief's keeps the sound and closes the socket
     await one.db.write(lambda conn: tablets.revoke_tablet(conn, "tab_unit12", START))
+    await console.until_view(lambda v: not v["session"]["tablet_revoked"])
     await one.desk.tablets.put_out_revoked()
     assert one.bridge.left == [(session, "tablet")]
+    # so that nobody is told that it comes back by itself
+    await console.until_view(lambda v: v["session"]["tablet_revoked"])
 
 
 @pytest.mark.parametrize("heard", [True, False], ids=["told", "never told"])

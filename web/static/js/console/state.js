@@ -39,7 +39,7 @@ export function peerWords(session, link, frozen = false) {
   if (link === "blocked") return "console.peer.blocked";
   if (link === "reconnecting") return "console.peer.own_link";
   if (session.peer.blocked && !session.peer.connected) return "console.peer.tablet_blocked";
-  if (!session.tablet_online && !session.peer.connected) return "console.peer.tablet_lost";
+  if (!session.tablet_online && !session.peer.connected) return session.tablet_revoked ? "console.peer.tablet_revoked" : "console.peer.tablet_lost";
   if (session.state === "answering" || link === "connecting") return "console.peer.joining";
   if (!session.peer.connected || link === "silent") return "console.peer.reconnecting";
   if (session.voice_only && !session.peer.camera && !session.peer.muted) return "console.peer.voice_only";
