@@ -220,6 +220,20 @@ def _signed(token: str, server: Server, head: dict[str, Any], **claims: object) 
     return jwt.encode(said, key, algorithm="EdDSA", headers={"kid": kid, "typ": "login+jwt"} | head)
 
 
+def _with_its_own_key(token: str, where: str) -> str:
+    """Signed with a key that the token itself tells of."""
+    own = Ed25519PrivateKey.generate()
+    raw = own.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    public = {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": base64.urlsafe_b64encode(raw).rstrip(b"=").decode(),
+    }
+    told = {"jwk": public, "jku": "http://127.0.0.1:9/keys.json"}[where]
+    head = {"kid": kid_of(token), "typ": "login+jwt", where: told}
+    return jwt.encode(claims_of(token), own, algorithm="EdDSA", headers=head)
+
+
 FORGERIES: dict[str, Callable[[str, Server], str]] = {
     "the public key as a secret": _hs_by_public,
     "another key under that name": lambda token, _: jwt.encode(
@@ -242,6 +256,8 @@ FORGERIES: dict[str, Callable[[str, Server], str]] = {
     ),
     "a name that nobody has": lambda token, server: _signed(token, server, {"kid": "none"}),
     "an empty name": lambda token, server: _signed(token, server, {"kid": ""}),
+    "a key that it brings along": lambda token, _: _with_its_own_key(token, "jwk"),
+    "an address where a key could be": lambda token, _: _with_its_own_key(token, "jku"),
     "another type": lambda token, server: _signed(token, server, {"typ": "tablet+jwt"}),
     "no type": lambda token, server: _signed(token, server, {"typ": "JWT"}),
     "another audience": lambda token, server: _signed(token, server, {}, aud="crisisbridge/tablet"),
