@@ -148,7 +148,7 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     await expect(dana.page.locator("#phase-word")).to_be_visible()
     await officer.page.click("#talk-officer")
     await officer.type_pin("0000")
-    await expect(tablet.locator("#pin-error")).to_be_visible()
+    await expect(tablet.locator("#pin-error")).to_be_visible(timeout=20_000)
     assert await screen_of(tablet) == "handed-over"
     await officer.type_pin(officer.card["pin"])
     await officer.screen("call")
