@@ -52,7 +52,8 @@ js: node_modules/.package-lock.json ## types and tests of the JavaScript
 	npx --no-install tsc -p tsconfig.json
 	node --test $(wildcard tests/js/*.test.js)
 
-fuzz: .venv/.dev ## mutated datagrams against the bridge, for SECONDS=3600
+fuzz: .venv/.dev ## mutated messages and datagrams against what reads them, for SECONDS=3600
+	$(PY) -m tests.signaling.fuzz "$(or $(SECONDS),600)"
 	$(PY) -m tests.media.fuzz "$(or $(SECONDS),3600)"
 
 explore: .venv/.dev ## two sessions of the line, every interleaving until none is left

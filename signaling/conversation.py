@@ -293,5 +293,5 @@ def _id_of(text: str) -> int | None:
 
     try:
         return msgspec.json.decode(text, type=Numbered).id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None

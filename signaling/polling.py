@@ -89,7 +89,7 @@ class Polling:
             asked = _decoder.decode(body)
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):  # nested without end
             raise web.HTTPBadRequest(text=BadMessage.sentence) from None
         name = asked.connection
         if name is None:

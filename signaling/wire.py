@@ -13,7 +13,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -686,20 +686,31 @@ _command = msgspec.json.Decoder(Command)
 _encoder = msgspec.json.Encoder(enc_hook=alike.encoded)
 
 
+T = TypeVar("T")
+
+
 def parse_hello(raw: str | bytes) -> Hello:
     """The opening message of a socket. Raises msgspec.DecodeError or ValidationError."""
-    return _hello.decode(raw)
+    return _read(_hello, raw)
 
 
 def parse_proof(raw: str | bytes) -> Proof:
     """The answer to a challenge. Raises msgspec.DecodeError or ValidationError."""
-    return _proof.decode(raw)
+    return _read(_proof, raw)
 
 
 def parse_command(raw: str | bytes) -> Command:
     """One later message. Raises msgspec.DecodeError or ValidationError; nothing is half-parsed."""
-    command: Command = _command.decode(raw)
+    command: Command = _read(_command, raw)
     return command
+
+
+def _read(decoder: msgspec.json.Decoder[T], raw: str | bytes) -> T:
+    """What is nested too deeply, or is no text, is as malformed as anything else."""
+    try:
+        return decoder.decode(raw)
+    except (RecursionError, UnicodeError) as error:
+        raise msgspec.DecodeError("nested too deeply, or no text") from error
 
 
 def encode(message: ServerMessage) -> str:

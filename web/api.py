@@ -138,5 +138,5 @@ async def body_of(request: web.Request, shape: type[T]) -> T:
         raise WrongType
     try:
         return msgspec.json.decode(await request.read(), type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # nested without end
         raise BadRequest from error
