@@ -153,11 +153,7 @@ async def _write(
         await desk.db.write(
             lambda conn: audit.try_record(conn, actor, action, kind, object_id, outcome, desk.now())
         )
-    except (
-        OSError,
-        SQLAlchemyError,
-        RecordAway,
-        RecordError,
-    ):  # the trail's look-out tells somebody
+    except (OSError, SQLAlchemyError, RecordAway, RecordError):
+        # the trail's look-out tells somebody
         log.exception("audit.failed action=%s", action)
         audit.missed()

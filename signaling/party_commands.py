@@ -1,4 +1,4 @@
-"""Commands about who is in a call: hand it on, hand it back, take it over, sit in, put out."""
+"""Commands about who is in a call: hand on, hand back, take over, sit in, hold, put out."""
 
 from __future__ import annotations
 

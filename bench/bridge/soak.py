@@ -6,8 +6,8 @@
 Every few seconds one side of one call connects anew with another key, as after a reload, and every
 so often a whole call ends and another begins. Each minute the server's memory, its open files and
 the delay that it adds are looked at. It passes when, after a first quarter to warm up, memory grows
-by less than 1 MB an hour, no file stays open, nothing failed inside, and no packet is lost but
-around a reconnection. The last line is for machines.
+by less than 1 MB an hour, no file stays open, and nothing failed inside. The last line is for
+machines.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 // What the officer says of the scene by one tap each, and the clock of the overdose card.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { QUESTIONS, belongTo, clockOf, forgotten, given, givenBefore, offersCard, saidMore, stepOf, MOST_DOSES } from "../../web/static/js/tablet/scene_state.js";
+import { QUESTIONS } from "../../web/static/js/lib/scene.js";
+import { belongTo, clockOf, forgotten, given, givenBefore, offersCard, saidMore, stepOf, MOST_DOSES } from "../../web/static/js/tablet/scene_state.js";
 
 /** @typedef {import("../../web/static/js/lib/wire.js").Dose} Dose */
 /** @typedef {import("../../web/static/js/lib/wire.js").SceneView} SceneView */

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ACTIVITY, QUESTIONS } from "../../web/static/js/tablet/scene_state.js";
+import { QUESTIONS } from "../../web/static/js/lib/scene.js";
+import { ACTIVITY } from "../../web/static/js/tablet/scene_state.js";
 import { testTexts, text } from "./page_texts.js";
 
 const missing = testTexts("tablet");

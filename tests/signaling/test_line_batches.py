@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Never
 
 import pytest
@@ -11,20 +9,12 @@ import pytest
 from oncall import policy
 from records import offers, sessions
 from records.errors import BadInput, Busy, StaleSession
-from records.offers import OfferRow
 from records.sessions import Event, SessionRow
 from signaling import line_batches
-from tests.signaling.conftest import House, a_house
+from tests.signaling.conftest import House
 from tests.signaling.test_desk import kinds_of, row_of
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
-    url = f"sqlite:///{tmp_path}/bridge.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").make()
-    async with a_house(url, tmp_path) as made:
-        yield made
+from tests.signaling.test_first_rings import house as house  # the fixture: on both databases
+from tests.signaling.test_first_rings import rings
 
 
 async def waiting(house: House) -> list[SessionRow]:
@@ -35,11 +25,6 @@ async def waiting(house: House) -> list[SessionRow]:
         rows.append(await row_of(house, await house.pressed(tablet, f"key-{number:016d}")))
     await house.desk.line.quiet(10)
     return [await row_of(house, row.id) for row in rows]
-
-
-async def rings(house: House) -> list[OfferRow]:
-    async with house.db.read() as conn:
-        return await offers.open_offers(conn)
 
 
 def ring(row: SessionRow, who: str, house: House, epoch: int | None = None) -> policy.MakeOffer:

@@ -3,12 +3,11 @@
 import { el, fill, find } from "../lib/dom.js";
 import { timeOfDay } from "../lib/clock.js";
 import { locale, plural, t } from "../lib/i18n.js";
+import { QUESTIONS, SEDATED, STOPS } from "../lib/scene.js";
 
 /** @typedef {import("../lib/wire.js").SceneView} SceneView */
 /** @typedef {{ words: string, tone: "alert" | "wait" | "ok" | "plain" }} Said */
 
-const STOPS = /** @type {const} */ ([["safe", "no"], ["medical", "yes"], ["intoxicated", "yes"], ["willing", "no"]]);
-const SEDATED = 2;
 const CALM = 4;
 
 /** @param {SceneView | null} scene @returns {Said[]} */
@@ -16,8 +15,8 @@ export function sceneWords(scene) {
   if (!scene) return [];
   const { answers, activity, doses, response } = scene;
   /** @type {Said[]} */
-  const said = STOPS.filter(([name, stop]) => answers[name] === stop).map(([name]) => ({ words: t(`console.scene.${name}`), tone: name === "willing" ? "wait" : "alert" }));
-  if (said.length === 0 && STOPS.every(([name]) => answers[name] !== undefined)) said.push({ words: t("console.scene.go"), tone: "ok" });
+  const said = QUESTIONS.filter((name) => answers[name] === STOPS[name]).map((name) => ({ words: t(`console.scene.${name}`), tone: name === "willing" ? "wait" : "alert" }));
+  if (said.length === 0 && QUESTIONS.every((name) => answers[name] !== undefined)) said.push({ words: t("console.scene.go"), tone: "ok" });
   for (const when of /** @type {const} */ (["before", "after"])) {
     const value = activity[when];
     if (value === undefined) continue;

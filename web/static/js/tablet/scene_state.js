@@ -3,17 +3,13 @@
  * Go or no-go is asked while it rings and never holds anything up: a "no" leads to what comes first, and the call goes on.
  */
 
+import { QUESTIONS, SEDATED, STOPS } from "../lib/scene.js";
+
 /** @typedef {import("../lib/wire.js").Dose} Dose */
-/** @typedef {import("../lib/wire.js").Question} Question */
 /** @typedef {import("../lib/wire.js").SceneView} SceneView */
 /** @typedef {{ kind: "question" | "stop", name: string } | { kind: "activity" } | { kind: "done" }} Step */
 
-/** @type {readonly Question[]} */
-export const QUESTIONS = ["safe", "medical", "intoxicated", "willing"];
-/** The answer after which something else comes first. @type {Readonly<Record<Question, "yes" | "no">>} */
-export const STOPS = { safe: "no", medical: "yes", intoxicated: "yes", willing: "no" };
 export const ACTIVITY = [1, 2, 3, 4, 5, 6, 7];
-export const SEDATED = 2; // BARS up to here: hard to wake
 export const MOST_DOSES = 8;
 
 const AGAIN_SECONDS = 120; // another dose two to three minutes after the last
