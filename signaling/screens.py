@@ -35,6 +35,7 @@ from records import (
     transfers,
     wrapups,
 )
+from records.scene_signs import SceneSigns
 from records.sessions import SessionRow
 from signaling import guest_wire, party_views, wire
 from signaling.views import (
@@ -74,6 +75,7 @@ class Screens:
         self._consoles = False
         self._everything = False
         self._marked = asyncio.Event()
+        self._signs = SceneSigns()
         self._last: dict[str, str] = {}  # stream id -> what it showed last
         self._covered: frozenset[str] = frozenset()  # sign-ins whose pages are covered
 
@@ -161,6 +163,9 @@ class Screens:
         await self._desk.pace.breathe()
         async with self._desk.db.read() as conn:
             picture = await self._picture(conn)
+            if picture.offers:  # a sign is for who is rung
+                signs = await self._signs.read(conn, self._desk.vault)
+                picture = replace(picture, signs=signs)
             await self._see_who_is_away(conn, streams)
             for number, stream in enumerate(streams, start=1):
                 message = await self._view(conn, picture, stream)

@@ -218,6 +218,9 @@ class OfferView(Struct, frozen=True):
     purpose: Literal["answer", "transfer"]
     by: str | None  # short name of who hands the session on
     relaxed: list[str]  # in what this clinician is not what it asks for: language, provider, …
+    # What the officer's go or no-go comes to so far. None: not told here (see `views.offer_view`).
+    scene: Literal["go", "stop", "open"] | None
+    stops: list[str]  # what stands in the way: safe, medical, intoxicated, willing
 
 
 class AssessmentView(Struct, frozen=True):

@@ -30,6 +30,7 @@ from records.offers import MissedOffer, OfferRow
 from records.pages import PageRow
 from records.parties import PartyRow
 from records.recommendations import RecommendationRow
+from records.scene_signs import OPEN, Sign
 from records.schema import LED_STATES
 from records.sessions import SessionRow
 from records.transfers import TransferRow
@@ -107,6 +108,7 @@ class Picture:
     missed: Sequence[MissedOffer] = ()  # rings that were not taken, and not read yet
     pages: Sequence[PageRow] = ()  # the calls for sessions that wait
     parties: Sequence[PartyRow] = ()  # everybody who sits in a call
+    signs: Mapping[str, Sign] = field(default_factory=dict)  # go or no-go, of sessions that wait
     # worked out once for all the pages of a round: a thousand consoles look at one picture
     _index: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -382,7 +384,12 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
         waiting=shared.waiting,
         waiting_total=shared.waiting_total,
         offers=[
-            offer_view(picture.directory, offer, rung[offer.session_id])
+            offer_view(
+                picture.directory,
+                offer,
+                rung[offer.session_id],
+                picture.signs.get(offer.session_id, OPEN),
+            )
             for offer in picture.offers_to(person_id)
             if offer.session_id in rung
         ],
@@ -415,7 +422,7 @@ def veiled(offer: shapes.OfferView) -> shapes.OfferView:
     """An offer that can be heard: where and about whom it is stays out of it."""
     return msgspec.structs.replace(
         offer, agency="", county="", place_state=None, unit="", officer=None, intake=[],
-        language=None, by=None, relaxed=[],
+        language=None, by=None, relaxed=[], scene=None, stops=[],
     )  # fmt: skip
 
 
@@ -530,9 +537,19 @@ def _waiting_row(picture: Picture, session: SessionRow) -> shapes.WaitingRow:
     )
 
 
-def offer_view(who: Directory, offer: OfferRow, session: SessionRow) -> shapes.OfferView:
-    """An offer as its own clinician sees it, with the token that answers it."""
+def offer_view(
+    who: Directory, offer: OfferRow, session: SessionRow, sign: Sign | None = None
+) -> shapes.OfferView:
+    """An offer as its own clinician sees it, with the token that answers it.
+
+    `sign`: go or no-go; None where the ring goes out before anybody has read it. Who is handed a
+    running call needs none. To another provider than the session's own it says go or no-go alone:
+    why may tell of substances (42 CFR Part 2).
+    """
     agency = who.agencies[session.agency_id]
+    if offer.purpose == "transfer":
+        sign = None
+    outside = any(step == "provider" for step, _ in offer.relaxed)
     return shapes.OfferView(
         offer=offer.id,
         token=offer.token,
@@ -552,6 +569,8 @@ def offer_view(who: Directory, offer: OfferRow, session: SessionRow) -> shapes.O
         purpose="transfer" if offer.purpose == "transfer" else "answer",
         by=who.short_name(session.lead_id),
         relaxed=[step for step, _ in offer.relaxed],
+        scene=None if sign is None else sign.level,
+        stops=[] if sign is None or outside else list(sign.stops),
     )
 
 

@@ -85,6 +85,9 @@ async def test_one_call_from_the_press_to_the_log(fresh_demo: Demo, people: Peop
     await tablet.click('[data-said="safe:yes"]')
     await tablet.click('[data-said="medical:yes"]')
     await expect(tablet.locator("#scene-words")).to_contain_text("First EMS")
+    await expect(dana.page.locator("#offer-scene")).to_have_text(
+        "No-go: Medical emergency or overdose"
+    )
     await tablet.click('[data-said="read:medical"]')
     await tablet.click('[data-said="intoxicated:no"]')
     await tablet.click('[data-said="skip:willing"]')

@@ -9,7 +9,7 @@ import { NONE, NOTICE_SECONDS, answer, deliver, gone, notice, refused, rung, sho
  */
 const offered = (offer, pressed_at = 100, expires_at = 130) => ({
   offer, token: `token-of-${offer}`, session: `ses_${offer}`, epoch: 1, expires_at, agency: "Prairie County Sheriff", county: "Prairie", place_state: null, relaxed: [],
-  unit: "Unit 12", officer: null, intake: [], language: null, pressed_at, requeued: false, voice_only: false,
+  unit: "Unit 12", officer: null, intake: [], language: null, pressed_at, requeued: false, voice_only: false, scene: "open", stops: [],
 });
 
 test("the one that waits longest is shown", () => {

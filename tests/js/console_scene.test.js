@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { use } from "../../web/static/js/lib/i18n.js";
-import { sceneWords } from "../../web/static/js/console/scene.js";
+import { sceneWords, signWords } from "../../web/static/js/console/scene.js";
 import { text } from "./page_texts.js";
 
 use(JSON.parse(text("locales/en/console.json")), "en-US");
@@ -25,4 +25,12 @@ test("the ratings and the doses are said with what is known of them", () => {
   assert.deepEqual(words({ doses: [{ at: null, product: "unknown", by: "bystander" }], response: "drowsy" }), [
     "alert: Naloxone: 1 dose (time not known, bystander)", "wait: After it: breathing, drowsy",
   ]);
+});
+
+test("who is rung reads go, no-go with what stands in the way, or that nobody has answered", () => {
+  assert.equal(signWords({ scene: null, stops: [] }), null);
+  assert.deepEqual(signWords({ scene: "open", stops: [] }), { words: "Go or no-go: not answered yet", tone: "plain" });
+  assert.deepEqual(signWords({ scene: "go", stops: [] }), { words: "Go: nothing stands in the way, the officer says", tone: "ok" });
+  assert.deepEqual(signWords({ scene: "stop", stops: ["safe", "willing"] }), { words: "No-go: Scene not safe; Not willing to talk", tone: "alert" });
+  assert.deepEqual(signWords({ scene: "stop", stops: [] }), { words: "No-go, the officer says", tone: "alert" });
 });

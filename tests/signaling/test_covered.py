@@ -75,6 +75,7 @@ async def test_a_covered_console_is_told_that_it_rings_and_nothing_of_anybody(
     before = len(dana.messages)
     session = await house.pressed(tablet)
     await tablet.send("session.intake", session=session, tiles=["suicidal"])
+    await tablet.send("scene.tell", session=session, answers={"safe": "no"})
     offer = await house.rung(dana)
     assert offer["token"], "its ring is heard, and acknowledged"
     await dana.until_view(lambda v: v["covered"] and v["offers"])
@@ -86,13 +87,14 @@ async def test_a_covered_console_is_told_that_it_rings_and_nothing_of_anybody(
     secret = {one.short_name for one in who.people.values() if one.id != "per_dana"}
     secret |= {one.name for one in who.agencies.values()}
     secret |= {one.label for one in who.tablets.values()}
-    for word in (*secret, row.code, "suicidal"):
+    for word in (*secret, row.code, "suicidal", "stop", "safe"):
         assert f'"{word}"' not in told, word
     await change(house, covered_at=None, active_at=START)
     house.desk.screens.touch_console("per_dana")
     whole = await dana.until_view(lambda v: not v["covered"] and v["offers"])
     assert whole["offers"][0]["unit"] == "Unit 12"
     assert whole["offers"][0]["intake"] == ["suicidal"]
+    assert whole["offers"][0]["stops"] == ["safe"]
     assert whole["waiting"]
     assert whole["colleagues"]
 

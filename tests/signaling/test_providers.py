@@ -82,6 +82,7 @@ async def test_another_provider_rings_after_its_time_and_has_the_session_from_th
     await next_door(house, own=[(HOME, 1)], other=[(HOME, 2)])
     dana, noor, tablet = [await house.page(who) for who in ("dana", "stranger", "tablet")]
     session = await house.pressed(tablet)
+    await tablet.send("scene.tell", session=session, answers={"intoxicated": "yes"})
     heard: set[str] = set()
     for _ in range(8):  # 40 seconds, in which Dana hears each ring and answers none
         for who, ring in (await rung(house, session)).items():
@@ -98,6 +99,8 @@ async def test_another_provider_rings_after_its_time_and_has_the_session_from_th
     assert ("queue.relaxed", "provider") in await timeline(house, session)
     offer = await house.rung(noor)
     assert offer["relaxed"] == ["provider"]
+    shown = (await noor.until_view(lambda v: v["offers"]))["offers"][0]
+    assert (shown["scene"], shown["stops"]) == ("stop", []), "why is Part 2, and not theirs yet"
     assert noor.view["waiting"] == [], "what waits is for its own provider to see"
     epoch = (await noor.send("offer.accept", offer=offer["offer"], token=offer["token"]))["epoch"]
     row = await row_of(house, session)

@@ -8,7 +8,7 @@ import pytest
 
 from records import assessments
 from tests.signaling.conftest import House
-from tests.signaling.pages import Refused
+from tests.signaling.pages import Page, Refused
 from tests.signaling.test_desk import timeline_of
 
 GO = {"safe": "yes", "medical": "no", "intoxicated": "no", "willing": "yes"}
@@ -17,6 +17,13 @@ GO = {"safe": "yes", "medical": "no", "intoxicated": "no", "willing": "yes"}
 def _scene(view: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = (view["session"] or {}).get("scene") or {}
     return found
+
+
+async def _sign(page: Page, level: str) -> list[str]:
+    """What stands in the way on the ringing card, once the card says this."""
+    view = await page.until_view(lambda v: v["offers"] and v["offers"][0]["scene"] == level)
+    stops: list[str] = view["offers"][0]["stops"]
+    return stops
 
 
 async def test_what_the_officer_taps_while_it_rings_is_there_for_the_clinician(
@@ -31,6 +38,15 @@ async def test_what_the_officer_taps_while_it_rings_is_there_for_the_clinician(
     await tablet.send("scene.tell", session=session, activity={"before": 6})
     await tablet.send("scene.tell", session=session, answers={"willing": None})
     offer = await house.rung(dana)
+    # who is rung reads what it comes to, and that it has changed, before any accept
+    assert await _sign(dana, "open") == []
+    await tablet.send("scene.tell", session=session, answers={"medical": "yes", "willing": "no"})
+    assert await _sign(dana, "stop") == ["medical", "willing"]
+    await tablet.send("scene.tell", session=session, answers={"medical": "no", "willing": "yes"})
+    assert await _sign(dana, "go") == []
+    rings = [m["offer"] for m in dana.messages if m["type"] == "offer"]
+    assert {one["scene"] for one in rings} == {None}, "what goes from process to process has none"
+    await tablet.send("scene.tell", session=session, answers={"willing": None})
     await dana.send("offer.accept", offer=offer["offer"], token=offer["token"])
     view = await dana.until_view(lambda v: _scene(v))
     assert _scene(view) == {

@@ -3,7 +3,7 @@
  * <html data-screen>; the record's two forms draw themselves (assessment.js, card.js, wrapup.js).
  */
 
-import { drawScene } from "./scene.js";
+import { drawScene, signWords } from "./scene.js";
 import { offerHelp } from "../lib/allow_help.js";
 import { el, fill, find, findAll, setText } from "../lib/dom.js";
 import { has, locale, plural, t } from "../lib/i18n.js";
@@ -171,6 +171,10 @@ function offerCard(model, offer) {
     ...(offer.language ? [el("li", { class: "badge badge--wait", text: t(`common.language.${offer.language}`) })] : []),
     ...marks.map((mark) => el("li", { class: "badge badge--wait", text: t(`console.mark.${mark}`) })),
   ]);
+  const sign = signWords(offer);
+  show("offer-scene", sign !== null);
+  byId("offer-scene").className = `badge badge--${sign?.tone ?? "plain"} offer__scene`;
+  write("offer-scene", sign?.words ?? "");
   show("offer-relaxed", offer.relaxed.length > 0);
   write("offer-relaxed", t("console.offer.relaxed", { what: offer.relaxed.map((one) => t(`console.relaxed.${one}`)).join(", ") }));
   write("offer-since", t("console.offer.since", { time: duration(model.now - offer.pressed_at) }));

@@ -28,6 +28,18 @@ export function sceneWords(scene) {
   return said;
 }
 
+/**
+ * Go or no-go in one line, for who is rung and has not answered yet; null: nothing was told.
+ * @param {Pick<import("../lib/wire.js").OfferView, "scene" | "stops">} offer @returns {Said | null}
+ */
+export function signWords({ scene, stops }) {
+  if (scene === null) return null;
+  if (scene === "go") return { words: t("console.offer.go"), tone: "ok" };
+  if (scene === "open") return { words: t("console.offer.open"), tone: "plain" };
+  const what = stops.map((name) => t(`console.scene.${name}`)).join("; ");
+  return { words: what ? t("console.offer.stop.why", { what }) : t("console.offer.stop"), tone: "alert" };
+}
+
 /** @param {import("../lib/wire.js").Dose} dose */
 function doseWords({ at, product, by }) {
   const giver = t(`console.scene.by.${by}`);

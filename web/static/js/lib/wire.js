@@ -38,7 +38,7 @@
  * @typedef {{
  *   offer: string, token: string, session: string, epoch: number, expires_at: number, agency: string, county: string, place_state: string | null,
  *   unit: string, officer: string | null, intake: string[], language: string | null, pressed_at: number, requeued: boolean, voice_only: boolean,
- *   purpose: "answer" | "transfer", by: string | null, relaxed: string[],
+ *   purpose: "answer" | "transfer", by: string | null, relaxed: string[], scene: "go" | "stop" | "open" | null, stops: Question[],
  * }} OfferView
  * @typedef {{
  *   stage: "ringing" | "sitting" | "ended", to: string | null, receiver: string | null, ringing: string[], expires_at: number | null,
