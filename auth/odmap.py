@@ -1,12 +1,14 @@
 """Guarded review of overdoses for ODMAP: a program's manager decides of each, and releases a file.
 
-Each look, each decision and each download is on record, a release with every session in it.
+Each look, each decision and each download is on record, a release with every session in it. So is
+each session of which the doses were read that its officer tapped on the tablet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,9 +17,10 @@ from auth.access import audited, record_refusal, scope_of, target_of
 from auth.actors import Actor
 from auth.errors import Forbidden
 from auth.policy import Action, Target, allows
-from records import directory, odmap, sessions
+from records import assessments, directory, odmap, sessions
 from records.crypto import Vault
 from records.directory import Directory
+from records.doses import Dose, doses_of
 from records.engine import Database
 from records.errors import Conflict
 from records.odmap import Held, Release
@@ -30,6 +33,7 @@ class Review:
     """What a manager sees: who waits for a decision, who was held back, which files left."""
 
     waiting: tuple[SessionRow, ...]
+    doses: Mapping[str, Sequence[Dose]]  # of naloxone, by session, as its officer tapped them
     more: bool
     held: tuple[Held, ...]
     releases: tuple[Release, ...]
@@ -37,21 +41,49 @@ class Review:
 
 
 async def review(
-    db: Database, actor: Actor, since: float, until: float, agency_id: str | None, now: float
+    db: Database,
+    vault: Vault,
+    actor: Actor,
+    since: float,
+    until: float,
+    agency_id: str | None,
+    now: float,
 ) -> Review:
     """The overdoses of a span. Raises Forbidden, AuditFailed."""
     scope = await scope_of(db, actor, Action.ODMAP_RELEASE, now)
     async with db.read() as conn:
         rows, more = await odmap.waiting(conn, scope, since, until, agency_id)
+        who = await directory.read(conn)
         found = Review(
             waiting=tuple(rows),
+            doses=await _doses(conn, vault, rows, who),
             more=more,
             held=tuple(await odmap.held(conn, scope, since, until)),
             releases=tuple(await odmap.releases_of(conn, program_of(actor))),
-            who=await directory.read(conn),
+            who=who,
         )
-    await audited(db, actor, Action.ODMAP_RELEASE, "log", None, now)
+
+    async def write(conn: AsyncConnection) -> None:
+        await audit.record(conn, actor, Action.ODMAP_RELEASE, "log", None, "allowed", now)
+        for session_id in found.doses:
+            await audit.record(
+                conn, actor, Action.ODMAP_RELEASE, "session", session_id, "allowed", now
+            )
+
+    await db.write(write)
     return found
+
+
+async def _doses(
+    conn: AsyncConnection, vault: Vault, rows: Sequence[SessionRow], who: Directory
+) -> dict[str, Sequence[Dose]]:
+    told = await assessments.doses_told(conn, vault, [row.id for row in rows])
+    zones = {row.id: ZoneInfo(who.agencies[row.agency_id].timezone) for row in rows}
+    doses = {
+        session_id: doses_of(one.answers, zones[session_id], one.updated_at)
+        for session_id, one in told.items()
+    }
+    return {session_id: given for session_id, given in doses.items() if given}
 
 
 async def waiting(

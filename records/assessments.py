@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,18 @@ async def said_at_scene(
         )
     )
     return [await _opened(conn, vault, row) for row in rows.all()]
+
+
+async def doses_told(
+    conn: AsyncConnection, vault: Vault, session_ids: Sequence[str]
+) -> dict[str, AssessmentRow]:
+    """What the officers of these sessions have tapped of naloxone, opened; by session."""
+    rows = await conn.execute(
+        select(table).where(
+            table.c.session_id.in_(session_ids), table.c.instrument == instruments.OVERDOSE
+        )
+    )
+    return {row.session_id: await _opened(conn, vault, row) for row in rows.all()}
 
 
 async def safety_plan(conn: AsyncConnection, vault: Vault, session_id: str) -> AssessmentRow | None:

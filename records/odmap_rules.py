@@ -1,20 +1,22 @@
 """Overdoses for ODMAP: what a human may release, and the file. Pure.
 
-Only what an officer said goes in: the tile *Overdose*, the flag *naloxone given*, place and time.
-Those are no records of treatment. What a clinician learned is (42 CFR Part 2): no form, no card and
-no answer about opioids is asked here, neither to find a session nor to fill a column.
+Only what an officer said goes in: the tile *Overdose*, the flag *naloxone given*, the doses tapped
+on the tablet, place and time. Those are no records of treatment. What a clinician learned is (42
+CFR Part 2): no form of theirs, no card and no answer about opioids is asked here, neither to find a
+session nor to fill a column.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from records.doses import Dose
 from records.flags import BIT
 from records.sessions import SessionRow
 from records.vocabulary import STATES
@@ -23,6 +25,7 @@ TILE: Final = "overdose"
 FLAG: Final = BIT["naloxone_given"]
 FATAL: Final = ("nonfatal", "fatal")
 NALOXONE: Final = ("none", "single", "multiple", "given_unknown", "unknown")
+GIVEN_BY: Final = ("none", "officer", "ems", "bystander", "several", "unknown")
 HELD: Final = ("not_overdose", "reported_elsewhere", "duplicate", "other")
 EARLIEST: Final = 86_400.0  # an overdose was at most so long before the press
 LONGEST_PLACE: Final = 120
@@ -42,7 +45,10 @@ class BadRow(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OdmapRow:
-    """One overdose as a human released it. `place`: words, as near as the agency wants."""
+    """One overdose as a human released it. `place`: words, as near as the agency wants.
+
+    `given_by`: empty in a file that left before it was asked.
+    """
 
     occurred_at: float
     county: str
@@ -50,6 +56,7 @@ class OdmapRow:
     place: str
     outcome: str
     naloxone: str
+    given_by: str = ""
 
     def __repr__(self) -> str:
         return "OdmapRow()"
@@ -61,11 +68,28 @@ def is_candidate(row: SessionRow) -> bool:
     return told and row.state == "closed" and not row.test and not row.wellness
 
 
-def naloxone_said(row: SessionRow) -> str:
-    """What the officer's own flag tells; how many doses it does not."""
+def naloxone_said(row: SessionRow, doses: Sequence[Dose] = ()) -> str:
+    """What the officer's taps tell, else the officer's flag; how many doses that does not."""
+    if doses:
+        return "single" if len(doses) == 1 else "multiple"
     if row.flags & FLAG:
         return "given_unknown"
     return "none" if row.actual_disposition is not None else "unknown"
+
+
+def giver_said(row: SessionRow, doses: Sequence[Dose]) -> str:
+    """Who gave it. One known giver beside an unknown one is not known to be the only one."""
+    if not doses:
+        return "none" if naloxone_said(row) == "none" else "unknown"
+    givers = {one.by for one in doses}
+    if len(givers) == 1:
+        return givers.pop()
+    return "several" if len(givers - {"unknown"}) > 1 else "unknown"
+
+
+def time_said(row: SessionRow, doses: Sequence[Dose]) -> float:
+    """When it was, as far as anybody said: at the press, or at a dose before it."""
+    return min([row.pressed_at, *(one.at for one in doses if one.at is not None)])
 
 
 def minute(at: float, zone: str) -> str:
@@ -86,24 +110,32 @@ def checked(typed: Mapping[str, str], row: SessionRow, zone: str, now: float) ->
         raise BadRow("outcome")  # nobody has said it yet, so a human must
     if naloxone not in NALOXONE:
         raise BadRow("naloxone")
+    given_by = typed.get("given_by", "")
+    if given_by not in GIVEN_BY or (given_by == "none") != (naloxone == "none"):
+        raise BadRow("given_by")
     at = _moment(typed.get("time", ""), row.pressed_at, zone)
     if not row.pressed_at - EARLIEST <= at <= min(now, (row.ended_at or now) + EARLIEST):
         raise BadRow("time")
-    return OdmapRow(at, county, state, place, outcome, naloxone)
+    return OdmapRow(at, county, state, place, outcome, naloxone, given_by)
 
 
 def write(rows: Iterable[tuple[str, str, OdmapRow]]) -> str:
-    """The file: (reference, time zone, row) each, with a BOM; no cell is a formula."""
+    """The file: (reference, time zone, row) each, with a BOM; no cell is a formula.
+
+    One that left before it was asked who gave naloxone comes again as it was.
+    """
+    rows = list(rows)
+    asked = any(one.given_by for _, _, one in rows)
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\r\n")
-    lines.writerow(COLUMNS)
+    lines.writerow((*COLUMNS, "given_by") if asked else COLUMNS)
     for reference, zone, one in rows:
         at = datetime.fromtimestamp(one.occurred_at, UTC).replace(microsecond=0)
         local = at.astimezone(ZoneInfo(zone)).isoformat()
         said = at.isoformat().replace("+00:00", "Z")
         cells = (
             reference, said, local, one.county, one.state, one.place or "unknown", one.outcome,
-            one.naloxone,
+            one.naloxone, *([one.given_by] if asked else []),
         )  # fmt: skip
         lines.writerow([_harmless(cell) for cell in cells])
     return "\ufeff" + out.getvalue()

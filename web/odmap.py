@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,18 +12,21 @@ from aiohttp import web
 
 from auth import odmap
 from auth.policy import Action
-from records.directory import Directory
+from records.doses import Dose
 from records.errors import RecordError
 from records.odmap_rules import (
     FATAL,
+    GIVEN_BY,
     HELD,
     LONGEST_PLACE,
     NALOXONE,
     BadRow,
     OdmapRow,
     checked,
+    giver_said,
     minute,
     naloxone_said,
+    time_said,
 )
 from records.sessions import SessionRow
 from records.vocabulary import STATES
@@ -36,7 +39,9 @@ from web.routes import Route, Who, fields
 ADDRESS: Final = "/manager/odmap"
 DAYS: Final = 7  # looked at when nobody chose
 LONGEST: Final = 92  # days at once
-FIELDS: Final = ("decision", "time", "county", "state", "place", "outcome", "naloxone", "reason")
+FIELDS: Final = (
+    "decision", "time", "county", "state", "place", "outcome", "naloxone", "given_by", "reason",
+)  # fmt: skip
 DECISIONS: Final = ("later", "release", "hold")
 
 
@@ -49,6 +54,7 @@ class Card:
     zone: str
     unit: str
     typed: Mapping[str, str]
+    doses: Sequence[Dose] = ()  # of naloxone, as the officer tapped them
     wrong: str | None = None
 
 
@@ -171,7 +177,9 @@ async def _page(
     services, actor, now = services_of(request), actor_of(request), now_of(request)
     agencies = await agencies_of(request)
     asked = _asked(request, agencies[0].timezone if agencies else "UTC")
-    found = await odmap.review(services.db, actor, asked.since, asked.until, asked.agency, now)
+    found = await odmap.review(
+        services.db, services.vault, actor, asked.since, asked.until, asked.agency, now
+    )
     released = {one.id for one in found.releases}
     new_file, done = request.query.get("file"), request.query.get("done")
     return answers.page(
@@ -179,7 +187,7 @@ async def _page(
         "manager_odmap",
         status=refused.status if refused else 422 if problem else 200,
         nav=nav(request, "odmap"),
-        cards=[_card(row, found.who, typed) for row in found.waiting],
+        cards=[_card(row, found, typed) for row in found.waiting],
         more=found.more,
         held=found.held,
         releases=found.releases,
@@ -189,6 +197,7 @@ async def _page(
         states=STATES,
         outcomes=FATAL,
         naloxone=NALOXONE,
+        givers=GIVEN_BY,
         reasons=HELD,
         decisions=DECISIONS,
         longest=LONGEST_PLACE,
@@ -201,24 +210,26 @@ async def _page(
     )
 
 
-def _card(row: SessionRow, who: Directory, typed: Typed) -> Card:
-    agency = who.agencies[row.agency_id]
+def _card(row: SessionRow, found: odmap.Review, typed: Typed) -> Card:
+    agency, doses = found.who.agencies[row.agency_id], found.doses.get(row.id, ())
     own = {
         "decision": "later",
-        "time": minute(row.pressed_at, agency.timezone),
+        "time": minute(time_said(row, doses), agency.timezone),
         "county": row.place_county or agency.county,
         "state": row.place_state or agency.state,
         "place": "",
         "outcome": "",
-        "naloxone": naloxone_said(row),
+        "naloxone": naloxone_said(row, doses),
+        "given_by": giver_said(row, doses),
         "reason": "",
     }
     return Card(
         row=row,
         agency=agency.name,
         zone=agency.timezone,
-        unit=who.tablets[row.tablet_id].label,
+        unit=found.who.tablets[row.tablet_id].label,
         typed=typed.by_session.get(row.id, own),
+        doses=doses,
         wrong=typed.wrong.get(row.id),
     )
 

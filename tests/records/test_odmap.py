@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from records import odmap
 from records.crypto import Vault
+from records.doses import Dose
 from records.engine import Database
 from records.errors import BadInput, Conflict
 from records.log import Scope
@@ -20,9 +21,11 @@ from records.odmap_rules import (
     BadRow,
     OdmapRow,
     checked,
+    giver_said,
     is_candidate,
     minute,
     naloxone_said,
+    time_said,
     write,
 )
 from tests.records.cast import NOW, changed, finished
@@ -31,14 +34,14 @@ from tests.records.fhir_cast import row
 ZONE = "America/Chicago"
 MINE = Scope(programs=frozenset({"prg_1"}))
 LATER = NOW + 86_400.0
-ONE = OdmapRow(NOW, "Prairie", "SD", "Main and 3rd", "nonfatal", "single")
+ONE = OdmapRow(NOW, "Prairie", "SD", "Main and 3rd", "nonfatal", "single", "officer")
 RELEASED = "12 Elm Street"  # only ever sealed
 
 
 def typed(**changes: str) -> dict[str, str]:
     return {
         "time": minute(NOW, ZONE), "county": "Prairie", "state": "SD", "place": "Main and 3rd",
-        "outcome": "nonfatal", "naloxone": "single",
+        "outcome": "nonfatal", "naloxone": "single", "given_by": "officer",
     } | changes  # fmt: skip
 
 
@@ -70,6 +73,32 @@ def test_what_is_suggested_of_naloxone_is_what_the_officer_said() -> None:
     assert naloxone_said(row()) == "given_unknown"
     assert naloxone_said(row(flags=0)) == "none"
     assert naloxone_said(row(flags=0, actual_disposition=None)) == "unknown"
+    assert giver_said(row(), ()) == "unknown"
+    assert giver_said(row(flags=0), ()) == "none"
+
+
+@pytest.mark.parametrize(
+    ("doses", "naloxone", "giver", "earlier"),
+    [
+        ([Dose(NOW + 60, "nasal-4", "officer")], "single", "officer", 0),
+        ([Dose(None, "unknown", "bystander")], "single", "bystander", 0),
+        ([Dose(NOW - 300, by="bystander"), Dose(NOW - 60, by="ems")], "multiple", "several", 300),
+        ([Dose(NOW - 60, by="officer"), Dose(None, by="unknown")], "multiple", "unknown", 60),
+    ],
+)
+def test_what_is_suggested_of_doses_is_what_the_officer_tapped(
+    doses: list[Dose], naloxone: str, giver: str, earlier: float
+) -> None:
+    assert naloxone_said(row(flags=0), doses) == naloxone
+    assert giver_said(row(flags=0), doses) == giver
+    assert time_said(row(), doses) == NOW - earlier
+
+
+def test_a_file_that_left_before_it_was_asked_who_gave_it_comes_again_as_it_was() -> None:
+    old = OdmapRow(NOW, "Prairie", "SD", "Main and 3rd", "nonfatal", "single")
+    assert "given_by" not in write([("odm_1", ZONE, old)])
+    [cells] = csv.DictReader(io.StringIO(write([("odm_1", ZONE, ONE)]).removeprefix("\ufeff")))
+    assert cells["given_by"] == "officer"
 
 
 def test_a_row_is_what_was_typed_and_the_moment_of_the_press_is_kept_to_the_second() -> None:
@@ -86,6 +115,8 @@ def test_a_row_is_what_was_typed_and_the_moment_of_the_press_is_kept_to_the_seco
         ("outcome", "unknown"),
         ("naloxone", ""),
         ("naloxone", "lots"),
+        ("given_by", ""),
+        ("given_by", "none"),  # of a dose
         ("county", ""),
         ("county", "x" * 61),
         ("state", "XX"),
@@ -117,7 +148,7 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text[1:], newline="")))
 
 
-def test_the_file_has_time_place_outcome_and_naloxone_and_nothing_else() -> None:
+def test_the_file_has_time_place_outcome_naloxone_and_its_giver_and_nothing_else() -> None:
     [cells] = read(write([("odm_1", ZONE, ONE)]))
     assert cells == {
         "reference": "odm_1",
@@ -128,6 +159,7 @@ def test_the_file_has_time_place_outcome_and_naloxone_and_nothing_else() -> None
         "place": "Main and 3rd",
         "outcome": "nonfatal",
         "naloxone": "single",
+        "given_by": "officer",
     }
 
 

@@ -7,12 +7,14 @@ import csv
 import io
 import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import assessments, schema
+from records.doses import Dose, answers_of
 from records.sessions import SessionRow
 from tests.web.cast import AWAY_MANAGER, NOW, XSS, Site
 from web.dev import cast as demo
@@ -38,7 +40,8 @@ def typed(row: SessionRow, **changes: str) -> dict[str, str]:
     """The form of one session."""
     own = {
         "decision": "release", "time": "2027-01-15T02:00", "county": "Prairie", "state": "SD",
-        "place": "Main and 3rd", "outcome": "nonfatal", "naloxone": "single", "reason": "",
+        "place": "Main and 3rd", "outcome": "nonfatal", "naloxone": "single", "given_by": "ems",
+        "reason": "",
     } | changes  # fmt: skip
     return {f"{row.id}.{name}": value for name, value in own.items()}
 
@@ -70,6 +73,33 @@ async def test_the_page_shows_what_the_officer_said_and_nothing_of_the_clinician
     assert "a secret" not in html
     assert 'href="/manager/odmap"' in await html_of(site, "/manager")
     assert row.id not in await html_of(site, f"{PAGE}?from=2027-01-01&until=2027-01-10")
+
+
+async def test_the_doses_that_the_officer_tapped_are_filled_in_and_their_reading_is_on_record(
+    site: Site,
+) -> None:
+    row = await overdose(site)
+    given = [Dose(row.pressed_at - 240, "nasal-4", "bystander"), Dose(row.pressed_at, by="ems")]
+    said = answers_of(given, "drowsy", ZoneInfo("America/Chicago"), row.pressed_at)
+    services = site.services
+    await services.db.write(
+        lambda conn: assessments.say(
+            conn, services.vault, row.id, "officer-overdose", said, None, row.pressed_at, whole=True
+        )
+    )
+    await site.sign_in(demo.LENA)
+    html = await html_of(site)
+    assert "2 doses of naloxone" in html
+    assert "spray 3–4 mg, bystander" in html
+    for chosen in ("multiple", "several"):
+        assert f'<option value="{chosen}" selected>' in html
+    assert 'value="2027-01-15T01:56"' in html, "a dose before the press tells when it was"
+    assert "drowsy" not in html.lower(), "how it went is for a human to say"
+    async with services.db.read() as conn:
+        read = select(schema.audit.c.object_id).where(
+            schema.audit.c.action == "odmap.release", schema.audit.c.object_kind == "session"
+        )
+        assert (await conn.execute(read)).scalars().all() == [row.id]
 
 
 async def test_what_is_released_is_in_one_file_and_waits_no_more(site: Site) -> None:
