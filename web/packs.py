@@ -112,7 +112,8 @@ async def made(db: Database, setter: Typesetter, asked: Asked, now: float, texts
         files["quarters.csv"] = _csv([counts[0], *counts[1]])
     about = [
         texts.t("grants.readme", period=asked.period.name, what=" · ".join(asked.names)),
-        texts.t("reports.shared"), texts.t("reports.star"), texts.t("grants.readme.files"),
+        texts.t("reports.shared"), texts.t("reports.star"), texts.t("reports.apart"),
+        texts.t("grants.readme.files"),
         *([texts.t("grants.readme.quarters")] if "quarters.csv" in files else []),
     ]  # fmt: skip
     pdf = await setter.pdf("report", data, now)

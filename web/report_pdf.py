@@ -25,7 +25,7 @@ def data(
         "about": [
             " · ".join(names),
             t("reports.span", first=first, last=last, zone=frame.zone),
-            *([t("reports.shared"), t("reports.star")] if frame.share else []),
+            *([t("reports.shared"), t("reports.star"), t("reports.apart")] if frame.share else []),
             t("reports.made", when=made),
         ],
         "endings": table(
