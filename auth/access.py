@@ -73,6 +73,7 @@ __all__ = [
     "SessionRecord",
     "TimelineEntry",
     "own_notes",
+    "person_of",
     "read_board",
     "read_log",
     "read_session",
@@ -227,7 +228,7 @@ async def _assemble(
         quality=tuple(await quality.of_session(conn, row.id)),
         signature=(signature := await notes.signature(conn, vault, row)),
         addenda=await _addenda(conn, vault, row, who) if clinical else None,
-        person=await _person(conn, vault, actor, row, who) if clinical else None,
+        person=await person_of(conn, vault, actor, row, who) if clinical else None,
         may_name=allows(actor, Action.PERSON_WRITE, target),
         consents=await _consents(conn, vault, row, who) if clinical else None,
         given_out=await _given_out(conn, vault, row, who) if clinical else None,
@@ -280,9 +281,10 @@ async def _assessments(
     return tuple(found)
 
 
-async def _person(
+async def person_of(
     conn: AsyncConnection, vault: Vault, actor: Actor, row: SessionRow, who: Directory
 ) -> PersonRecord | None:
+    """Who a session was about, opened, for a caller who has asked whether the actor may."""
     about = await identities.get(conn, vault, row.id)
     if about is None:
         return None
@@ -293,10 +295,19 @@ async def _person(
         seen = one.session_id if allows(actor, Action.RECORD_READ, target) else None
         visits.append(VisitRecord(one.code, one.pressed_at, seen))
     joins = [
-        JoinRecord(j.id, len(j.sessions), shapes.name(who, j.made_by) or j.made_by, j.made_at)
+        JoinRecord(
+            id=j.id,
+            count=len(j.sessions),
+            by=shapes.name(who, j.made_by) or j.made_by,
+            at=j.made_at,
+            reason=j.reason,
+            undone_by=shapes.name(who, j.undone_by) or j.undone_by,
+            undone_at=j.undone_at,
+            open=j.open,
+        )
         for j in await identities.joins(conn, about.subject_id)
     ]
-    return PersonRecord(about.rev, about.identity, tuple(visits), tuple(joins))
+    return PersonRecord(about.rev, about.identity, about.subject_id, tuple(visits), tuple(joins))
 
 
 async def _consents(

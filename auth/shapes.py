@@ -131,12 +131,16 @@ class VisitRecord:
 
 @dataclass(frozen=True, slots=True)
 class JoinRecord:
-    """Sessions that were joined by hand."""
+    """Sessions that were joined by hand. `open`: it can be taken apart from here."""
 
     id: str
     count: int
     by: str
     at: float
+    reason: str | None
+    undone_by: str | None
+    undone_at: float | None
+    open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,7 @@ class PersonRecord:
 
     rev: int
     identity: Identity
+    subject_id: str
     visits: tuple[VisitRecord, ...]
     joins: tuple[JoinRecord, ...]
 

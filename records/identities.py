@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import sessions
@@ -20,6 +20,7 @@ from records.schema import session
 from records.schema_identities import identity as table
 from records.schema_identities import identity_merge as merges
 from records.sessions import SessionRow
+from records.vocabulary import JOIN_REASONS
 
 MOST_EARLIER = 20
 
@@ -48,12 +49,20 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Sessions that somebody joined to a person by hand."""
+    """Sessions that somebody joined to a person by hand.
+
+    `reason`: None of one that was made before it was asked. `open`: it can be taken apart from
+    here; one of before a later join waits until that one is taken apart.
+    """
 
     id: str
     sessions: tuple[str, ...]
     made_by: str
     made_at: float
+    reason: str | None
+    undone_by: str | None
+    undone_at: float | None
+    open: bool
 
 
 async def get(conn: AsyncConnection, vault: Vault, session_id: str) -> IdentityRow | None:
@@ -115,43 +124,79 @@ async def visits(conn: AsyncConnection, row: IdentityRow) -> list[Visit]:
 
 
 async def join(
-    conn: AsyncConnection, session_id: str, into_session: str, by: str, now: float
+    conn: AsyncConnection,
+    session_id: str,
+    into_session: str,
+    reason: str,
+    revs: tuple[int, int],
+    by: str,
+    now: float,
 ) -> tuple[str, ...]:
     """Say that two sessions were about one person; the first one's other sessions come along.
 
-    The ids of the sessions that moved. Raises NotFound where nothing is written of one of them,
-    BadInput when they are one person already or of two providers.
+    `revs`: what of each was on the page on which a human compared them. The ids of the sessions
+    that moved. Raises NotFound where nothing is written of one of them, Conflict where somebody
+    has written since, BadInput when they are one person already or of two providers, or for a
+    reason that is none.
     """
-    ours, our_provider = await _whose(conn, session_id)
-    theirs, their_provider = await _whose(conn, into_session)
-    if ours == theirs or our_provider != their_provider:
+    if reason not in JOIN_REASONS:
+        raise BadInput("Say why they are one person. Nothing was joined.")
+    ours, theirs = await _whose(conn, session_id), await _whose(conn, into_session)
+    if (ours.rev, theirs.rev) != revs:
+        raise Conflict({})
+    if ours.subject_id == theirs.subject_id or ours.provider_id != theirs.provider_id:
         raise BadInput("These sessions are one person already, or of two providers.")
-    moved = await _of_subject(conn, ours)
-    await _move(conn, moved, theirs)
+    moved = await _of_subject(conn, ours.subject_id)
+    free = await _free(conn, [*moved, into_session])
+    await _move(conn, moved, theirs.subject_id)
+    # what a human has compared stays joined when its name is corrected later
+    await conn.execute(update(table).where(table.c.session_id == into_session).values(pinned=True))
     await conn.execute(
         insert(merges).values(
-            id=new_id("mrg"), from_subject=ours, into_subject=theirs,
-            sessions=json.dumps(moved), made_by=by, made_at=now,
+            id=new_id("mrg"), from_subject=ours.subject_id, into_subject=theirs.subject_id,
+            sessions=json.dumps(moved), free=json.dumps(free), reason=reason, made_by=by,
+            made_at=now,
         )
     )  # fmt: skip
     return tuple(moved)
 
 
 async def joins(conn: AsyncConnection, subject_id: str) -> list[Merge]:
-    """What was joined to this person by hand and still is, the newest first."""
-    rows = await conn.execute(
-        select(merges)
-        .where(merges.c.into_subject == subject_id, merges.c.undone_at.is_(None))
-        .order_by(merges.c.made_at.desc(), merges.c.id)
+    """What was ever joined to this person by hand, or taken from it again, the newest first.
+
+    With what had been joined before to those who were joined to it.
+    """
+    found: dict[str, Merge] = {}
+    asked: set[str] = set()
+    queue = [subject_id]
+    while queue and len(asked) < MOST_EARLIER:
+        one = queue.pop()
+        asked.add(one)
+        undone = merges.c.undone_at.is_not(None)
+        mine = or_(merges.c.into_subject == one, and_(merges.c.from_subject == one, undone))
+        for row in (await conn.execute(select(merges).where(mine))).all():
+            still = row.undone_at is None
+            found[row.id] = _merge(row, can_end=still and row.into_subject == subject_id)
+            if still and row.from_subject not in asked:
+                queue.append(row.from_subject)
+    return sorted(found.values(), key=lambda one: (-one.made_at, one.id))
+
+
+def _merge(row: Row[Any], *, can_end: bool) -> Merge:
+    ids = tuple(json.loads(row.sessions))
+    return Merge(
+        row.id, ids, row.made_by, row.made_at, row.reason, row.undone_by, row.undone_at, can_end
     )
-    return [Merge(r.id, tuple(json.loads(r.sessions)), r.made_by, r.made_at) for r in rows]
 
 
 async def take_apart(
     conn: AsyncConnection, session_id: str, merge_id: str, by: str, now: float
 ) -> tuple[str, ...]:
-    """Undo one join of this session's person. The ids that moved back. Raises NotFound."""
-    ours, _ = await _whose(conn, session_id)
+    """Undo one join of this session's person. The ids that moved back. Raises NotFound.
+
+    Who was recognised since by the name of somebody who moves back goes along.
+    """
+    ours = (await _whose(conn, session_id)).subject_id
     mine = and_(
         merges.c.id == merge_id,
         merges.c.into_subject == ours,
@@ -162,22 +207,56 @@ async def take_apart(
         raise NotFound
     still = set(await _of_subject(conn, ours))
     moved = [one for one in json.loads(row.sessions) if one in still]
+    since = await _known_by_these(conn, ours, moved)
+    moved += since
     await _move(conn, moved, row.from_subject)
     await conn.execute(
         update(merges).where(merges.c.id == merge_id).values(undone_by=by, undone_at=now)
     )
+    await _let_go(conn, ours, moved, [*json.loads(row.free or "[]"), *since])
     return tuple(moved)
+
+
+async def _known_by_these(
+    conn: AsyncConnection, subject_id: str, moved: Sequence[str]
+) -> list[str]:
+    """Sessions that the hash alone put to this person, by a name that one of these has."""
+    tags = select(table.c.tag).where(table.c.session_id.in_(moved), table.c.tag.is_not(None))
+    rows = select(table.c.session_id).where(
+        table.c.subject_id == subject_id,
+        table.c.pinned.is_(False),
+        table.c.tag.in_(tags),
+    )
+    return list((await conn.execute(rows.order_by(table.c.session_id))).scalars())
+
+
+async def _let_go(
+    conn: AsyncConnection, subject_id: str, moved: Sequence[str], free: Sequence[str]
+) -> None:
+    """The hash may move again what it could move before, but for what another join holds."""
+    others = select(merges.c.id).where(
+        merges.c.into_subject == subject_id, merges.c.undone_at.is_(None)
+    )
+    held = (await conn.execute(others.limit(1))).first() is not None
+    ids = [one for one in free if one in moved or not held]
+    await conn.execute(update(table).where(table.c.session_id.in_(ids)).values(pinned=False))
 
 
 async def forget(conn: AsyncConnection, session_id: str) -> None:
     """A session is deleted: what was joined by hand names it no more."""
-    named = merges.c.sessions.contains(session_id, autoescape=True)
+    named = or_(
+        merges.c.sessions.contains(session_id, autoescape=True),
+        merges.c.free.contains(session_id, autoescape=True),
+    )
     for row in (await conn.execute(select(merges).where(named))).all():
-        left = [one for one in json.loads(row.sessions) if one != session_id]
+        left, free = (
+            json.dumps([one for one in json.loads(text or "[]") if one != session_id])
+            for text in (row.sessions, row.free)
+        )
         mine = merges.c.id == row.id
         await conn.execute(
-            update(merges).where(mine).values(sessions=json.dumps(left))
-            if left
+            update(merges).where(mine).values(sessions=left, free=free)
+            if json.loads(left)
             else delete(merges).where(mine)
         )
 
@@ -213,14 +292,20 @@ async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> Identit
     )  # fmt: skip
 
 
-async def _whose(conn: AsyncConnection, session_id: str) -> tuple[str, str]:
-    """The person and the provider of a session. Raises NotFound where nothing is written."""
-    columns = (table.c.subject_id, table.c.provider_id)
+async def _whose(conn: AsyncConnection, session_id: str) -> Row[str, str, int]:
+    """The person, provider and revision of a session. Raises NotFound where nothing is written."""
+    columns = (table.c.subject_id, table.c.provider_id, table.c.rev)
     found = await conn.execute(select(*columns).where(table.c.session_id == session_id))
     row = found.first()
     if row is None:
         raise NotFound
-    return row.subject_id, row.provider_id
+    return row
+
+
+async def _free(conn: AsyncConnection, ids: Sequence[str]) -> list[str]:
+    """Those of them that nobody has placed by hand."""
+    rows = select(table.c.session_id).where(table.c.session_id.in_(ids), table.c.pinned.is_(False))
+    return list((await conn.execute(rows.order_by(table.c.session_id))).scalars())
 
 
 async def _of_subject(conn: AsyncConnection, subject_id: str) -> list[str]:

@@ -53,6 +53,8 @@ identity_merge = Table(  # what was joined by hand, so that it can be told and t
     Column("from_subject", String(40), nullable=False),
     Column("into_subject", String(40), nullable=False),
     Column("sessions", Text, nullable=False),  # JSON list of the ids that were moved
+    Column("free", Text),  # JSON list of the ids that the hash could still move before; NULL: old
+    Column("reason", String(24)),  # why they are one person; NULL: joined before it was asked
     Column("made_by", ForeignKey("person.id"), nullable=False),
     Column("made_at", Double, nullable=False),
     Column("undone_by", ForeignKey("person.id")),

@@ -152,6 +152,13 @@ FOLLOWUP_REASONS: Final = (  # why it is closed without having been done
 
 # what a session should have and does not: `records.care_gaps` says when
 CARE_GAPS: Final = ("no_followup", "no_arrival", "no_wrapup")
+JOIN_REASONS: Final = (  # why two sessions are about one person
+    "name_spelt",
+    "birth_wrong",
+    "name_changed",
+    "was_unknown",
+    "told_so",
+)
 GAP_REASONS: Final = (  # why nobody follows up; codes as those of a follow-up that ends
     "not_needed",
     "declined",

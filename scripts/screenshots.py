@@ -84,6 +84,7 @@ SCREENS = {
     "plan": "The person: my safety plan, by a link",
     "notes": "Clinician: my notes, and what is to be signed",
     "note": "Clinician: a session's note, before it is signed",
+    "same-person": "Clinician: two sessions side by side, before they are one person",
     "followups": "Clinician: my follow-ups",
     "followup": "Clinician: one follow-up",
     "followup-gap": "Clinician: a session that nobody follows up",
@@ -424,6 +425,7 @@ async def afterwards(demo: Demo, officer: Officer, dana: Clinician, camera: Came
     await console.click("table a")
     await console.locator("#note").evaluate("(one) => one.scrollIntoView()")
     await camera.take(console, "note")
+    await the_same_person(demo, console, camera)
     await console.goto(f"{demo.base_url}/followups")
     await camera.take(console, "followups")
     await console.click("[data-followup] a")
@@ -505,6 +507,19 @@ async def without_followup(demo: Demo, console: Page, camera: Camera) -> None:
         await seeds.gap(db, row, "no_followup")
     await console.goto(f"{demo.base_url}/followups/without/{row.id}")
     await camera.take(console, "followup-gap")
+
+
+async def the_same_person(demo: Demo, console: Page, camera: Camera) -> None:
+    """A name that was misspelt, beside the right one."""
+    async with seeds.record_of(demo) as db:
+        rows = []
+        for number, (code, name) in enumerate(
+            (("550912", "Jon Redbird"), ("417836", "John Redbird"))
+        ):
+            rows.append(await seeds.session(db, f"same-{number}", 90_000 + number, code=code))
+            await seeds.person(demo, db, rows[-1], name, "1990-02-03")
+    await console.goto(f"{demo.base_url}/persons/{rows[1].id}/same/{rows[0].id}")
+    await camera.take(console, "same-person")
 
 
 async def saved_views(demo: Demo, office: Page, camera: Camera) -> None:
@@ -821,11 +836,12 @@ async def pictures(demo: Demo, people: People, camera: Camera) -> None:
     await officer.press()
     await dana.rings()
     await miguel.rings()
-    await camera.take(console, "console-offer")
     await officer.tell("adult")
     await camera.take(tablet, "tablet-connecting")
     await tablet.click('[data-said="safe:yes"]')
     await tablet.click('[data-said="medical:yes"]')
+    await expect(console.locator("#offer-scene")).to_contain_text("No-go")
+    await camera.take(console, "console-offer")
     await camera.take(tablet, "tablet-scene")
     for said in ("read:medical", "intoxicated:no", "willing:yes"):
         await tablet.click(f'[data-said="{said}"]')

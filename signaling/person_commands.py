@@ -10,7 +10,6 @@ from auth.access import target_of
 from auth.audit import record
 from auth.policy import Action, allows
 from records import followups, identities, sessions
-from records.errors import BadInput
 from records.identities import IdentityRow
 from records.identity_rules import Identity
 from records.sessions import SessionRow
@@ -48,19 +47,22 @@ async def save(desk: Desk, actor: Actor, session_id: str, rev: int, typed: Ident
     return saved[0]
 
 
-async def join(desk: Desk, actor: Actor, session_id: str, code: str) -> None:
-    """Join this session's person to that of the provider's newest session with this code.
+async def join(
+    desk: Desk, actor: Actor, session_id: str, other_id: str, reason: str, revs: tuple[int, int]
+) -> None:
+    """Join this session's person to that of the other one, as a human who compared them says.
 
-    Raises NoSuchSession, NotFound, BadInput.
+    `revs`: of what was compared. Raises NoSuchSession, NotFound, BadInput, Conflict.
     """
 
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
         await _may(conn, actor, row)
-        other = await sessions.by_code(conn, row.provider_id, code)
+        other = await sessions.get(conn, other_id)
         if other is None or other.id == row.id:
-            raise BadInput("No other session of your provider has this code.")
+            raise NoSuchSession
         await _may(conn, actor, other)
-        await identities.join(conn, row.id, other.id, actor.id, now)
+        await sessions.lock(conn, other.id)
+        await identities.join(conn, row.id, other.id, reason, revs, actor.id, now)
         for one in (row.id, other.id):
             await record(conn, actor, Action.PERSON_WRITE, "session", one, "allowed", now)
         return _same(desk, row, (TimelineEvent("person.joined"),))

@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import care_gaps, near_misses, sessions
+from records import care_gaps, identities, near_misses, sessions
 from records.care_gaps import NewGap
+from records.crypto import Vault
 from records.engine import Database
+from records.identity_rules import Identity
 from records.near_misses import NewMiss
 from records.sessions import Event, NewSession, SessionRow
 from tests.journeys.harness import Demo
@@ -85,6 +87,18 @@ async def miss(db: Database, row: SessionRow, kind: str) -> None:
 async def gap(db: Database, row: SessionRow, kind: str) -> None:
     new = [NewGap(row.id, kind)]
     await db.write(lambda conn: care_gaps.open_all(conn, new, time.time()))
+
+
+async def person(demo: Demo, db: Database, row: SessionRow, name: str, born: str) -> None:
+    """Who a session was about, as its clinician wrote it."""
+    vault = Vault.from_key_file(demo.folder / "records.key", create=False)
+    typed = Identity(name, born)
+
+    async def write(conn: AsyncConnection) -> None:
+        await vault.check(conn)
+        await identities.save(conn, vault, row, 0, typed, cast.DANA.id, time.time())
+
+    await db.write(write)
 
 
 async def now(db: Database, row: SessionRow, **changes: Any) -> SessionRow:

@@ -52,6 +52,7 @@ CLINIC = {
     "followup": "/followups/{followup}",
     "followup_gap": "/followups/without/{gap}",
     "notes": "/notes",
+    "same_person": "/persons/{session}/same/{gap}",
     "alerts": "/alerts",
     "account": "/account",
     "shifts": "/shifts",
@@ -145,6 +146,8 @@ async def some_records(demo: Demo) -> dict[str, str]:
         other = await seeds.session(db, "every-2", 180_000, code="718205")
         await seeds.gap(db, other, "no_followup")
         await seeds.session(db, "every-3", 9000, code="318044", intake=("adult", "overdose"))
+        await seeds.person(demo, db, row, "Jon Doe", "1990-02-03")
+        await seeds.person(demo, db, other, "John Doe", "1990-02-04")
 
         async def add(conn: Any) -> str:
             await vault.check(conn)

@@ -62,6 +62,7 @@ PICTURES = {
     "shifts": "shifts",
     "shifts_offer": "shifts-offer",
     "prove": "prove",
+    "same_person": "same-person",
     "sign_in": "sign-in",
     "sign_in_second": "sign-in-second",
     "sign_on_left": "sign-on-left",

@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import identities, reports, schema
 from records.crypto import Vault
 from records.engine import Database
 from records.errors import BadInput, Conflict, NotFound
-from records.identities import IdentityRow
+from records.identities import IdentityRow, Merge
 from records.identity_rules import DAY, BadIdentity, Identity, checked, known_by
 from records.log import Scope
 from records.measures import Rate
 from records.reports import Wanted
-from records.schema_identities import identity
+from records.schema_identities import identity, identity_merge
 from records.sessions import SessionRow
 from records.tally import Tally
 from tests.records.cast import NOW, pressed
@@ -94,6 +95,41 @@ async def told(
 async def others(db: Database, row: IdentityRow) -> list[str]:
     async with db.read() as conn:
         return [one.session_id for one in await identities.visits(conn, row)]
+
+
+async def of(db: Database, vault: Vault, row: SessionRow | IdentityRow) -> IdentityRow:
+    async with db.read() as conn:
+        at = row.id if isinstance(row, SessionRow) else row.session_id
+        found = await identities.get(conn, vault, at)
+    assert found is not None
+    return found
+
+
+async def joined(
+    db: Database,
+    row: SessionRow,
+    into: SessionRow,
+    reason: str = "was_unknown",
+    revs: tuple[int, int] | None = None,
+) -> tuple[str, ...]:
+    async def write(conn: AsyncConnection) -> tuple[str, ...]:
+        rev = {r.session_id: r.rev for r in await conn.execute(select(identity))}
+        seen = revs or (rev[row.id], rev[into.id])
+        at = NOW + len((await conn.execute(select(identity_merge))).all())
+        return await identities.join(conn, row.id, into.id, reason, seen, "per_dana", at)
+
+    return await db.write(write)
+
+
+async def known_joins(db: Database, subject_id: str) -> list[Merge]:
+    async with db.read() as conn:
+        return await identities.joins(conn, subject_id)
+
+
+async def apart(db: Database, row: SessionRow, join: Merge) -> tuple[str, ...]:
+    return await db.write(
+        lambda conn: identities.take_apart(conn, row.id, join.id, "per_dana", NOW + 1)
+    )
 
 
 async def three(db: Database) -> tuple[SessionRow, SessionRow, SessionRow]:
@@ -170,25 +206,81 @@ async def test_sessions_of_an_unknown_person_are_joined_by_hand_and_taken_apart_
     unknown = await told(db, vault, first, Identity(alias="green coat"))
     john = await told(db, vault, second, JOHN)
     await told(db, vault, third, JOHN)
-    moved = await db.write(lambda conn: identities.join(conn, first.id, second.id, "per_dana", NOW))
-    assert moved == (first.id,)
+    assert await joined(db, first, second) == (first.id,)
     assert set(await others(db, john)) == {first.id, third.id}
     with pytest.raises(BadInput):
-        await db.write(lambda conn: identities.join(conn, first.id, third.id, "per_dana", NOW))
+        await joined(db, first, third)
     kept = await told(db, vault, first, Identity(alias="blue coat"), unknown.rev)
     assert kept.subject_id == john.subject_id, "what was joined by hand stays joined"
-    async with db.read() as conn:
-        (join,) = await identities.joins(conn, john.subject_id)
-    assert (join.sessions, join.made_by) == ((first.id,), "per_dana")
-    back = await db.write(
-        lambda conn: identities.take_apart(conn, second.id, join.id, "per_dana", NOW + 1)
-    )
-    assert back == (first.id,)
+    (join,) = await known_joins(db, john.subject_id)
+    assert (join.sessions, join.made_by, join.reason) == ((first.id,), "per_dana", "was_unknown")
+    assert await apart(db, second, join) == (first.id,)
     assert await others(db, john) == [third.id]
     with pytest.raises(NotFound):
-        await db.write(
-            lambda conn: identities.take_apart(conn, second.id, join.id, "per_dana", NOW + 1)
-        )
+        await apart(db, second, join)
+    for subject in (john.subject_id, unknown.subject_id):  # and both read that it was
+        (undone,) = await known_joins(db, subject)
+        assert (undone.undone_by, undone.undone_at, undone.open) == ("per_dana", NOW + 1, False)
+
+
+async def test_nothing_is_joined_without_a_reason_or_after_somebody_wrote_once_more(
+    db: Database, vault: Vault
+) -> None:
+    first, second, _ = await three(db)
+    await told(db, vault, first, Identity("Jon Doe", "1990-02-03"))
+    before = await told(db, vault, second, JOHN)
+    await told(db, vault, second, replace(JOHN, alias="tall"), before.rev)
+    with pytest.raises(BadInput):
+        await joined(db, first, second, reason="because", revs=(1, 2))
+    with pytest.raises(Conflict):
+        await joined(db, first, second, revs=(1, 1))
+    assert await known_joins(db, before.subject_id) == []
+
+
+async def test_a_name_that_is_corrected_after_the_joining_takes_nobody_apart(
+    db: Database, vault: Vault
+) -> None:
+    first, second, third = await three(db)
+    jon = await told(db, vault, first, Identity("Jon Doe", "1990-02-03"))
+    john = await told(db, vault, second, JOHN)
+    await joined(db, first, second)
+    await told(db, vault, second, Identity("Johnny Doe", "1990-02-03"), john.rev)
+    assert await others(db, jon_now := await of(db, vault, first)) == [second.id]
+    assert jon_now.subject_id == john.subject_id
+    # whoever is recognised by the misspelt name meanwhile is that person, and goes back with it
+    late = await told(db, vault, third, Identity("Jon Doe", "1990-02-03"))
+    assert late.subject_id == john.subject_id
+    (join,) = await known_joins(db, john.subject_id)
+    assert set(await apart(db, second, join)) == {first.id, third.id}
+    assert (await of(db, vault, third)).subject_id == jon.subject_id
+    # and by then the hash decides again, as before
+    again = await told(db, vault, first, Identity("Johnny Doe", "1990-02-03"), jon.rev)
+    assert again.subject_id == john.subject_id
+
+
+async def test_of_joins_upon_joins_the_newest_is_taken_apart_first_and_all_are_told(
+    db: Database, vault: Vault
+) -> None:
+    first, second, third = await three(db)
+    names = ("Jon", "John", "Johan")
+    rows = [
+        await told(db, vault, row, Identity(f"{name} Doe", "1990-02-03"))
+        for row, name in zip((first, second, third), names, strict=True)
+    ]
+    await joined(db, first, second)
+    await joined(db, second, third)
+    last, old = await known_joins(db, rows[2].subject_id)
+    assert [(one.sessions, one.open) for one in (last, old)] == [
+        (tuple(sorted((first.id, second.id))), True), ((first.id,), False),
+    ]  # fmt: skip
+    with pytest.raises(NotFound):
+        await apart(db, third, old)
+    await apart(db, third, last)
+    await apart(db, second, old)
+    for before in rows:
+        now = await of(db, vault, before)
+        assert now.subject_id == before.subject_id
+        assert await others(db, now) == []
 
 
 async def test_a_report_counts_persons_who_are_known_and_no_aliases(
@@ -198,7 +290,7 @@ async def test_a_report_counts_persons_who_are_known_and_no_aliases(
     await told(db, vault, first, JOHN)
     await told(db, vault, second, JOHN)
     await told(db, vault, third, Identity(alias="green coat"))
-    wanted = Wanted(Scope(programs=frozenset({"prg_1"})), 0, NOW * 2)
+    wanted = Wanted(Scope(programs=frozenset({"prg_1"})), NOW - DAY, NOW + DAY)
     async with db.read() as conn:
         assert (await reports.total(conn, wanted, NOW)).repeats((7,)) == {7: Rate(1, 1)}
         nothing = replace(wanted, scope=Scope(programs=frozenset({"prg_2"})))

@@ -221,7 +221,7 @@ async def test_no_table_names_a_session_that_is_gone_nor_whose_others_it_was_joi
 
     async def joined(conn: AsyncConnection) -> None:
         await identities.save(conn, vault, row, 1, nobody, "per_dana", NOW)
-        await identities.join(conn, row.id, other.id, "per_dana", NOW)
+        await identities.join(conn, row.id, other.id, "told_so", (2, 1), "per_dana", NOW)
 
     await db.write(joined)
     assert {"identity_merge", "session"} <= await named_at(db, row.id) | await named_at(

@@ -58,15 +58,20 @@ async def test_who_it_is_about_is_for_the_provider_and_stands_in_no_log(site: Si
 
 @pytest.mark.parametrize("member", [demo.MIGUEL, demo.LENA, AWAY_SUPERVISOR, demo.TOM])
 async def test_nobody_else_writes_it(site: Site, member: demo.Member) -> None:
-    first, _ = await two(site)
-    await tell(site, first, name="John Doe", born="1990-02-03")
+    first, second = await two(site)
+    for row in (first, second):
+        await tell(site, row, name="John Doe", born="1990-02-03")
     await site.sign_in(member)
     form = {"name": "Jim", "born": "", "alias": "", "rev": "1"}
     response = await site.post(f"/persons/{first.id}", form)
     assert response.status in (403, 404)
-    for path, more in (("join", {"code": first.code}), ("apart", {"join": "mrg_1"})):
+    join = {"other": second.id, "reason": "told_so", "rev": "1", "other_rev": "1"}
+    for path, more in (("same", {"code": "731046"}), ("join", join), ("apart", {"join": "mrg_1"})):
         response = await site.post(f"/persons/{first.id}/{path}", more)
         assert response.status in (403, 404)
+    beside = await site.client.get(f"/persons/{first.id}/same/{second.id}")
+    assert beside.status in (403, 404)
+    assert "John" not in await beside.text()
 
 
 async def test_a_stale_or_impossible_writing_is_refused_in_words(site: Site) -> None:
@@ -78,27 +83,49 @@ async def test_a_stale_or_impossible_writing_is_refused_in_words(site: Site) -> 
     assert "John Doe" in await page(site, first)
 
 
-async def test_an_unknown_person_is_joined_by_the_other_sessions_code_and_taken_apart(
+async def test_a_misspelt_person_is_seen_beside_the_other_joined_with_a_reason_and_taken_apart(
     site: Site,
 ) -> None:
     first, second = await two(site)
-    assert await tell(site, first, alias="green coat") == 303
-    join = {"code": second.code}
-    refused = await site.post(f"/persons/{first.id}/join", join, page="/notes")
-    assert refused.status == 404, "nothing is written of the other one"
+    assert await tell(site, first, name=f"Jon {XSS}", born="1990-02-04") == 303
+    same, other = f"/persons/{first.id}/same", {"code": second.code}
+    assert (await site.post(same, other, page="/notes")).status == 303
+    beside = await site.client.get(f"{same}/{second.id}")
+    assert beside.status == 404, "nothing is written of the other one"
     assert await tell(site, second, name="John Doe", born="1990-02-03") == 303
     for wrong in ("000000", "' OR 1=1", first.code, ""):
-        answer = await site.post(f"/persons/{first.id}/join", {"code": wrong}, page="/notes")
+        answer = await site.post(same, {"code": wrong}, page="/notes")
         assert answer.status == 422
-    assert (await site.post(f"/persons/{first.id}/join", join, page="/notes")).status == 303
+    found = await site.post(same, other, page="/notes")
+    assert found.headers["Location"] == f"{same}/{second.id}"
+    shown = await (await site.client.get(found.headers["Location"])).text()
+    assert XSS not in shown
+    for name in ("John Doe", "1990-02-03", "1990-02-04", "The days of birth differ"):
+        assert name in shown
+    join = {"other": second.id, "reason": "name_spelt", "rev": "1", "other_rev": "1"}
+    at = f"/persons/{first.id}/join"
+    for wrong_form, status in (({"reason": ""}, 422), ({"rev": "x"}, 400), ({"rev": "7"}, 409)):
+        assert (await site.post(at, join | wrong_form, page="/notes")).status == status
+    assert (await site.post(at, join, page="/notes")).status == 303
+    again = await (await site.client.get(f"{same}/{second.id}")).text()
+    assert "These are one person already." in again
+    assert f'action="{at}"' not in again
     shown = await page(site, second)
     assert re.search(r"One session was joined by Dana Whitefeather", shown)
+    assert "The name was spelt differently." in shown
     async with site.services.db.read() as conn:
         merge = (await conn.execute(select(identity_merge.c.id))).scalar_one()
+        entries = select(schema.audit.c.action, schema.audit.c.object_id)
+        seen = {tuple(one) for one in await conn.execute(entries)}
+    for row in (first, second):
+        assert {("record.read_clinical", row.id), ("person.write", row.id)} <= seen
     apart = {"join": merge}
     assert (await site.post(f"/persons/{second.id}/apart", apart, page="/notes")).status == 303
     assert (await site.post(f"/persons/{second.id}/apart", apart, page="/notes")).status == 404
-    assert "other session of the same person" not in await page(site, second)
+    for row in (first, second):
+        shown = await page(site, row)
+        assert 'id="visits"' not in shown
+        assert "Taken apart by Dana Whitefeather" in shown
 
 
 async def test_an_officer_who_called_for_themselves_is_read_by_their_provider_alone(
