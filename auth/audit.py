@@ -38,6 +38,7 @@ _BATCH = 1000
 
 _FIELDS = ("no", "at", "actor_kind", "actor_id", "action", "object_kind", "object_id", "outcome")
 LONGEST_PLACE = 64
+CUT = "audit.cut"  # entries from this number on were there and are gone; written by the look-out
 
 # Where the request comes from that is being answered; a server sets it for each, and what is
 # written down meanwhile carries it. Nothing for what the server does by itself.

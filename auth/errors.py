@@ -201,7 +201,10 @@ class WeakPassword(AuthError):
 
     code = "weak-password"
     status = 422
-    sentence = "Choose a password of 8 to 128 characters that is not a common one or your own name."
+    sentence = (
+        "Choose a password of 8 to 128 characters that is not a common one, your own name or "
+        "address, or the name of your organization."
+    )
 
 
 class WeakPin(AuthError):

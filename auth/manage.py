@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, locks, passwords, signin, tablets
+from auth import audit, locks, own_words, passwords, signin, tablets
 from auth.actors import Actor
 from auth.errors import AuthError, Forbidden, NoSuchRecord
 from auth.policy import RULES, Action, Target, allows, roles_of
@@ -186,13 +186,8 @@ async def set_password(
     Raises WeakPassword, Forbidden, NoSuchRecord, AuditFailed, TooBusy.
     """
     async with db.read() as conn:
-        found = await conn.execute(
-            select(schema.person.c.name, schema.person.c.email).where(
-                schema.person.c.id == person_id
-            )
-        )
-        own = found.first()
-    passwords.check_new_password(password, *(own or ()))
+        own = await own_words.of_person(conn, person_id)
+    passwords.check_new_password(password, *own)
     stored = await passwords.hash_secret(password)
 
     async def work(conn: AsyncConnection) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, factors, issuer_links, locks, logins, passwords
+from auth import audit, factors, issuer_links, locks, logins, own_words, passwords
 from auth.actors import Actor
 from auth.errors import BadCredentials, Locked, NoSuchRecord
 from records import schema
@@ -112,11 +112,10 @@ async def change_password(db: Database, actor: Actor, old: str, new: str, now: f
     NoSuchRecord for somebody without a password.
     """
 
-    async def admit(conn: AsyncConnection) -> tuple[str | None, str, bool]:
-        person = schema.person
-        found = await conn.execute(select(person.c.email).where(person.c.id == actor.id))
+    async def admit(conn: AsyncConnection) -> tuple[str | None, list[str], bool]:
         admitted = await locks.admit_person(conn, actor.id, now)
-        return await _password(conn, actor), found.scalar_one() or "", admitted
+        own = await own_words.of_person(conn, actor.id)
+        return await _password(conn, actor), own, admitted
 
     async def failed(conn: AsyncConnection) -> bool:
         locked = await locks.fail_person(conn, actor.id, now)
@@ -125,14 +124,14 @@ async def change_password(db: Database, actor: Actor, old: str, new: str, now: f
         )
         return locked
 
-    stored, email, admitted = await db.write(admit)
+    stored, own, admitted = await db.write(admit)
     if not admitted:
         raise Locked
     if not await passwords.verify(stored, old):
         raise Locked if await db.write(failed) else BadCredentials
     if not await db.write(lambda conn: locks.clear(conn, actor.id)):
         raise Locked
-    passwords.check_new_password(new, actor.name, email)
+    passwords.check_new_password(new, *own)
     fresh = await passwords.hash_secret(new)
 
     async def work(conn: AsyncConnection) -> None:

@@ -22,6 +22,7 @@ from auth.errors import TooBusy, WeakPassword, WeakPin
 
 SHORTEST = 8
 LONGEST = 128  # characters; bounds the work that a stranger can ask for
+_COMPOSED = 4  # letters that become one at the most, so that a cut never makes a long one pass
 WAITING = 64  # hashes queued at once; more are refused
 
 _T = TypeVar("_T")
@@ -39,7 +40,9 @@ secret123 michael1 whatever starwars computer internet dragon12 monkey12 shadow1
 crisisbridge1 crisis123 sheriff1 sheriff123 police123 police911 dispatch dispatch1 officer1
 officer123 clinician clinician1
 """
+_DIGITS = "0123456789"
 _BANNED = frozenset(_COMMON.split())
+_CORES = frozenset(one.strip(_DIGITS) for one in _BANNED) - {""}
 
 
 async def hash_secret(secret: str) -> str:
@@ -58,13 +61,19 @@ async def verify(stored: str | None, secret: str) -> bool:
 
 
 def check_new_password(password: str, *own_words: str) -> None:
-    """Raises WeakPassword for one that is too short, too long, common, or one of `own_words`."""
+    """Raises WeakPassword for one that is too short, too long, common, or one of `own_words`.
+
+    Case, spaces, signs, and digits before and after a word change nothing: "Sheriff 1987!" is
+    "sheriff". `own_words`: names and addresses of the person and of their organisations.
+    """
     prepared = _prepare(password)
-    folded = prepared.casefold()
-    own = {word.casefold() for word in own_words} | {
-        part.casefold() for word in own_words for part in word.replace("@", " ").split()
-    }
-    dull = len(set(prepared)) < 4 or folded in _BANNED or folded in own
+    bare = _bare(prepared)
+    own = {_bare(part) for word in own_words for part in (word, *word.replace("@", " ").split())}
+    own.discard("")
+    dull = len(set(prepared)) < 4 or bare in _BANNED or bare in own
+    core = bare.strip(_DIGITS)
+    if core and core in _CORES | {one.strip(_DIGITS) for one in own}:
+        dull = True
     if dull or not SHORTEST <= len(prepared) <= LONGEST:
         raise WeakPassword
 
@@ -80,7 +89,12 @@ def check_new_pin(pin: str) -> None:
 
 def _prepare(secret: str) -> str:
     """The same text from any keyboard (NIST SP 800-63B 3.1.1.2: NFKC), bounded in length."""
-    return unicodedata.normalize("NFKC", secret[: LONGEST + 1])
+    return unicodedata.normalize("NFKC", secret[: _COMPOSED * LONGEST + 1])
+
+
+def _bare(text: str) -> str:
+    """What one remembers of it: letters and digits, without case."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def _verify(stored: str | None, prepared: str) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, factors, issuer_links, locks, logins, manage, passwords
+from auth import audit, factors, issuer_links, locks, logins, manage, own_words, passwords
 from auth.actors import ROLES, Actor
 from auth.errors import BadInvitation, BadPerson, InACall, NotYourself
 from auth.policy import Action, Target, allows, require
@@ -251,7 +251,8 @@ async def accept(db: Database, token: str, password: str, pin: str, now: float) 
     """
     who = await invited(db, token, now)
     if who.password:
-        passwords.check_new_password(password, who.name, who.email)
+        async with db.read() as conn:
+            passwords.check_new_password(password, *await own_words.of_person(conn, who.person_id))
     if who.pin:
         passwords.check_new_pin(pin)
     stored: dict[str, str] = {}

@@ -95,14 +95,16 @@ async def end_shift(db: Database, tablet: Actor, now: float) -> Actor:
     return replace(tablet, officer_id=None, shift_id=None, locale="en")
 
 
-async def check_pin(db: Database, person_id: str | None, pin: str, now: float) -> None:
-    """Whether this is the person's PIN; used to leave a hand-over.
+async def check_pin(
+    db: Database, person_id: str | None, pin: str, now: float, *, tablet: Actor | None = None
+) -> None:
+    """Whether this is the person's PIN; used to leave a hand-over. `tablet`: where it was typed.
 
     Raises NoShift (nobody to check against), BadPin, PinLocked, TooBusy. None of these ends a call.
     """
     if person_id is None:
         raise NoShift
-    await _check(db, person_id, pin, now)
+    await _check(db, person_id, pin, now, tablet=tablet)
 
 
 async def _check(

@@ -134,14 +134,14 @@ async def _admit(conn: AsyncConnection, name: str, now: float) -> _Account | Non
 async def _refuse_stranger(
     db: Database, strangers: Strangers, name: str, password: str, now: float
 ) -> NoReturn:
-    if not strangers.admit(name, now):
-        raise Locked
-    await passwords.verify(None, password)
-    locked = strangers.fail(name, now)
-
     async def work(conn: AsyncConnection) -> None:  # also costs what a known name's write costs
         await audit.try_record(conn, None, "login.start", "person", None, "refused", now)
 
+    if not strangers.admit(name, now):
+        await db.write(work)
+        raise Locked
+    await passwords.verify(None, password)
+    locked = strangers.fail(name, now)
     await db.write(work)
     raise Locked if locked else BadCredentials
 

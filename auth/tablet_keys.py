@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import NoReturn
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import audit, challenges, possession
 from auth.actors import Actor
-from auth.errors import KeyNeeded, StaleProof
+from auth.errors import BadPin, KeyNeeded, PinLocked, StaleProof
+from auth.locks import Strangers
 from auth.shifts import officers_of_agency, start_shift
 from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
 
 RETURNED = "tablet.return"
+_strangers = Strangers()
 NOTED_SECONDS = 60.0  # refusals of one tablet are written down at most so often
 
 
@@ -120,9 +123,9 @@ async def renew_by_pin(
         everybody = await officers_of_agency(conn, holder.actor.agency_id or "")
     wanted = _plain(officer)
     named = [one.id for one in everybody if wanted in {_plain(one.name), _plain(one.short_name)}]
-    # an unknown name takes as long as a wrong PIN, and reads the same
-    person_id = named[0] if len(named) == 1 else ""
-    actor = await start_shift(db, holder.actor, person_id, pin, now)
+    if len(named) != 1:
+        await _refuse_stranger(db, holder, wanted, pin, now)
+    actor = await start_shift(db, holder.actor, named[0], pin, now)
 
     async def work(conn: AsyncConnection) -> bool:
         tablet = schema.tablet
@@ -139,6 +142,22 @@ async def renew_by_pin(
     if not await db.write(work):
         raise KeyNeeded
     return actor
+
+
+async def _refuse_stranger(
+    db: Database, holder: Holder, wanted: str, pin: str, now: float
+) -> NoReturn:
+    """An unknown name takes as long as a wrong PIN, reads the same, and locks after as many."""
+    name = f"{holder.actor.agency_id} {wanted}"
+    if not _strangers.admit(name, now):
+        raise PinLocked
+    try:
+        await start_shift(db, holder.actor, "", pin, now)
+    except BadPin:
+        if _strangers.fail(name, now):
+            raise PinLocked from None
+        raise
+    raise BadPin  # nobody has that id
 
 
 async def came_back(db: Database, tablet_id: str, now: float) -> None:

@@ -54,6 +54,7 @@ class AuditWatch:
         self._said: Checkpoint | None = None  # in the log
         self._begun = False
         self._full = False  # the disk, or whatever hinders keeping them
+        self.cut = False  # entries were found missing since this process began
 
     async def run(self) -> None:
         looked_at: float | None = None
@@ -132,9 +133,14 @@ class AuditWatch:
         return self._head
 
     async def _cut(self, lost: Checkpoint) -> None:
-        """Entries that were there are gone. Kept as a proof, and told."""
+        """Entries that were there are gone. Kept as a proof, written into the trail, and told."""
         log.error("audit.cut no=%d digest=%s", lost.no, lost.digest)
+        self.cut = True
         await self._put(checkpoints.append, self.file, lost)
+        number, now = str(lost.no), self._desk.now()
+        await self._desk.db.write(
+            lambda conn: audit.try_record(conn, None, audit.CUT, "audit", number, "failed", now)
+        )
         await self._tell(WORDS_CUT, f"cut:{lost.no}")
 
     async def _put(

@@ -307,7 +307,7 @@ async def take_back(desk: Desk, actor: Actor, _s: Stream, m: wire.HandoverEnd) -
     if officer is None:
         raise NotOnShift
     try:
-        await shifts.check_pin(desk.db, officer, m.pin, desk.now())
+        await shifts.check_pin(desk.db, officer, m.pin, desk.now(), tablet=actor)
     except AuthError:
         await desk.note(row.id, "handover.pin_refused", actor=by(actor))
         raise

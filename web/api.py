@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,13 +11,13 @@ from aiohttp import web
 
 from auth import access, shift_passkeys, tablet_keys, tablets
 from auth.actors import Actor
-from auth.errors import KeyNeeded, NoPasskeysHere
+from auth.errors import BadPin, KeyNeeded, NoPasskeysHere, PinLocked
 from records import tablet_reports
 from web import answers, scene
 from web.board import numbers
 from web.errors import BadRequest, WrongType
 from web.identity import holder, passkey_place, set_cookie
-from web.keys import actor_of, now_of, services_of, settings_of
+from web.keys import LIMITS, actor_of, now_of, services_of, settings_of
 from web.sign_in import bind
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -72,9 +74,10 @@ async def renew_key(request: web.Request) -> web.Response:
     if settings_of(request).tablet_key_by_code:
         raise KeyNeeded
     services, now, shown = services_of(request), now_of(request), await holder(request)
-    actor = await tablet_keys.renew_by_pin(
-        services.db, shown, body.officer, body.pin, body.key, now
-    )
+    with _pin_counted(request, f"{shown.actor.id} without its key"):  # not the device's own tries
+        actor = await tablet_keys.renew_by_pin(
+            services.db, shown, body.officer, body.pin, body.key, now
+        )
     await services.desk.dismiss_actor(actor.id, "replaced")
     services.desk.tablet_changed(actor)
     return await renewed(request, actor)
@@ -83,10 +86,29 @@ async def renew_key(request: web.Request) -> web.Response:
 async def start_shift(request: web.Request) -> web.Response:
     """POST /api/v1/shift {officer, pin}: check this tablet out to an officer of its agency."""
     body = await body_of(request, ShiftBody)
-    services, now = services_of(request), now_of(request)
-    actor = await tablets.start_shift(services.db, actor_of(request), body.officer, body.pin, now)
+    services, now, tablet = services_of(request), now_of(request), actor_of(request)
+    with _pin_counted(request, tablet.id):
+        actor = await tablets.start_shift(services.db, tablet, body.officer, body.pin, now)
     services.desk.tablet_changed(actor)
     return await renewed(request, actor, offer=await _passkey_offer(request, actor))
+
+
+@contextlib.contextmanager
+def _pin_counted(request: web.Request, where: str) -> Iterator[None]:
+    """Count a PIN as wrong for this tablet until it was right. Raises TooOften.
+
+    An officer's own lock counts one name; whoever holds a tablet could try a few PINs of each.
+    """
+    limits = request.app[LIMITS]
+    limits.take("pin", where, now_of(request))
+    try:
+        yield
+    except (BadPin, PinLocked):
+        raise
+    except Exception:
+        limits.give_back("pin", where)  # the PIN was not what was wrong
+        raise
+    limits.give_back("pin", where)
 
 
 async def _passkey_offer(request: web.Request, actor: Actor) -> dict[str, Any] | None:
@@ -129,6 +151,7 @@ async def board(request: web.Request) -> web.Response:
     async with services.db.read() as conn:
         troubled = await tablet_reports.troubled(conn)
     told = msgspec.to_builtins(numbers(counted, picture, actor, now, troubled))
+    told["trail_cut"] = services.desk.audits.cut
     return answers.answer({**told, "scene": msgspec.to_builtins(await scene.table(request))})
 
 

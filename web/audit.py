@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from auth import audit_review
+from auth.audit import CUT
 from auth.audit_review import OUTCOMES, Entry, Wanted
 from auth.policy import Action, Target, allows
 from records import directory
@@ -54,6 +55,7 @@ async def show(request: web.Request) -> web.Response:
         "manager_audit",
         nav=nav(request, "audit"),
         seen=seen,
+        cut=any(one.what == CUT for one in seen.by_action),
         wanted=wanted,
         monday=monday,
         sunday=monday + timedelta(days=6),

@@ -1,4 +1,4 @@
-"""How often one place, or one token, may ask for what. Pure; `now` in seconds.
+"""How often one place, one tablet or one token may ask for what. Pure; `now` in seconds.
 
 Every address has a limit: its own, or that of its kind (`web.routes.Route.limited`). Accounts lock
 by themselves after five failures (auth.locks); this only slows one address that goes through many
@@ -27,6 +27,8 @@ RATES = {
     "sign-in": Rate(burst=60, refill=1.0),
     "enrol": Rate(burst=40, refill=0.5),
     "shift": Rate(burst=60, refill=1.0),
+    # wrong PINs of one tablet, whoever's: an officer locks after five, and a thief has all of them
+    "pin": Rate(burst=12, refill=1 / 300),
     "proof": Rate(burst=120, refill=2.0),
     "alert": Rate(burst=120, refill=2.0),
     "feed": Rate(burst=120, refill=1.0),
@@ -66,3 +68,9 @@ class Limits:
             self._levels.popitem(last=False)
         if not allowed:
             raise TooOften((1 - level) / rate.refill)
+
+    def give_back(self, kind: str, place: str) -> None:
+        """Uncount one try: it was right, and only wrong ones count."""
+        if (kind, place) in self._levels:
+            level, at = self._levels[kind, place]
+            self._levels[kind, place] = (min(RATES[kind].burst, level + 1), at)

@@ -122,6 +122,8 @@ async def _show(
         strings=TEXTS,
         nav=nav(request, "log"),
         board=numbers(counted, picture, actor, now, troubled),
+        trail_cut=services.desk.audits.cut,
+        may_audit=may_anywhere(actor, Action.AUDIT_READ),
         scene=await table(request) if first else None,
         misses=await misses.count_open(services.db, actor, now),
         many_misses=MOST_COUNTED,

@@ -20,7 +20,7 @@ from web.routes import Route, Who, fields
 ADDRESS = "/manager/people"
 ZONE = "UTC"
 DONE = frozenset({"roles", "closed", "opened", "released", "reset"})
-LONGEST_SECRET = 256
+LONGEST_SECRET = 1024
 
 
 def routes() -> list[Route]:

@@ -43,6 +43,8 @@ BODY_SECONDS = 20.0  # for a whole body to arrive; the largest is one megabyte
 IN_PARTS = "multipart/form-data"
 FORMS = frozenset({"application/x-www-form-urlencoded", IN_PARTS})
 ADMIN = frozenset({"admin"})
+_LEAVING = frozenset({Action.LOG_EXPORT, Action.RECORD_EXPORT})  # by a download, on record
+_OTHERS_PAGES = frozenset({"cross-site", "same-site"})
 
 
 class Who(Enum):
@@ -129,6 +131,14 @@ def origin_allowed(request: web.Request) -> bool:
     return csrf.same_origin(request.headers, settings_of(request).origins)
 
 
+def _led_here(request: web.Request) -> bool:
+    """Whether a page of others brought a browser here, as it says itself (Fetch Metadata).
+
+    A sign-in's cookie comes along with a link from elsewhere; what takes records out must not.
+    """
+    return request.headers.get("Sec-Fetch-Site") in _OTHERS_PAGES
+
+
 def guarded(route: Route) -> Handler:
     """The route's handler behind its guard."""
     if route.who is Who.PROGRAM:
@@ -144,6 +154,8 @@ def guarded(route: Route) -> Handler:
             request = request.clone(client_max_size=route.largest)
         changing = request.method not in SAFE
         if changing and not origin_allowed(request):
+            raise CrossSite
+        if _LEAVING.intersection(route.needs) and _led_here(request):
             raise CrossSite
         await _identify(request, route.who)
         if changing and route.who is Who.TABLET and not route.unproven:

@@ -11,7 +11,6 @@ from auth.logins import SignedIn
 from auth.policy import Action
 from auth.tablets import TABLET_DAYS
 from web import answers
-from web.errors import BadRequest
 from web.identity import (
     clear_cookie,
     login_seconds,
@@ -33,8 +32,6 @@ from web.keys import (
 from web.manager import nav
 from web.routes import fields, may_anywhere
 
-LONGEST_PASSWORD = 256
-
 
 async def landing(request: web.Request) -> web.Response:
     """GET /: which of the three doors is yours; on the admin network, an administrator's pages."""
@@ -55,8 +52,6 @@ async def form(request: web.Request) -> web.Response:
 async def submit(request: web.Request) -> web.StreamResponse:
     """POST /sign-in: to the page that was asked for, or to the role's own."""
     email, password, back = await fields(request, "email", "password", "next")
-    if len(password) > LONGEST_PASSWORD:
-        raise BadRequest
     services, settings = services_of(request), settings_of(request)
     try:
         signed = await signin.sign_in(

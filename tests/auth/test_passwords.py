@@ -25,6 +25,17 @@ async def test_the_same_password_typed_on_another_keyboard_is_the_same_password(
     assert await passwords.verify(stored, "cafe\u0301 at night")
 
 
+async def test_a_password_is_never_cut_however_many_letters_make_one_character() -> None:
+    typed = "e\u0301o\u0301xy" * 30  # 180 letters as some keyboards send them, 120 characters
+    passwords.check_new_password(typed)
+    stored = await passwords.hash_secret(typed)
+    assert await passwords.verify(stored, typed)
+    assert not await passwords.verify(stored, typed[:-5])
+    for long in (typed + "e\u0301o\u0301xy" * 3, "\u03b1\u0313\u0342\u0345x" * 500):
+        with pytest.raises(WeakPassword):
+            passwords.check_new_password(long)
+
+
 async def test_nobody_has_no_password_but_costs_a_verification(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -63,16 +74,32 @@ async def test_more_waiting_hashes_than_the_bound_are_refused() -> None:
         "ada@demo.invalid",
         "x" * 129,
         "Ada Okafor",
+        "ADA-okafor 1990",
+        "okafor!!2027",
+        "Prairie County Crisis Line",
+        "prairiecountycrisisline",
+        "Sheriff 1987!",
+        "#Sunshine1#",
+        "quiet.moss;later" * 9,
     ],
 )
 def test_a_weak_password_is_refused(weak: str) -> None:
+    own = ("Ada Okafor", "ada@demo.invalid", "Prairie County Crisis Line")
     with pytest.raises(WeakPassword):
-        passwords.check_new_password(weak, "Ada Okafor", "ada@demo.invalid")
+        passwords.check_new_password(weak, *own)
 
 
 @pytest.mark.parametrize(
     "good",
-    ["calm river under stars", "qvxtzrml", "calm river under stars. " * 3, "quiet.moss;later" * 8],
+    [
+        "calm river under stars",
+        "qvxtzrml",
+        "calm river under stars. " * 3,
+        "quiet.moss;later" * 8,
+        "$!%&/()=?;",
+        "sheriff of a far town",
+        "  spaces stay  ",
+    ],
 )
 def test_a_good_password_passes_whatever_it_is_made_of_up_to_128_characters(good: str) -> None:
     passwords.check_new_password(good, "Ada Okafor", "ada@demo.invalid")

@@ -94,6 +94,8 @@ async def test_a_link_works_once_for_three_days_and_only_the_newest(db: Database
     person_id, first = await people.add(db, ADMIN, new("clinician"), NOW)
     with pytest.raises(WeakPassword):
         await people.accept(db, first, "password", "", NOW)
+    with pytest.raises(WeakPassword):
+        await people.accept(db, first, "Provider Home 2027", "", NOW)
     second = await people.invite(db, ADMIN, person_id, NOW + 1)
     with pytest.raises(BadInvitation):
         await people.accept(db, first, CHOSEN, "", NOW + 2)

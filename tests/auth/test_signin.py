@@ -150,6 +150,8 @@ async def test_wrong_passwords_and_unknown_people_get_the_same_answer_up_to_the_
         ]
     expected = [BadCredentials] * 4 + [Locked] * 3
     assert list(answers.values()) == [expected] * 5
+    async with db.read() as conn:  # also the tries under a lock: each writes, and takes as long
+        assert await conn.scalar(select(func.count()).select_from(schema.audit)) == 5 * 7
 
 
 async def test_an_unknown_person_costs_a_verification_too(

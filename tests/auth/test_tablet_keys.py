@@ -112,6 +112,19 @@ async def test_a_proof_for_one_thing_or_tablet_is_worth_nothing_for_another(
         await tablet_keys.check_request(db, tokens, shown, SHIFT, ("", ""), NOW)
 
 
+async def test_a_copied_cookie_does_not_tell_who_is_an_officer(
+    db: Database, tokens: Tokens
+) -> None:
+    shown = await holder(db, tokens, await enrolled(db, tokens, Device().key))
+    told: dict[str, list[type[Exception]]] = {"Officer of home": [], "Olaf Unknown": []}
+    for name, answers in told.items():
+        for number in range(7):
+            with pytest.raises((BadPin, PinLocked)) as caught:
+                await tablet_keys.renew_by_pin(db, shown, name, "0000", Device().key, NOW + number)
+            answers.append(caught.type)
+    assert list(told.values()) == [[BadPin] * 4 + [PinLocked] * 3] * 2
+
+
 async def test_a_challenge_runs_out(db: Database, tokens: Tokens) -> None:
     device = Device()
     shown = await holder(db, tokens, await enrolled(db, tokens, device.key))

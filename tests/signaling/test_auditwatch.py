@@ -136,6 +136,14 @@ async def test_an_end_that_is_cut_off_is_told_once_and_stays_provable(
     await watch.note()
     await watch.note()
     assert await _alarms(house) == 1
+    assert watch.cut, "for the managers' screens"
+    async with house.db.read() as conn:
+        said = await conn.execute(
+            select(schema.audit.c.object_id, schema.audit.c.outcome).where(
+                schema.audit.c.action == audit.CUT
+            )
+        )
+        assert said.all() == [(str(cut.no), "failed")], "and the trail itself says so, once"
     assert await _verified(house, heads) == Broken(cut.no, "other")
     now = checkpoints.noted(newest)
     assert now is not None

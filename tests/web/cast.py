@@ -66,6 +66,7 @@ class QuietDesk:
         self.screens = self
         self.rules = Rules()
         self.relay = Relay()
+        self.audits = SimpleNamespace(cut=False)
         self.line = SimpleNamespace(wake=lambda: None)
         self.alarms: list[tuple[object, ...]] = []
         self.pager = SimpleNamespace(post=Post(), wake=lambda: None, raise_alarm=self._raise_alarm)

@@ -82,6 +82,26 @@ async def test_what_opens_a_record_or_a_door_is_shown_at_first_though_it_was_all
         assert action in entries[: entries.index("</table>")], action
 
 
+async def test_missing_entries_are_said_on_the_managers_screens(site: Site) -> None:
+    await site.sign_in(demo.LENA)
+    log = await page(site, "/manager")
+    assert re.search(r'id="trail-cut"[^>]* hidden>', log), "live news may show it"
+    assert (await (await site.client.get("/api/v1/board")).json())["trail_cut"] is False
+    assert 'id="trail-cut"' not in await page(site, "/manager/audit")
+    site.desk.audits.cut = True
+    await site.services.db.write(
+        lambda conn: audit.record(conn, None, audit.CUT, "audit", "71", "failed", site.clock[0])
+    )
+    log = await page(site, "/manager")
+    assert not re.search(r'id="trail-cut"[^>]* hidden>', log)
+    assert "/manager/audit?outcome=failed" in log
+    assert (await (await site.client.get("/api/v1/board")).json())["trail_cut"] is True
+    for query in ("", "?outcome=failed"):
+        shown = await page(site, f"/manager/audit{query}")
+        assert 'id="trail-cut"' in shown
+        assert "<span>71</span>" in shown
+
+
 async def test_what_another_program_read_is_there_by_the_name_of_its_token(site: Site) -> None:
     secret = await token(site, "log.read", name="County board")
     read = {"Authorization": f"Bearer {secret}"}

@@ -6,11 +6,12 @@ import csv
 import io
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import case_numbers, followups, schema
 from records.export_columns import dictionary
+from records.schema_consents import disclosure
 from records.sessions import SessionRow
 from tests.web.cast import AWAY_MANAGER, NOW, XSS, Site
 from web.dev import cast as demo
@@ -78,6 +79,26 @@ async def test_names_are_a_right_of_their_own_and_other_programs_see_nothing(
     await site.sign_in(AWAY_MANAGER)
     assert await rows(site, path) == []
     assert (await site.client.get(f"/manager/{path}?agency={demo.AGENCY_ID}")).status == 400
+
+
+async def test_a_link_on_somebody_else_s_page_takes_nothing_out(site: Site) -> None:
+    """The sign-in's cookie comes along with it, and a download is on record as a giving-out."""
+    row = await with_followup(site)
+    audit, given = schema.audit, disclosure
+    for member, path in (
+        (demo.LENA, "/manager/sessions.csv?names=1"),
+        (demo.ADA, f"/manager/sessions/{row.id}/fhir"),
+    ):
+        await site.sign_in(member)
+        for told in ("cross-site", "same-site"):
+            response = await site.client.get(path, headers={"Sec-Fetch-Site": told})
+            assert (response.status, response.headers.get("Content-Disposition")) == (403, None)
+        async with site.services.db.read() as conn:
+            assert await conn.scalar(select(func.count()).select_from(given)) == 0
+            out = await conn.execute(select(audit.c.no).where(audit.c.action.like("%.export%")))
+            assert out.first() is None or member is demo.ADA
+        for told in ("same-origin", "none"):
+            assert (await site.client.get(path, headers={"Sec-Fetch-Site": told})).status == 200
 
 
 @pytest.mark.parametrize("value", ["' OR 1=1 --", "closed'; DROP TABLE session;--", "%"])

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import ClientResponse
 
+from auth.tablets import make_enrolment
 from records.engine import Database
-from tests.web.cast import ORIGIN, Site, open_site
+from tests.web.cast import ORIGIN, PASSWORD, Site, open_site
 from tests.web.test_guards import everything_of, filled_in
+from tests.web.test_guests import link_of
 from web import limits
 from web.dev import cast as demo
 from web.limits import RATES, Rate
@@ -90,12 +92,26 @@ async def test_over_tls_cookies_are_bound_to_the_host_and_browsers_told_to_stay(
         form = response.headers.getall("Set-Cookie")
         token = re.search(r'name="csrf" value="([^"]+)"', await response.text())
         assert token is not None
-        signed = await site.client.post(
-            "/sign-in",
-            data={"csrf": token[1], "email": demo.LENA.email, "password": "wrong", "next": ""},
-            headers={"Origin": ORIGIN, "Cookie": form[0].partition(";")[0]},
-        )
-        assert signed.status == 401
+        now = site.clock[0]
+        code = await db.write(lambda conn: make_enrolment(conn, demo.UNIT_12.id, now))
+        secret, _ = await link_of(site)
+        sent: dict[str, dict[str, Any]] = {
+            "/sign-in": {
+                "data": {"email": demo.LENA.email, "password": PASSWORD, "next": ""}
+                | {"csrf": token[1]}
+            },
+            "/api/v1/enrol": {"json": {"code": code}},
+            "/api/v1/join": {"json": {"token": secret, "name": "Marta"}},
+        }
+        holder = {"Origin": ORIGIN, "Cookie": form[0].partition(";")[0], "X-CSRF-Token": token[1]}
+        for path, body in sent.items():
+            answer = await site.client.post(path, headers=holder, allow_redirects=False, **body)
+            assert answer.status in {200, 303}, (path, await answer.text())
+            form += answer.headers.getall("Set-Cookie")
+        kept = {one.partition("=")[0] for one in form if "Max-Age=0" not in one}
+        assert {
+            f"__Host-cb_{name}" for name in ("form", "login", "renewal", "tablet", "guest")
+        } == (kept)
         for one in form:
             assert one.startswith("__Host-cb_")
             for part in ("Secure", "HttpOnly", "Path=/", "SameSite="):

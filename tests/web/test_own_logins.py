@@ -49,6 +49,10 @@ async def test_a_new_password_ends_every_other_sign_in_and_works_from_then_on(si
         (PASSWORD, "short", 422, "8 to 128"),
         (PASSWORD, "password123", 422, "8 to 128"),
         (PASSWORD, demo.LENA.name, 422, "8 to 128"),
+        (PASSWORD, f"{demo.PROGRAM} 1", 422, "8 to 128"),
+        (PASSWORD, demo.AGENCY.upper(), 422, "8 to 128"),
+        (PASSWORD, NEW * 12, 422, "8 to 128"),
+        (PASSWORD + "x" * 300, NEW, 401, "is not right"),
     ],
 )
 async def test_a_wrong_or_a_weak_password_changes_nothing(

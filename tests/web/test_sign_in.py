@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from auth.tablets import make_enrolment
 from records import schema
+from tests.devices import Device
 from tests.web.cast import NOW, ORIGIN, PASSWORD, Site
 from web.answers import is_local
 from web.dev import cast as demo
@@ -187,6 +188,38 @@ async def test_a_wrong_pin_checks_nobody_out_and_locks_in_the_end(site: Site) ->
         codes.append((await response.json())["code"])
     assert codes == ["bad-pin"] * 4 + ["pin-locked"]
     assert site.desk.changed == []
+
+
+async def test_a_tablet_on_which_many_pins_were_wrong_waits_and_another_need_not(
+    site: Site,
+) -> None:
+    """Whoever found it could try a few PINs of each officer, and lock all of them out."""
+
+    async def tried(officer: str, pin: str | None) -> str:
+        response = await site.client.post(
+            "/api/v1/shift",
+            json={"officer": officer, "pin": pin},
+            headers={"Origin": ORIGIN, "X-CSRF-Token": token},
+        )
+        return str((await response.json()).get("code", "in"))
+
+    await site.enrol(demo.UNIT_21)
+    token = await site.csrf("/tablet")
+    assert [await tried(demo.JO.id, demo.JO.pin) for _ in range(15)] == ["in"] * 15
+    wrong = [await tried(f"per_{number}", "0000") for number in range(13)]
+    assert wrong == ["bad-pin"] * 12 + ["too-often"]
+    assert await tried(demo.JO.id, demo.JO.pin) == "too-often"
+    site.clock[0] += 301
+    assert await tried(demo.JO.id, demo.JO.pin) == "in"
+    assert [await tried("per_13", "0000") for _ in range(2)] == ["bad-pin", "too-often"]
+    site.clock[0] += 301
+    copied = {"officer": "Nobody", "pin": "0000", "key": Device().key}
+    for _ in range(14):  # a copy of the cookie has tries of its own
+        await site.json("/api/v1/tablet/key", copied, page="/tablet")
+    assert await tried(demo.JO.id, demo.JO.pin) == "in"
+    await site.enrol(demo.UNIT_12)
+    token = await site.csrf("/tablet")
+    assert await tried(demo.SAM.id, demo.SAM.pin) == "in"
 
 
 async def test_a_tablet_in_a_call_is_not_checked_in(site: Site) -> None:

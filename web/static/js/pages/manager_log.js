@@ -15,11 +15,12 @@ const OLD_MS = 15_000; // whatever the reason: a computer that slept, a page tha
 
 /**
  * @typedef {{ waiting: number, longest_wait: number | null, in_call: number, wrap_up: number, clinicians_ready: number,
- *   clinicians_rostered: number, tablets: number, tablets_not_ready: number, scene: import("../manager/scene.js").News }} Numbers
+ *   clinicians_rostered: number, tablets: number, tablets_not_ready: number, trail_cut: boolean, scene: import("../manager/scene.js").News }} Numbers
  */
 
 /** @param {Numbers} now */
 function show(now) {
+  find("#trail-cut", HTMLElement).hidden = !now.trail_cut;
   setText(find("#board-waiting", HTMLElement), String(now.waiting));
   find("#board-waiting-tile", HTMLElement).dataset["alert"] = now.waiting > 0 ? "wait" : "calm";
   const longest = now.longest_wait === null ? t("manager.board.nobody") : t("manager.board.longest", { time: span(now.longest_wait) });
