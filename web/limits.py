@@ -33,6 +33,7 @@ RATES = {
     "alert": Rate(burst=120, refill=2.0),
     "feed": Rate(burst=120, refill=1.0),
     "way": Rate(burst=30, refill=0.2),
+    "refusal": Rate(burst=20, refill=1 / 3),  # of one asker that are written down: enough to tell
     # of whatever has no own
     "page": Rate(burst=1_000, refill=30.0),
     "change": Rate(burst=300, refill=10.0),

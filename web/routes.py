@@ -9,6 +9,7 @@ What a row of the record may be shown to is decided by `auth.access`, not here.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -17,12 +18,12 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import PayloadEncodingError
 
-from auth import csrf, logins
+from auth import audit, csrf, logins
 from auth.actors import Actor
 from auth.errors import CrossSite, Forbidden, NoScope
 from auth.policy import RULES, Action, could
 from web import i18n
-from web.errors import BadRequest, TooSlow, WrongType
+from web.errors import BadRequest, TooOften, TooSlow, WrongType
 from web.identity import (
     absent_of,
     form_holder,
@@ -44,6 +45,7 @@ IN_PARTS = "multipart/form-data"
 FORMS = frozenset({"application/x-www-form-urlencoded", IN_PARTS})
 ADMIN = frozenset({"admin"})
 _LEAVING = frozenset({Action.LOG_EXPORT, Action.RECORD_EXPORT})  # by a download, on record
+_ID = re.compile(r"[a-z]{3}_[a-z0-9_-]{1,36}")  # of a row of the record, there or not
 _OTHERS_PAGES = frozenset({"cross-site", "same-site"})
 
 
@@ -165,6 +167,7 @@ def guarded(route: Route) -> Handler:
             await _check_form(request)
         actor = request[ASKED].actor
         if route.needs and (actor is None or not may_anywhere(actor, *route.needs)):
+            await _note_refusal(request, actor, route.needs[0])
             raise Forbidden
         if actor is not None and route.who is Who.PERSON:
             await _seen(request, actor)
@@ -184,6 +187,7 @@ def _guarded_by_token(route: Route) -> Handler:
         await _identify(request, route.who)
         actor = request[ASKED].actor
         if actor is None or not route.needs or not may_anywhere(actor, *route.needs):
+            await _note_refusal(request, actor, *route.needs[:1])
             raise NoScope
         if route.limit is not None:
             limits.take(route.limit, actor.id, now)
@@ -199,6 +203,24 @@ def add(app: web.Application, routes: list[Route]) -> None:
             app.router.add_get(route.path, guarded(route), allow_head=not route.machine)
         else:
             app.router.add_route(route.method, route.path, guarded(route))
+
+
+async def _note_refusal(
+    request: web.Request, actor: Actor | None, action: Action | None = None
+) -> None:
+    """Put on record that somebody asked for what their role never may; not without end."""
+    now = now_of(request)
+    if actor is None or action is None:
+        return
+    try:
+        request.app[LIMITS].take("refusal", actor.id, now)
+    except TooOften:
+        return
+    named = request.match_info.get("id", "")
+    about = named if _ID.fullmatch(named) else None
+    await services_of(request).db.write(
+        lambda conn: audit.try_record(conn, actor, action, "address", about, "refused", now)
+    )
 
 
 async def _identify(request: web.Request, who: Who) -> None:

@@ -21,9 +21,11 @@ from tests.web.cast import (
     Site,
     open_site,
 )
+from tests.web.programs import token as program_token
 from web.app import polling_of, routes
 from web.assets import Assets
 from web.dev import cast as demo
+from web.limits import RATES
 from web.routes import Route, Who
 
 PEOPLE = {Who.PERSON, Who.NEWCOMER, Who.ABSENT}
@@ -39,7 +41,8 @@ def table(site: Site) -> list[Route]:
 
 
 def filled_in(path: str) -> str:
-    known = path.replace("{id}", "ses_nobody").replace("{person}", "per_nobody")
+    known = path.replace("{id}", "ses_nobody").replace("{other}", "ses_other")
+    known = known.replace("{person}", "per_nobody")
     known = known.replace("{issuer}", "prairie").replace("{why}", "away")
     known = known.replace("{code}/{version}", "field-safety/1.0")
     return known.replace("{build}/{name:.+}", "x/y")
@@ -284,6 +287,45 @@ async def test_an_expired_sign_in_leads_back_to_where_it_ended(site: Site) -> No
     assert response.headers["Location"] == "/sign-in?next=/manager/tablets&why=expired"
     answer = await (await site.client.get("/api/v1/board")).json()
     assert (answer["ok"], answer["code"]) == (False, "login-expired")
+
+
+async def test_who_asks_for_what_their_role_never_may_is_in_the_trail(site: Site) -> None:
+    row = await site.session()
+    secret = await program_token(site, "log.read")
+    for member, path in (
+        (demo.DANA, "/manager/sessions.csv"),
+        (demo.LENA, f"/manager/sessions/{row.id}/fhir"),
+        (demo.LENA, "/manager/sessions/<b>nobody/fhir"),
+        (None, "/api/v1/followups"),
+    ):
+        more = {} if member else {"Authorization": f"Bearer {secret}"}
+        if member is not None:
+            await site.sign_in(member)
+        assert (await site.client.get(path, headers=more)).status == 403
+    assert await refusals(site) == [
+        (demo.DANA.id, "log.export", None),
+        (demo.LENA.id, "record.export", row.id),
+        (demo.LENA.id, "record.export", None),  # no id of ours: not kept
+        ("token", "followup.read", None),
+    ]
+    await site.sign_in(demo.DANA)
+    for _ in range(30):
+        assert (await site.client.get("/manager/audit.csv")).status == 403
+    assert len(await refusals(site)) == 4 + RATES["refusal"].burst - 1, "nobody fills it up"
+
+
+async def refusals(site: Site) -> list[tuple[str | None, str, str | None]]:
+    """Who was refused what, about which record."""
+    one = schema.audit.c
+    async with site.services.db.read() as conn:
+        rows = await conn.execute(
+            select(one.actor_kind, one.actor_id, one.action, one.object_id)
+            .where(one.outcome == "refused")
+            .order_by(one.no)
+        )
+        return [
+            (who if kind == "person" else kind, action, about) for kind, who, action, about in rows
+        ]
 
 
 async def test_every_action_of_a_route_is_one_of_the_policys(site: Site) -> None:

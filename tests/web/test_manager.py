@@ -84,6 +84,7 @@ async def test_the_board_says_who_waits_and_for_how_long(site: Site) -> None:
         "clinicians_rostered": 3,
         "tablets": 3,
         "tablets_not_ready": 2,
+        "trail_cut": False,
     }
 
 
