@@ -44,6 +44,7 @@ def filled_in(path: str) -> str:
     known = path.replace("{id}", "ses_nobody").replace("{other}", "ses_other")
     known = known.replace("{person}", "per_nobody")
     known = known.replace("{issuer}", "prairie").replace("{why}", "away")
+    known = known.replace("{other}", "ses_nobody_else")
     known = known.replace("{code}/{version}", "field-safety/1.0")
     return known.replace("{build}/{name:.+}", "x/y")
 
