@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 NOTE_SECONDS = 1.0
 LOOK_SECONDS = 60.0
 SIGN_SECONDS = HOUR = 3600.0
-ALARM_KIND = "audit"
+ALARM_KIND, CUT_KIND = "audit", "audit_cut"
 WORDS = "alert.words.audit"
 WORDS_CUT = "alert.words.audit_cut"
 
@@ -141,7 +141,7 @@ class AuditWatch:
         await self._desk.db.write(
             lambda conn: audit.try_record(conn, None, audit.CUT, "audit", number, "failed", now)
         )
-        await self._tell(WORDS_CUT, f"cut:{lost.no}")
+        await self._tell(CUT_KIND, WORDS_CUT, f"cut:{lost.no}")
 
     async def _put(
         self, how: Callable[[Path, Checkpoint], None], where: Path | None, one: Checkpoint
@@ -160,12 +160,12 @@ class AuditWatch:
 
     async def _tell_of_failures(self, failures: int) -> None:
         metrics.AUDIT_FAILURES.inc(failures - self._told)
-        await self._tell(WORDS, str(int(self._desk.now() // HOUR)))
+        await self._tell(ALARM_KIND, WORDS, str(int(self._desk.now() // HOUR)))
         self._told = failures
 
-    async def _tell(self, words: str, key: str) -> None:
+    async def _tell(self, kind: str, words: str, key: str) -> None:
         desk = self._desk
         async with desk.db.read() as conn:
             who = await directory.read(conn)
         for provider_id in sorted(who.providers):
-            await desk.pager.raise_alarm(ALARM_KIND, provider_id, key, words)
+            await desk.pager.raise_alarm(kind, provider_id, key, words)

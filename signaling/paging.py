@@ -37,7 +37,7 @@ class AtTheDoor:
     purpose: str
     state: Literal["waiting", "taken", "over", "none"]  # none: no session behind it
     by: str | None  # short name of the colleague who took it
-    about: str | None = None  # of an alarm: roster, followups, audit, copied, openings, grants
+    about: str | None = None  # of an alarm: its page's place, as web's alert.js knows it
 
 
 async def answer(desk: Desk, token: str, state: Answer) -> AtTheDoor:
@@ -187,7 +187,7 @@ def _responsible(who: directory.Directory, provider_id: str, *, managers: bool =
 def _about(page: PageRow) -> str | None:
     if page.purpose != "alarm":
         return None
-    if page.step in ("audit", "copied"):
+    if page.step in ("audit", "audit_cut", "copied"):
         return page.step
     if page.step == "opening":
         return "openings"

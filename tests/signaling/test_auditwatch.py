@@ -12,6 +12,7 @@ from auth import audit, checkpoints
 from auth.checkpoints import Broken, Signer
 from records import schema
 from records.contacts import NewWay
+from signaling import paging
 from signaling.auditwatch import AuditWatch
 from tests.auth.test_audit import tampered
 from tests.signaling.conftest import House
@@ -138,6 +139,8 @@ async def test_an_end_that_is_cut_off_is_told_once_and_stays_provable(
     assert await _alarms(house) == 1
     assert watch.cut, "for the managers' screens"
     async with house.db.read() as conn:
+        page = (await conn.execute(select(schema.page))).one()
+        assert paging._about(page) == "audit_cut", "what the holder of its link reads"  # type: ignore[arg-type]
         said = await conn.execute(
             select(schema.audit.c.object_id, schema.audit.c.outcome).where(
                 schema.audit.c.action == audit.CUT

@@ -3,14 +3,14 @@
 import { find, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
-/** @typedef {{ ok: true, purpose: string, state: "waiting" | "taken" | "over" | "none", by: string | null, about: "roster" | "followups" | "audit" | "copied" | "openings" | "grants" | null }} Door */
+/** @typedef {{ ok: true, purpose: string, state: "waiting" | "taken" | "over" | "none", by: string | null, about: "roster" | "followups" | "audit" | "audit_cut" | "copied" | "openings" | "grants" | null }} Door */
 
 const token = location.hash.slice(1);
 const title = find("#door-title", HTMLElement);
 const words = find("#door-words", HTMLElement);
 const coming = find("#coming", HTMLButtonElement);
 const way = find("#door-way", HTMLAnchorElement);
-const PLACES = { roster: "/manager/roster", followups: "/followups", audit: "/manager/audit", copied: "/manager/audit", openings: "/manager/openings", grants: "/manager/grants" };
+const PLACES = { roster: "/manager/roster", followups: "/followups", audit: "/manager/audit", audit_cut: "/manager/audit?outcome=failed", copied: "/manager/audit", openings: "/manager/openings", grants: "/manager/grants" };
 
 /** @param {"opened" | "acknowledged"} state @returns {Promise<Door | null>} null: the link does not work any more */
 async function tell(state) {
@@ -35,6 +35,8 @@ function show(door, said) {
     setText(words, t(`alert.door.${door.about}`));
     setText(way, t(`alert.door.open_${door.about}`));
     way.href = PLACES[door.about];
+    find("#door-private", HTMLElement).hidden = true; // there is no call
+    document.title = `${title.textContent} · CrisisBridge`;
     return;
   }
   else if (door.purpose === "test") setText(words, t("alert.door.test"));
