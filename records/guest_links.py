@@ -91,6 +91,20 @@ async def unused(conn: AsyncConnection, session_id: str, now: float) -> list[Gue
     return [_row(row) for row in rows]
 
 
+async def good(conn: AsyncConnection, session_id: str, now: float) -> list[GuestLinkRow]:
+    """The links of a call that let somebody in, or have let them in; the newest first."""
+    rows = await conn.execute(
+        select(guest_link)
+        .where(
+            guest_link.c.session_id == session_id,
+            guest_link.c.revoked_at.is_(None),
+            guest_link.c.used_at.is_not(None) | (guest_link.c.expires_at > now),
+        )
+        .order_by(guest_link.c.created_at.desc(), guest_link.c.id)
+    )
+    return [_row(row) for row in rows]
+
+
 async def use(
     conn: AsyncConnection, vault: Vault, token_hash: str, name: str, now: float
 ) -> GuestLinkRow | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, cast
 
-from records.guest_links import GuestLinkRow
 from records.sessions import SessionRow
 from signaling import shapes
 from signaling.guest_wire import GuestSession, GuestView
@@ -45,18 +44,25 @@ def company(
 
 
 def links(
-    session: SessionRow, person_id: str, unused: Sequence[GuestLinkRow]
+    picture: Picture, session: SessionRow, person_id: str, details: Details
 ) -> list[shapes.LinkView]:
-    """The links that wait for their guests; for the lead alone."""
+    """The links whose guests are not in the call: yet, or any more; for the lead alone.
+
+    Who came by a link may join at any time: a link that got into wrong hands is seen, and taken
+    back, before it does.
+    """
     if session.lead_id != person_id:
         return []
+    seated = {one.guest_link_id for one in picture.parties if one.session_id == session.id}
     return [
         shapes.LinkView(
             link=one.id,
             role=cast('Literal["interpreter", "supervisor"]', one.role),
             expires_at=one.expires_at,
+            name=None if one.used_at is None else details.guests.get(one.id, ""),
         )
-        for one in unused
+        for one in details.links
+        if one.id not in seated
     ]
 
 

@@ -292,7 +292,7 @@ class Screens:
                     note=await transfers.note(conn, self._desk.vault, handing) if handing else "",
                     declined=await _declined(conn, row) if handing else None,
                     guests=details.guests,
-                    links=await guest_links.unused(conn, row.id, picture.now),
+                    links=await guest_links.good(conn, row.id, picture.now),
                 ),
             )
         return console_view(picture, person_id, row)

@@ -99,11 +99,12 @@ class PartyView(Struct, frozen=True):
 
 
 class LinkView(Struct, frozen=True):
-    """A guest's link that nobody has come by yet; its secret was told once, when it was made."""
+    """A guest's link whose guest is not in the call; its secret was told once, when it was made."""
 
     link: str
     role: Literal["interpreter", "supervisor"]
-    expires_at: float
+    expires_at: float  # of one that nobody has come by
+    name: str | None  # who has come by it, and may join at any time
 
 
 YesOrNo = Literal["yes", "no"]

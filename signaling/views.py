@@ -89,7 +89,7 @@ class Details:
     consents: Sequence[ConsentRow] = ()  # the oldest first
     asked: Ask | None = None  # a consent that waits on the tablet
     visits: Sequence[Visit] = ()  # other sessions of the same person
-    links: Sequence[GuestLinkRow] = ()  # that would still let somebody in
+    links: Sequence[GuestLinkRow] = ()  # that let somebody in, or have
 
 
 @dataclass(frozen=True, slots=True)
@@ -609,7 +609,7 @@ def _console_session(
         party=party,
         lead=picture.directory.short_name(session.lead_id) or "",
         company=party_views.company(picture, session, details.guests),
-        links=party_views.links(session, person_id, details.links),
+        links=party_views.links(picture, session, person_id, details),
         transfer=party_views.transfer(picture, session, details),
         tablet_online=session.tablet_id in picture.tablets_online,
         tablet_revoked=tablet is not None and tablet.revoked,

@@ -156,13 +156,36 @@ async def test_a_link_that_nobody_has_used_is_shown_to_the_lead_alone_without_it
     made = await call.invite("supervisor")
     view = await call.dana.until_view(lambda v: v["session"] and v["session"]["links"])
     assert view["session"]["links"] == [
-        {"link": made["link"], "role": "supervisor", "expires_at": made["expires_at"]}
+        {"link": made["link"], "role": "supervisor", "name": None}
+        | {"expires_at": made["expires_at"]}
     ]
     assert made["path"].removeprefix("/join#") not in json.dumps(view)
     await call.dana.send("guest.revoke", session=call.session, epoch=call.epoch, link=made["link"])
     await call.dana.until_view(lambda v: not v["session"]["links"])
     with pytest.raises(BadLink):
         await call.let_in(made)
+
+
+async def test_who_came_by_a_link_and_does_not_sit_in_the_call_is_named_to_the_lead_and_put_out(
+    call: Call,
+) -> None:
+    """A link that got into wrong hands is seen before its holder joins."""
+
+    def named(view: dict[str, Any]) -> list[str | None]:
+        return [one["name"] for one in view["session"]["links"]]
+
+    eve = await call.guest("interpreter", "Eve")
+    view = await call.dana.until_view(lambda v: v["session"] and named(v) == ["Eve"])
+    link = view["session"]["links"][0]["link"]
+    await eve.send("guest.join", mode="speak")
+    await call.dana.until_view(lambda v: named(v) == [])
+    await eve.send("guest.leave")
+    await call.dana.until_view(lambda v: named(v) == ["Eve"])
+    await call.dana.send("guest.revoke", session=call.session, epoch=call.epoch, link=link)
+    await call.dana.until_view(lambda v: named(v) == [])
+    await eve.until(lambda: eve.seen("bye"))
+    again = await call.house.page(f"guest {link}")
+    assert await refused(again, "guest.join", mode="speak") == "no-such-session"
 
 
 async def test_a_supervisor_by_link_is_heard_by_the_lead_alone_or_by_nobody(call: Call) -> None:

@@ -18,7 +18,7 @@ export function inviting(model, session) {
   byId("add").hidden = !mine || session.test;
   byId("add").setAttribute("aria-expanded", String(shown));
   if (!shown) return;
-  const made = session.links.some((one) => one.link === model.invited?.link) ? model.invited : null;
+  const made = session.links.some((one) => one.link === model.invited?.link && one.name === null) ? model.invited : null;
   byId("invite-made").hidden = made === null;
   if (made) {
     setText(byId("invite-words"), t(`guest.link.made.${made.role}`));
@@ -26,9 +26,9 @@ export function inviting(model, session) {
     if (input.value !== made.url) input.value = made.url;
   }
   setText(byId("invite-copied"), made?.copied ? t("guest.link.copied") : "");
-  fill(byId("invite-links"), JSON.stringify(session.links), () => session.links.map((one) => el("li", { class: "cluster cluster--tight", dataset: { until: String(one.expires_at) } },
-    el("span", { class: "grow", text: t(`guest.link.waits.${one.role}`) }),
-    el("span", { class: "number invite__left" }),
+  fill(byId("invite-links"), JSON.stringify(session.links), () => session.links.map((one) => el("li", { class: "cluster cluster--tight", dataset: one.name === null ? { until: String(one.expires_at) } : { came: one.link } },
+    el("span", { class: "grow", text: one.name === null ? t(`guest.link.waits.${one.role}`) : t(`guest.link.came.${one.role}`, { name: one.name }) }),
+    ...(one.name === null ? [el("span", { class: "number invite__left" })] : []),
     el("button", { type: "button", class: "button button--small", dataset: { takeback: one.link }, text: t("guest.link.revoke") }))));
   for (const row of byId("invite-links").querySelectorAll("[data-until]")) {
     if (row instanceof HTMLElement) setText(find(".invite__left", HTMLElement, row), duration(Math.max(0, Number(row.dataset["until"]) - model.now)));

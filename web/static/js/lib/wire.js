@@ -15,7 +15,7 @@
  * @typedef {"brief" | "handed_over" | "debrief"} Phase
  * @typedef {{ name: string, state: "alerted" | "ringing" | "opening" | "coming" }} Alerted  nearest to coming first
  * @typedef {{ party: string, link: string | null, seat: string, role: "receiver" | "interpreter" | "supervisor", mode: "speak" | "listen" | "whisper", name: string, connected: boolean, held: boolean }} PartyView
- * @typedef {{ link: string, role: "interpreter" | "supervisor", expires_at: number }} LinkView
+ * @typedef {{ link: string, role: "interpreter" | "supervisor", expires_at: number, name: string | null }} LinkView
  * @typedef {"alerting" | "still-trying" | "more-people" | "call-instead"} Step
  * @typedef {{ at: number | null, product: "nasal-4" | "nasal-8" | "injection" | "unknown", by: "officer" | "ems" | "bystander" | "unknown" }} Dose  of naloxone
  * @typedef {"safe" | "medical" | "intoxicated" | "willing"} Question
