@@ -42,6 +42,14 @@ officer123 clinician clinician1
 """
 _DIGITS = "0123456789"
 _BANNED = frozenset(_COMMON.split())
+_ENDS = _DIGITS + "!$@#?.,;:*&%+-_ "  # what people put around a word
+_LOOKS_LIKE = str.maketrans("@4310$5!7", "aaeiossit")
+_KEYS = (
+    *("qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm", "01234567890"),
+    *("abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm"),
+    *("1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik", "qazwsxedcrfvtgbyhnujmik"),
+)
+_ROWS = (*_KEYS, *(keys[::-1] for keys in _KEYS))
 _CORES = frozenset(one.strip(_DIGITS) for one in _BANNED) - {""}
 
 
@@ -63,17 +71,18 @@ async def verify(stored: str | None, secret: str) -> bool:
 def check_new_password(password: str, *own_words: str) -> None:
     """Raises WeakPassword for one that is too short, too long, common, or one of `own_words`.
 
-    Case, spaces, signs, and digits before and after a word change nothing: "Sheriff 1987!" is
-    "sheriff". `own_words`: names and addresses of the person and of their organisations.
+    Case, spaces, signs, digits before and after a word, and digits that look like letters change
+    nothing: "Sher1ff 1987!" is "sheriff". Neighbours on a keyboard and one thing said again and
+    again are common, too. `own_words`: names and addresses of the person and of organisations.
     """
     prepared = _prepare(password)
-    bare = _bare(prepared)
     own = {_bare(part) for word in own_words for part in (word, *word.replace("@", " ").split())}
-    own.discard("")
-    dull = len(set(prepared)) < 4 or bare in _BANNED or bare in own
-    core = bare.strip(_DIGITS)
-    if core and core in _CORES | {one.strip(_DIGITS) for one in own}:
-        dull = True
+    known = _BANNED | _CORES | own | {one.strip(_DIGITS) for one in own}
+    known -= {""}
+    dull = len(set(prepared)) < 4 or _is_a_row(_bare(prepared))
+    inner = (prepared, prepared.rstrip(_ENDS), prepared.strip(_ENDS))
+    for bare in map(_bare, (prepared, *(text.translate(_LOOKS_LIKE) for text in inner))):
+        dull = dull or bare in known or bare.strip(_DIGITS) in known
     if dull or not SHORTEST <= len(prepared) <= LONGEST:
         raise WeakPassword
 
@@ -90,6 +99,13 @@ def check_new_pin(pin: str) -> None:
 def _prepare(secret: str) -> str:
     """The same text from any keyboard (NIST SP 800-63B 3.1.1.2: NFKC), bounded in length."""
     return unicodedata.normalize("NFKC", secret[: _COMPOSED * LONGEST + 1])
+
+
+def _is_a_row(bare: str) -> bool:
+    """Whether it is a run of neighbours, or one thing of at most six letters again and again."""
+    if any(bare in row for row in _ROWS) and bare:
+        return True
+    return any(bare == bare[:size] * (len(bare) // size) for size in range(1, 7) if bare[size:])
 
 
 def _bare(text: str) -> str:

@@ -113,7 +113,8 @@ async def second_step(
 
 def name_of(email: str) -> str:
     """An e-mail address as it is looked up."""
-    return email.strip().casefold()[:254]  # RFC 5321: the longest address that can be delivered to
+    known = email.replace("\0", "\ufffd").strip().casefold()  # no database looks for a NUL
+    return known[:254]  # RFC 5321: the longest address that can be delivered to
 
 
 async def _admit(conn: AsyncConnection, name: str, now: float) -> _Account | None:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection  # all of the pool's are held by others
 
-from records.errors import RecordAway
-from records.refusals import away
+from records.errors import BadInput, RecordAway
+from records.refusals import away, unheld
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,15 @@ class Reach:
 
     @contextmanager
     def tried(self) -> Iterator[None]:
-        """Around whatever asks the database. Raises RecordAway for what is no answer of it."""
+        """Around whatever asks the database. Raises RecordAway for what is no answer of it, and
+        BadInput for a value that it cannot hold.
+        """
         try:
             yield
         except DBAPIError as error:
+            if unheld(error):
+                log.warning("record.unheld for=%s why=%s", self._kind, type(error.orig).__name__)
+                raise BadInput from error
             why = away(error)
             if why is None:
                 raise

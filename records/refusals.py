@@ -47,6 +47,11 @@ def away(error: DBAPIError) -> str | None:
     return type(cause).__name__ if error.connection_invalidated else None
 
 
+def unheld(error: DBAPIError) -> bool:
+    """A value that no column holds: PostgreSQL takes no NUL in a text, no number too large."""
+    return isinstance(error.orig, psycopg.DataError)
+
+
 def lost_the_race(error: DBAPIError) -> bool:
     """The database gave this transaction up in favour of another one."""
     return isinstance(error.orig, psycopg.Error) and error.orig.sqlstate in _LOST_THE_RACE

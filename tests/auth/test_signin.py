@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -16,6 +17,7 @@ from auth.signin import SignedIn, actor_for_login, end_logins, sign_in, sign_out
 from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
+from records.errors import BadInput
 from tests.auth.cast import HOUR, NOW, PASSWORD, STALE
 
 CLINICIAN = "clinician@home.invalid"
@@ -152,6 +154,22 @@ async def test_wrong_passwords_and_unknown_people_get_the_same_answer_up_to_the_
     assert list(answers.values()) == [expected] * 5
     async with db.read() as conn:  # also the tries under a lock: each writes, and takes as long
         assert await conn.scalar(select(func.count()).select_from(schema.audit)) == 5 * 7
+
+
+async def test_a_name_that_no_database_holds_is_an_unknown_one(
+    either: Database, tokens: Tokens
+) -> None:
+    """PostgreSQL keeps no NUL, and says so by failing: that is the asker's fault, not ours."""
+    for email in ("\0", "clinician\0@home.invalid"):
+        with pytest.raises(BadCredentials):
+            await _sign_in(either, tokens, email)
+    strange = select(schema.person.c.id).where(schema.person.c.id == "per_\0")
+    refused = contextlib.nullcontext() if either.sqlite else pytest.raises(BadInput)
+    with refused:
+        async with either.read() as conn:
+            assert (await conn.execute(strange)).first() is None
+    with refused:
+        await either.write(lambda conn: conn.execute(strange))
 
 
 async def test_an_unknown_person_costs_a_verification_too(
