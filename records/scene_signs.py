@@ -51,7 +51,7 @@ class SceneSigns:
 
     async def read(self, conn: AsyncConnection, vault: Vault) -> dict[str, Sign]:
         """By session; one of which nothing was said is not there."""
-        heads = {row.session_id: row.rev for row in await conn.execute(_HEADS)}
+        heads = {key: rev for key, rev in await conn.execute(_HEADS)}  # noqa: C416
         known = self._known  # another reading may replace it meanwhile
         kept = {
             key: known[key] for key, rev in heads.items() if key in known and known[key][0] == rev

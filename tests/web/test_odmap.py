@@ -90,7 +90,9 @@ async def test_the_doses_that_the_officer_tapped_are_filled_in_and_their_reading
     await site.sign_in(demo.LENA)
     html = await html_of(site)
     assert "2 doses of naloxone" in html
-    assert "spray 3–4 mg, bystander" in html
+    assert "01:56:00, spray 3–4 mg, bystander; 02:00:00, product not said, EMS." in re.sub(
+        r"\s+", " ", html
+    )
     for chosen in ("multiple", "several"):
         assert f'<option value="{chosen}" selected>' in html
     assert 'value="2027-01-15T01:56"' in html, "a dose before the press tells when it was"
