@@ -6,14 +6,14 @@ same time, give the same answer and lock after the same number of tries as a wro
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NoReturn
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, factors, issuer_links, locks, passwords, steps
+from auth import audit, challenges, factors, issuer_links, locks, passwords, steps
 from auth.errors import BadCredentials, Locked, SecondFactorNeeded
 from auth.locks import Strangers
 from auth.logins import (
@@ -48,9 +48,12 @@ _strangers = Strangers()
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
-    person_id: str
-    password_hash: str
+class _Try:
+    """A try that was counted. Without a person: nobody signs in by that name."""
+
+    name: str
+    person_id: str | None
+    password_hash: str | None
     locked: bool
 
 
@@ -74,18 +77,18 @@ async def sign_in(
     """
     known_strangers = strangers or _strangers
     name = name_of(email)
-    account = await db.write(lambda conn: _admit(conn, name, now))
-    if account is None:
-        return await _refuse_stranger(db, known_strangers, name, password, now)
-    if account.locked:
+    begun = await db.write(lambda conn: _admit(conn, known_strangers, name, now))
+    if begun.locked:
         raise Locked
-    if not await passwords.verify(account.password_hash, password):
-        locked = await db.write(lambda conn: _failed(conn, account, now))
+    right = await passwords.verify(begun.password_hash, password)
+    person_id, password_hash = begun.person_id, begun.password_hash
+    if not right or person_id is None or password_hash is None:
+        locked = await db.write(lambda conn: _failed(conn, known_strangers, begun, now))
         raise Locked if locked else BadCredentials
-    opened = await db.write(lambda conn: _open(conn, tokens, account, now, hours, needed_by))
+    opened = await db.write(lambda conn: _open(conn, tokens, person_id, now, hours, needed_by))
     if opened is None:
-        mark = steps.of_password(account.password_hash)
-        raise SecondFactorNeeded(steps.token(tokens, account.person_id, mark, now))
+        mark = steps.of_password(password_hash)
+        raise SecondFactorNeeded(steps.token(tokens, person_id, mark, now))
     return opened
 
 
@@ -117,53 +120,45 @@ def name_of(email: str) -> str:
     return known[:254]  # RFC 5321: the longest address that can be delivered to
 
 
-async def _admit(conn: AsyncConnection, name: str, now: float) -> _Account | None:
-    """Count a try and give the account; None for a name that cannot sign in."""
+async def _admit(conn: AsyncConnection, strangers: Strangers, name: str, now: float) -> _Try:
+    """Count a try. Known or not, it costs the same: a row written, or an entry of the trail."""
     person = schema.person
     found = await conn.execute(select(person).where(func.lower(person.c.email) == name))
     row = found.first()
-    if row is None or not row.active or row.password_hash is None:
-        return None
-    if await issuer_links.is_alone(conn, row.id):
-        return None  # as if they had no password
-    admitted = await locks.admit_person(conn, row.id, now)
-    if not admitted:
-        await audit.try_record(conn, None, "login.start", "person", row.id, "refused", now)
-    return _Account(row.id, row.password_hash, locked=not admitted)
-
-
-async def _refuse_stranger(
-    db: Database, strangers: Strangers, name: str, password: str, now: float
-) -> NoReturn:
-    async def work(conn: AsyncConnection) -> None:  # also costs what a known name's write costs
+    known = row is not None and row.active and row.password_hash is not None
+    # whose directory alone signs them in: as if they had no password
+    if row is not None and known and not await issuer_links.is_alone(conn, row.id):
+        admitted = await locks.admit_person(conn, row.id, now)
+        if not admitted:
+            await audit.try_record(conn, None, "login.start", "person", row.id, "refused", now)
+        return _Try(name, row.id, row.password_hash, locked=not admitted)
+    admitted = strangers.admit(name, now)
+    if admitted:  # what is written stands for the count of a person, and is forgotten at once
+        await challenges.spend(conn, secrets.token_bytes(16), now, -2 * challenges.SECONDS)
+    else:
         await audit.try_record(conn, None, "login.start", "person", None, "refused", now)
-
-    if not strangers.admit(name, now):
-        await db.write(work)
-        raise Locked
-    await passwords.verify(None, password)
-    locked = strangers.fail(name, now)
-    await db.write(work)
-    raise Locked if locked else BadCredentials
+    return _Try(name, None, None, locked=not admitted)
 
 
-async def _failed(conn: AsyncConnection, account: _Account, now: float) -> bool:
-    locked = await locks.fail_person(conn, account.person_id, now)
-    await audit.try_record(conn, None, "login.start", "person", account.person_id, "refused", now)
+async def _failed(conn: AsyncConnection, strangers: Strangers, begun: _Try, now: float) -> bool:
+    if begun.person_id is None:
+        locked = strangers.fail(begun.name, now)
+    else:
+        locked = await locks.fail_person(conn, begun.person_id, now)
+    await audit.try_record(conn, None, "login.start", "person", begun.person_id, "refused", now)
     return locked
 
 
 async def _open(
     conn: AsyncConnection,
     tokens: Tokens,
-    account: _Account,
+    person_id: str,
     now: float,
     hours: float,
     needed_by: Collection[str],
 ) -> SignedIn | None:
     """The sign-in; None when a second factor is to come. Raises Locked: by other tries, while this
     one was being checked."""
-    person_id = account.person_id
     if (await factors.has(conn, person_id)).any:
         if not await locks.take_back(conn, person_id):
             raise Locked

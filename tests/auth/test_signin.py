@@ -15,7 +15,7 @@ from auth.errors import BadCredentials, Locked, LoginExpired, NotSignedIn, Revok
 from auth.locks import Strangers
 from auth.signin import SignedIn, actor_for_login, end_logins, sign_in, sign_out
 from auth.tokens import Tokens
-from records import schema
+from records import schema, schema_signin
 from records.engine import Database
 from records.errors import BadInput
 from tests.auth.cast import HOUR, NOW, PASSWORD, STALE
@@ -188,6 +188,9 @@ async def test_an_unknown_person_costs_a_verification_too(
             await _sign_in(db, tokens, email, "wrong")
     assert len(asked) == 2
     assert asked[1] is None
+    async with db.read() as conn:  # and a row before it, as a known person's count does
+        rows = await conn.scalar(select(func.count()).select_from(schema_signin.spent_challenge))
+    assert rows == 1
 
 
 async def test_a_locked_person_stays_out_with_the_right_password_until_released(
