@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth import audit, locks, passwords
+from auth import audit, challenges, locks, passwords
 from auth.actors import Actor
 from auth.errors import BadPin, NoShift, PinLocked, ShiftInUse
 from records import schema
@@ -22,6 +22,7 @@ from records.engine import Database
 from records.ids import new_id
 from records.people import shifts_over
 
+PIN_CHECK = "pin.check"
 _IN_CALL = ("waiting", "answering", "connected", "recovering")
 
 
@@ -122,13 +123,17 @@ async def _check(
         row = await _officer(conn, person_id)
         wrong_agency = agency_id is not None and row is not None and row.agency_id != agency_id
         if row is None or row.pin_hash is None or wrong_agency:
+            await challenges.spend_nothing(conn, now)
             return None, True
-        return row.pin_hash, await locks.admit_person(conn, person_id, now)
+        admitted = await locks.admit_person(conn, person_id, now)
+        if not admitted:
+            await audit.try_record(conn, tablet, PIN_CHECK, "person", person_id, "refused", now)
+        return row.pin_hash, admitted
 
     async def failed(conn: AsyncConnection) -> bool:
         locked = stored is not None and await locks.fail_person(conn, person_id, now)
         await audit.try_record(
-            conn, tablet, "pin.check", "person", person_id if stored else None, "refused", now
+            conn, tablet, PIN_CHECK, "person", person_id if stored else None, "refused", now
         )
         return locked
 

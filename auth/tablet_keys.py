@@ -20,7 +20,7 @@ from auth import audit, challenges, possession
 from auth.actors import Actor
 from auth.errors import BadPin, KeyNeeded, PinLocked, StaleProof
 from auth.locks import Strangers
-from auth.shifts import officers_of_agency, start_shift
+from auth.shifts import PIN_CHECK, officers_of_agency, start_shift
 from auth.tokens import Tokens
 from records import schema
 from records.engine import Database
@@ -150,6 +150,10 @@ async def _refuse_stranger(
     """An unknown name takes as long as a wrong PIN, reads the same, and locks after as many."""
     name = f"{holder.actor.agency_id} {wanted}"
     if not _strangers.admit(name, now):
+        shown = holder.actor
+        await db.write(
+            lambda conn: audit.try_record(conn, shown, PIN_CHECK, "person", None, "refused", now)
+        )
         raise PinLocked
     try:
         await start_shift(db, holder.actor, "", pin, now)

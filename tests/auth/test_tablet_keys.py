@@ -123,6 +123,7 @@ async def test_a_copied_cookie_does_not_tell_who_is_an_officer(
                 await tablet_keys.renew_by_pin(db, shown, name, "0000", Device().key, NOW + number)
             answers.append(caught.type)
     assert list(told.values()) == [[BadPin] * 4 + [PinLocked] * 3] * 2
+    assert (await audited(db)).count(("pin.check", "refused")) == 2 * 7, "under a lock as well"
 
 
 async def test_a_challenge_runs_out(db: Database, tokens: Tokens) -> None:
