@@ -40,6 +40,7 @@ from auth.welcome import still_welcome
 from media import Bridge, BridgePool, BridgeSettings, Forwarding, LegEvent, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.policy import Rules
+from records import hold
 from records.crypto import ring_beside
 from records.engine import Database, upgrade
 from records.errors import RecordAway, RecordError
@@ -65,11 +66,12 @@ from web.dev import cast, certificate
 from web.dev.fill import NotASample, fill, refuse_strangers
 from web.dev.folder import Folder, card, welcome
 from web.dev.seed import demo_people, seed, seed_help
-from web.server import CannotStart, Door, alone_in, alone_with, open_door, run
+from web.server import TAKEN, CannotStart, Door, alone_in, alone_with, open_door, run
 from web.services import Services
 
 DEMO_CODE_SECONDS = 30 * 86400.0
 HTTPS_PORT = 8443
+NO_DATABASE = "The database cannot be opened. `crisisbridge doctor` says more."
 
 
 # --- composition ----------------------------------------------------------------------------------
@@ -83,9 +85,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
         db = Database(settings.database)
         await db.start()
     except (SQLAlchemyError, RecordAway, OSError) as error:
-        raise CannotStart(
-            "The database cannot be opened. `crisisbridge doctor` says more."
-        ) from error
+        raise CannotStart(NO_DATABASE) from error
     try:
         yield db
     finally:
@@ -93,10 +93,25 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @contextlib.asynccontextmanager
+async def _alone(settings: Settings) -> AsyncIterator[None]:
+    """No server that does not know of this one has the database, too. Raises CannotStart."""
+    async with contextlib.AsyncExitStack() as stack:
+        shared = settings.redis_url is not None
+        try:
+            await stack.enter_async_context(hold.held(settings.database, shared=shared))
+        except hold.Taken as error:
+            raise CannotStart(TAKEN) from error
+        except SQLAlchemyError as error:
+            raise CannotStart(NO_DATABASE) from error
+        yield
+
+
+@contextlib.asynccontextmanager
 async def running_services(settings: Settings) -> AsyncIterator[Services]:
     """Schema, database, key, bridge and desk, in this order; taken down in the opposite one."""
     async with contextlib.AsyncExitStack() as stack:
         # first: whoever ends before it may still write
+        await stack.enter_async_context(_alone(settings))
         db = await stack.enter_async_context(_database(settings))
         open_to_others = await asyncio.to_thread(keyring.open_to_others, settings)
         if open_to_others is not None:

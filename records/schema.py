@@ -41,6 +41,7 @@ metadata = MetaData(naming_convention=NAMING)
 # PostgreSQL's advisory locks, by number; SQLite has one writer anyway
 MIGRATION_LOCK = 0x6362_0001
 PRESS_LOCK = 0x6362_0002
+SERVER_LOCK = 0x6362_0003
 
 
 def _id() -> Column[str]:

@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 
 STOPPED_BY_FORCE = 130
 BACKLOG = 1024  # connections that wait to be taken
+TAKEN = (
+    "Another server is using this database. Stop that one, or give all of them the same "
+    "CRISISBRIDGE_REDIS_URL, by which they know of each other."
+)
 OTHER_FILES = 128  # databases, the bridge, logs, what pages are sent with
 
 
@@ -231,7 +235,8 @@ def alone_in(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def alone_with(database: str, *, shared: bool = False) -> Iterator[None]:
     """Hold an SQLite file, whatever data folder its server has: a second one would ring nobody of
-    the first one's. `shared`: with all servers that know of each other, and no other one.
+    the first one's. (A PostgreSQL database is held by `records.hold`.) `shared`: with all servers
+    that know of each other, and no other one.
 
     The kernel lets go when the process ends, however it ends. Raises CannotStart.
     """
@@ -248,8 +253,5 @@ def alone_with(database: str, *, shared: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
-            raise CannotStart(
-                "Another server is using this database. Stop that one, or give all of them the "
-                "same CRISISBRIDGE_REDIS_URL, by which they know of each other."
-            ) from error
+            raise CannotStart(TAKEN) from error
         yield
