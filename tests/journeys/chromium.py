@@ -10,6 +10,8 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page, Playwright
 
+from tests.journeys.hosts import Host
+
 WHOLE = ("chromium", "chromium-browser", "google-chrome")
 LIGHTER = "chromium-headless-shell"  # the same engine without the browser's own pages
 ALLOWS = "--use-fake-ui-for-media-stream"
@@ -64,20 +66,22 @@ class People:
         size: tuple[int, int] = (1366, 768),
         flags: Sequence[str] = (),
         allows: bool = True,
+        host: Host | None = None,
         **options: Any,
     ) -> Page:
         """A page in the browser of `name`; the browser is started when it is not there.
 
-        Without `allows`, camera and microphone are what the context's permissions say.
+        Without `allows`, camera and microphone are what the context's permissions say. `host`: that
+        the browser runs on, if not this one.
         """
         if name in self._open:
             return await self._open[name].new_page()
         options["viewport"] = {"width": size[0], "height": size[1]}
-        if self._whole or flags or not allows:
+        if self._whole or flags or host or not allows:
             given = [one for one in FLAGS if allows or one != ALLOWS]
             context = await self._playwright.chromium.launch_persistent_context(
                 self._folder / name,
-                executable_path=self._program,
+                executable_path=host.program(self._program) if host else self._program,
                 headless=True,
                 args=[*given, *flags],
                 **options,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.journeys import starter
+from tests.journeys import namespaces, starter
 from tests.records import migrated
 
 T = TypeVar("T")
@@ -66,6 +66,7 @@ class Demo:
         self.arguments = arguments
         self.settings: dict[str, str] = {}  # CRISISBRIDGE_… for the process
         self.card: dict[str, Any] = {}
+        self.namespace: str | None = None  # the host that it is on, if not this one
         self._imported = False
         self._process: subprocess.Popen[str] | starter.Started | None = None
         self._log = folder.with_name(folder.name + ".log")
@@ -100,7 +101,7 @@ class Demo:
         }
         arguments = ["demo", "--port", str(self.port), "--data", str(self.folder), *self.arguments]
         if self._imported:
-            self._process = starter.start(arguments, environment, self._log)
+            self._process = starter.start(arguments, environment, self._log, self.namespace)
             return self._process
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
@@ -123,7 +124,11 @@ class Demo:
         def ready() -> bool:
             if process.poll() is not None:
                 raise RuntimeError(f"the demo ended at once:\n{self.output()}")
-            return card.exists() and get(f"{self.base_url}/readyz")[0] == 200
+            if not card.exists():
+                return False
+            return (
+                namespaces.inside(self.namespace, lambda: get(f"{self.base_url}/readyz"))[0] == 200
+            )
 
         try:
             wait_until("the demo", ready, START_SECONDS)

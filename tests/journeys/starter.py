@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from tests.journeys import namespaces
+
 ROOT = Path(__file__).resolve().parents[2]
 _ONE = Lock()
 
@@ -51,7 +53,9 @@ class Started:
         self.send_signal(signal.SIGKILL)
 
 
-def start(arguments: Sequence[str], environment: dict[str, str], log: Path) -> Started:
+def start(
+    arguments: Sequence[str], environment: dict[str, str], log: Path, namespace: str | None = None
+) -> Started:
     """Run `crisisbridge` with these arguments; what it prints is appended to `log`."""
     with _ONE:
         starter = _starter()
@@ -61,6 +65,7 @@ def start(arguments: Sequence[str], environment: dict[str, str], log: Path) -> S
             "environment": environment,
             "log": str(log),
             "ended": str(ended),
+            "namespace": namespace,
         }
         assert starter.stdin is not None
         assert starter.stdout is not None
@@ -109,6 +114,8 @@ def _serve() -> int:
 def _become(wanted: dict[str, Any]) -> None:
     """A process as if it were started by hand, with this environment and output."""
     os.setsid()
+    if wanted["namespace"] is not None:
+        namespaces.enter(wanted["namespace"])
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for one, number in ((nothing, 0), (log, 1), (log, 2)):

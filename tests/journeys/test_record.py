@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys import axe
+from tests.journeys import typed as command
 from tests.journeys.chromium import People
-from tests.journeys.harness import ROOT, Demo
+from tests.journeys.harness import Demo
 from tests.journeys.steps import Clinician, Officer, picture, sign_in
 from tests.records.test_site_forms import screener
 
@@ -38,18 +37,9 @@ async def import_form(demo: Demo, folder: Path, body: dict[str, Any]) -> str:
 
 async def typed(*arguments: str) -> str:
     """A command of `crisisbridge`; what it says."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "crisisbridge",
-        *arguments,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}"},
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, said
-    return said.decode()
+    code, said = await asyncio.to_thread(command.run, *arguments)
+    assert code == 0, said
+    return said
 
 
 async def saved(page: Page) -> None:

@@ -58,7 +58,7 @@ async def test_the_call_goes_on_through_a_cut_a_new_address_loss_and_a_long_way(
 
     await call.both(WIDE, seconds=120)
     await call.gaps()
-    network.rebind()
+    call.rebind()
     await call.both_move(20)
     call.note("new address", await call.gaps())
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import ssl
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.harness import ROOT, Demo, free_port, wait_until
+from tests.journeys import typed
+from tests.journeys.harness import Demo, free_port, wait_until
 from web.dev import certificate
 
 pytestmark = pytest.mark.journey
@@ -22,38 +20,10 @@ pytestmark = pytest.mark.journey
 SECRET = "fine-and-long-0123456789-abcdefghijk"
 
 
-def crisisbridge(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("CRISISBRIDGE_", "PYTHON"))
-    }
-    environment |= {f"CRISISBRIDGE_{name.upper()}": value for name, value in settings.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "crisisbridge", *arguments],
-        cwd=ROOT,
-        env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def refused(*arguments: str, **settings: str) -> tuple[int, str]:
-    process = crisisbridge(*arguments, **settings)
-    try:
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert "Traceback" not in err
-    return process.returncode, out + err
-
-
 def test_bad_settings_are_all_named_without_their_values_and_nothing_is_made(
     tmp_path: Path,
 ) -> None:
-    code, said = refused(
+    code, said = typed.run(
         "serve", secret="hunter2", port="many", data_dir=str(tmp_path / "data"), hots="x"
     )
     assert code == 2
@@ -66,15 +36,15 @@ def test_bad_settings_are_all_named_without_their_values_and_nothing_is_made(
 
 def test_check_says_what_is_wrong_without_starting(tmp_path: Path) -> None:
     folder = str(tmp_path / "data")
-    assert refused("serve", "--check", secret=SECRET, data_dir=folder)[0] == 0
-    code, said = refused("serve", "--check", secret=SECRET, data_dir=folder, host="0.0.0.0")
+    assert typed.run("serve", "--check", secret=SECRET, data_dir=folder)[0] == 0
+    code, said = typed.run("serve", "--check", secret=SECRET, data_dir=folder, host="0.0.0.0")
     assert code == 2
     assert "TLS" in said
     assert not Path(folder).exists()
 
 
 def test_a_database_out_of_reach_is_said_without_its_password(tmp_path: Path) -> None:
-    code, said = refused(
+    code, said = typed.run(
         "serve",
         secret=SECRET,
         port="0",
@@ -89,7 +59,7 @@ def test_a_database_out_of_reach_is_said_without_its_password(tmp_path: Path) ->
 def test_the_demo_s_people_are_never_served_in_public(fresh_demo: Demo) -> None:
     fresh_demo.start()
     assert fresh_demo.stop() == 0
-    code, said = refused(
+    code, said = typed.run(
         "serve",
         secret=SECRET,
         port="0",
@@ -104,7 +74,7 @@ def test_the_demo_s_people_are_never_served_in_public(fresh_demo: Demo) -> None:
 def test_serving_over_tls_answers_and_ends_cleanly(tmp_path: Path) -> None:
     certificate.context(tmp_path, ["127.0.0.1"], time.time())
     pem, port = str(tmp_path / "tls.pem"), free_port()
-    process = crisisbridge(
+    serving = typed.begin(
         "serve",
         secret=SECRET,
         port=str(port),
@@ -118,7 +88,7 @@ def test_serving_over_tls_answers_and_ends_cleanly(tmp_path: Path) -> None:
     trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
 
     def ready() -> bool:
-        assert process.poll() is None, process.communicate()
+        assert serving.process.poll() is None, serving.end()
         try:
             with urllib.request.urlopen(f"https://127.0.0.1:{port}/readyz", context=trust) as page:
                 assert page.headers["Strict-Transport-Security"]
@@ -128,19 +98,19 @@ def test_serving_over_tls_answers_and_ends_cleanly(tmp_path: Path) -> None:
 
     try:
         wait_until("the server", ready, 60)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=20)
+        serving.process.send_signal(signal.SIGTERM)
+        code, said = serving.end(20)
     finally:
-        process.kill()
-    assert process.returncode == 0
-    events = [json.loads(line)["event"] for line in err.splitlines()]
+        serving.process.kill()
+    assert code == 0
+    events = [json.loads(line)["event"] for line in said.splitlines()]
     assert events[0] == "server.started"
     assert events[-1] == "server.stopped"
     assert "server.left_over" not in events
 
 
 def test_the_doctor_looks_at_a_demo_and_finds_it_well(demo: Demo) -> None:
-    code, said = refused("doctor", "--offline", "--data", str(demo.folder), "--port", "0")
+    code, said = typed.run("doctor", "--offline", "--data", str(demo.folder), "--port", "0")
     assert code == 0, said
     assert "schema is current" in said
     assert said.rstrip().endswith("Ready.")

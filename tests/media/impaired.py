@@ -10,9 +10,10 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 Address = tuple[str, int]
@@ -20,7 +21,7 @@ Address = tuple[str, int]
 
 @dataclass
 class Network:
-    """What the way is like now, in each direction alike; may be changed while it runs."""
+    """What a way is like now, in each direction alike; may be changed while it runs."""
 
     delay: float = 0.0  # seconds, one way
     jitter: float = 0.0  # seconds more, at random; so that packets overtake each other
@@ -28,18 +29,13 @@ class Network:
     rate: float | None = None  # bit/s of each flow and direction
     queue: float = 0.3  # seconds of packets that wait at `rate`; the rest is dropped
     down: bool = False
+    no_udp: bool = False  # a firewall: among hosts of their own alone
     passed: int = 0
     dropped: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(4))
-    _flows: dict[Address, _Flow] = field(default_factory=dict)
-
-    def rebind(self) -> None:
-        """Every flow reaches the bridge from another port from now on: a router forgot them."""
-        for flow in self._flows.values():
-            flow.renew()
 
 
-class _Lane:
+class Lane:
     """One direction of one flow."""
 
     def __init__(self, network: Network) -> None:
@@ -47,7 +43,7 @@ class _Lane:
         self._free_at = 0.0  # when the bottleneck has sent all that waits
 
     def due(self, size: int, now: float) -> float | None:
-        """When a packet comes out at the other end; None: never."""
+        """When a packet of `size` bytes comes out at the other end (loop time); None: never."""
         way = self._network
         if way.down or way.chance.random() < way.loss:
             way.dropped += 1
@@ -63,19 +59,18 @@ class _Lane:
         return at + way.delay + way.chance.random() * way.jitter
 
 
-class _Post:
+class Post:
     """Delivers at the right time, by one timer."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._later: list[tuple[float, int, asyncio.DatagramTransport, bytes, Address | None]] = []
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
 
-    def send(
-        self, at: float, out: asyncio.DatagramTransport, data: bytes, to: Address | None
-    ) -> None:
-        heapq.heappush(self._later, (at, next(self._numbers), out, data, to))
+    def send(self, at: float, deliver: Callable[[], None]) -> None:
+        """Call `deliver` at that loop time."""
+        heapq.heappush(self._later, (at, next(self._numbers), deliver))
         self._arm()
 
     def _arm(self) -> None:
@@ -86,9 +81,7 @@ class _Post:
     def _deliver(self) -> None:
         now = self._loop.time()
         while self._later and self._later[0][0] <= now:
-            _, _, out, data, to = heapq.heappop(self._later)
-            if not out.is_closing():
-                out.sendto(data, to)
+            heapq.heappop(self._later)[2]()
         self._timer = None
         self._arm()
 
@@ -101,9 +94,9 @@ class _Post:
 class _Flow:
     """One browser's address and its way to the bridge."""
 
-    def __init__(self, network: Network, front: _Front, browser: Address, bridge: Address) -> None:
+    def __init__(self, network: Network, front: Front, browser: Address, bridge: Address) -> None:
         self._network, self._front, self._browser, self._bridge = network, front, browser, bridge
-        self._up, self._down = _Lane(network), _Lane(network)
+        self._up, self._down = Lane(network), Lane(network)
         self._back: asyncio.DatagramTransport | None = None
         self._early: list[bytes] = []
         self._opening: asyncio.Task[None] | None = None
@@ -132,12 +125,12 @@ class _Flow:
             return
         at = self._up.due(len(data), asyncio.get_running_loop().time())
         if at is not None:
-            self._front.post.send(at, self._back, data, None)
+            self._front.post.send(at, partial(_send, self._back, data, None))
 
     def from_bridge(self, data: bytes) -> None:
         at = self._down.due(len(data), asyncio.get_running_loop().time())
         if at is not None and self._front.transport is not None:
-            self._front.post.send(at, self._front.transport, data, self._browser)
+            self._front.post.send(at, partial(_send, self._front.transport, data, self._browser))
 
     def close(self) -> None:
         if self._opening is not None:
@@ -154,36 +147,47 @@ class _Back(asyncio.DatagramProtocol):
         self._flow.from_bridge(data)
 
 
-class _Front(asyncio.DatagramProtocol):
+class Front(asyncio.DatagramProtocol):
     """Where the browsers send to."""
 
-    def __init__(self, network: Network, bridge: Address) -> None:
-        self._network, self._bridge = network, bridge
-        self.post = _Post()
+    def __init__(self, bridge: Address) -> None:
+        self.network = Network()
+        self._bridge = bridge
+        self._flows: dict[Address, _Flow] = {}
+        self.post = Post()
         self.transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        flows = self._network._flows
-        if addr not in flows:
-            flows[addr] = _Flow(self._network, self, addr, self._bridge)
-        flows[addr].from_browser(data)
+        if addr not in self._flows:
+            self._flows[addr] = _Flow(self.network, self, addr, self._bridge)
+        self._flows[addr].from_browser(data)
+
+    def rebind(self) -> None:
+        """Every flow reaches the bridge from another port from now on: a router forgot them."""
+        for flow in self._flows.values():
+            flow.renew()
+
+    def close(self) -> None:
+        self.post.close()
+        for flow in self._flows.values():
+            flow.close()
 
 
 @asynccontextmanager
-async def impaired(here: Address, bridge: Address) -> AsyncIterator[Network]:
+async def impaired(here: Address, bridge: Address) -> AsyncIterator[Front]:
     """A network between `here`, which the browsers are told, and the bridge."""
-    network = Network()
     loop = asyncio.get_running_loop()
-    transport, front = await loop.create_datagram_endpoint(
-        lambda: _Front(network, bridge), local_addr=here
-    )
+    transport, front = await loop.create_datagram_endpoint(lambda: Front(bridge), local_addr=here)
     try:
-        yield network
+        yield front
     finally:
-        front.post.close()
+        front.close()
         transport.close()
-        for flow in network._flows.values():
-            flow.close()
+
+
+def _send(out: asyncio.DatagramTransport, data: bytes, to: Address | None) -> None:
+    if not out.is_closing():
+        out.sendto(data, to)

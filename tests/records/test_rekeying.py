@@ -25,12 +25,14 @@ from records.errors import KeyMissing, KeyNeeded, KeyWrong, NotFound
 from records.kek_sources import FileSource, TextSource
 from records.ring import Ring
 from records.schema import contact_point
+from tests.journeys import typed
 from tests.journeys.harness import ROOT
 from tests.records.cast import NOW, pressed
 from tests.records.sealing_writer import PEOPLE, read, seal
 
 DAY = 86_400.0
 LATER_ON = NOW + 100 * DAY
+MANY = 4_000  # values: a moving takes a while
 
 
 @pytest.fixture
@@ -355,44 +357,44 @@ class Outside:
 
     def __init__(self, url: str, key_file: Path, folder: Path) -> None:
         self.url, self.key_file, self.stop = url, key_file, folder / "stop"
-        self._env = {
-            name: value for name, value in os.environ.items() if not name.startswith("CRISIS")
-        } | {
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}",
-            "CRISISBRIDGE_SECRET": "fine-and-long-0123456789-abcdefghijk",
-            "CRISISBRIDGE_DATA_DIR": str(folder / "data"),
-            "CRISISBRIDGE_DATABASE_URL": url,
-            "CRISISBRIDGE_KEK_FILE": str(key_file),
+        self._settings = {
+            "secret": "fine-and-long-0123456789-abcdefghijk",
+            "data_dir": str(folder / "data"),
+            "database_url": url,
+            "kek_file": str(key_file),
         }
-
-    def begun(self, *argv: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", *argv]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            command, cwd=ROOT, env=self._env, stdout=pipe, stderr=subprocess.STDOUT, text=True
-        )
 
     def writer(self, number: int) -> subprocess.Popen[str]:
         module = "tests.records.sealing_writer"
-        return self.begun(module, self.url, str(self.key_file), str(number), str(self.stop))
+        command = [sys.executable, "-m", module, self.url, str(self.key_file), str(number),
+                   str(self.stop)]  # fmt: skip
+        env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'queue'}"}
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        )
+
+    def begun(self, *argv: str) -> typed.Typed:
+        return typed.begin("keys", *argv, **self._settings)
+
+    async def keys(self, *argv: str) -> tuple[int, str]:
+        return await asyncio.to_thread(self.begun(*argv).end)
+
+    async def done(self, *argv: str) -> str:
+        code, said = await self.keys(*argv)
+        assert code == 0, said
+        return said
 
     async def moved_and_retired(self, old: str) -> None:
         """As an operator would: a writer that began before the change may end after the moving."""
         for _ in range(10):
-            await self.keys("rewrap")
-            process = self.begun("crisisbridge", "keys", "retire", old, "--days", "0")
-            said, _ = await asyncio.to_thread(process.communicate, timeout=120)
-            if process.returncode == 0:
+            await self.done("rewrap")
+            code, said = await self.keys("retire", old, "--days", "0")
+            if code == 0:
                 assert "is retired" in said
                 return
             assert "still need this key" in said, said
         raise AssertionError("the old key is needed for ever")
-
-    async def keys(self, *argv: str, code: int = 0) -> str:
-        process = self.begun("crisisbridge", "keys", *argv)
-        said, _ = await asyncio.to_thread(process.communicate, timeout=120)
-        assert process.returncode == code, said
-        return said
 
 
 async def test_two_processes_write_while_keys_come_and_go_and_everything_opens_at_every_moment(
@@ -406,14 +408,14 @@ async def test_two_processes_write_while_keys_come_and_go_and_everything_opens_a
             assert one.stdout is not None
             assert await asyncio.to_thread(one.stdout.readline) == "writing\n"
         first = FileSource(key_file).read()[-1].id
-        await outside.keys("rotate")
+        await outside.done("rotate")
         await outside.moved_and_retired(first)
         here = House(db, key_file)
-        for _ in range(3):
+        for _ in range(2):
             await here.checked(here.vault)
             old, _ = FileSource(key_file).read()[-1].id, await here.rotate()
             await _moved_and_retired(here, old)
-        status = await outside.keys("status")
+        status = await outside.done("status")
     finally:
         outside.stop.touch()
         said = [(await asyncio.to_thread(one.communicate, timeout=60))[0] for one in writers]
@@ -443,23 +445,23 @@ async def test_a_rewrap_that_is_killed_half_way_is_begun_again_and_ends(
 ) -> None:
     house = House(db, key_file)
     await house.begin()
-    await db.write(lambda conn: _many(conn, house.vault, 10_000))
+    await db.write(lambda conn: _many(conn, house.vault, MANY))
     new = await house.rotate()
-    process = Outside(url, key_file, tmp_path).begun("crisisbridge", "keys", "rewrap")
+    process = Outside(url, key_file, tmp_path).begun("rewrap").process
     try:
-        while not 0 < await _moved(db, new) < 10_001:
+        while not 0 < await _moved(db, new) < MANY + 1:
             assert process.poll() is None
             await asyncio.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        await asyncio.to_thread(process.communicate, timeout=60)
+        await asyncio.to_thread(process.wait, 60)
     finally:
         process.kill()
     half = await _moved(db, new)
-    assert 0 < half < 10_001
+    assert 0 < half < MANY + 1
     async with db.read() as conn:
         await (await house.again()).prove(conn)
-    said = await Outside(url, key_file, tmp_path).keys("rewrap")
-    assert f"{10_001 - half + len(PURPOSES) + 1 + 1} values moved" in said  # and tags, and an app
+    said = await Outside(url, key_file, tmp_path).done("rewrap")
+    assert f"{MANY + 1 - half + len(PURPOSES) + 1 + 1} values moved" in said  # and tags, and an app
     assert set(await house.under()) == {new}
 
 
