@@ -269,6 +269,7 @@ export class Console {
     this.unlock();
     this.preview.close();
     this.set({ offers: next, problem: null });
+    this.line.suspect();
     try {
       const sent = this.line.send("offer.accept", { offer: offer.offer, token: offer.token });
       if (offer.purpose === "answer") this.media.capture({ camera: !offer.voice_only });

@@ -215,6 +215,7 @@ export class CallMedia {
         }
         this.options.changed();
       },
+      onDoubt: () => this.options.line.suspect(),
       onFound: (found) => this.#found(found),
       onStep: () => {
         this.#wantStills();

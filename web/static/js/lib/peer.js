@@ -31,6 +31,7 @@ import * as watchdog from "./watchdog.js";
  * @property {(slot: number, track: MediaStreamTrack) => void} onMore  a track for a further party: slots 1 to 3
  * @property {(word: PeerWord) => void} onState
  * @property {(found: watchdog.Found) => void} onFound  whenever what the watchdog finds has changed
+ * @property {() => void} onDoubt  another path was taken, or nothing has come back for two seconds: the network may be another one
  * @property {(step: import("./wire.js").PictureStep) => void} onStep  how much picture is sent from now on
  * @property {(word: Quality, reading: import("./quality.js").Reading) => void} onQuality  every 5 s
  */
@@ -86,6 +87,9 @@ export class Peer {
     this.packetsAt = 0;
     this.heard = 0; // bytes, of everything that comes from the bridge
     this.heardAt = 0;
+    this.unheard = false;
+    /** @type {RTCIceTransport | null} whose path is followed */
+    this.followed = null;
     this.frames = 0; // decoded since start, over all generations
     this.framesBefore = 0; // of the generations that are gone
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -317,6 +321,7 @@ export class Peer {
       });
       if (pc !== this.pc) return; // a newer connection took over meanwhile
       await pc.setRemoteDescription({ type: "answer", sdp: String(description) });
+      this.#followPath(pc);
       const sender = this.#sender("video");
       if (sender) await this.#shape(sender);
       this.#expectVerdict();
@@ -350,6 +355,14 @@ export class Peer {
       if (!this.reached) this.#say("blocked");
       void this.#build();
     }, VERDICT_MS);
+  }
+
+  /** Sound and picture find a new way by themselves; a WebSocket does not, and does not notice. @param {RTCPeerConnection} pc */
+  #followPath(pc) {
+    const ice = pc.getTransceivers()[0]?.sender.transport?.iceTransport;
+    if (!ice || ice === this.followed) return;
+    this.followed = ice;
+    ice.addEventListener("selectedcandidatepairchange", () => { if (pc === this.pc) this.options.onDoubt(); });
   }
 
   /** @param {RTCPeerConnection} pc */
@@ -421,7 +434,13 @@ export class Peer {
   async #climb(look) {
     const now = performance.now();
     // The bridge reports several times a second: where nothing comes back, the line is not thin but cut.
-    if (look.heard !== this.heard) this.heardAt = now;
+    if (look.heard !== this.heard) {
+      this.heardAt = now;
+      this.unheard = false;
+    } else if (this.reached && !this.unheard && now - this.heardAt >= HEARD_MS) {
+      this.unheard = true;
+      this.options.onDoubt();
+    }
     this.heard = look.heard;
     const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;
     if (up) this.upload = look.uplink;

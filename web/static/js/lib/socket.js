@@ -22,12 +22,20 @@ export { WireError };
 /** @typedef {(challenge: import("./wire.js").Challenge, stream: string) => Promise<import("./device_key.js").Proof>} Prove  a tablet's answer */
 
 const WELCOME_MS = 5000; // no welcome by then: this socket is not going to work
+const SUSPECT_MS = 2500; // where something says that the network is another one, an answer is owed so soon
+const PROBE_MS = 60_000; // until a WebSocket is tried beside plain requests; each time twice as long
+const PROBE_MOST_MS = 16 * PROBE_MS;
 const WAY = "crisisbridge-way"; // what worked last, for the next page of this tab
 
 /** @returns {string} a name that nobody can guess */
 export function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(18));
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+}
+
+/** What tells of another network, where the browser does. @returns {EventTarget | null} */
+function network() {
+  return "connection" in navigator && navigator.connection instanceof EventTarget ? navigator.connection : null;
 }
 
 export class Line {
@@ -58,6 +66,11 @@ export class Line {
     this.stopBeat = null;
     this.beatSentAt = 0;
     this.beatSeconds = 5;
+    /** @type {ReturnType<typeof setTimeout> | undefined} an answer is owed by then */
+    this.suspected = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.probing = undefined;
+    this.probeMs = PROBE_MS;
     this.wake = () => { if (document.visibilityState === "visible") this.#hurry(); };
     this.hurry = () => this.#hurry();
   }
@@ -65,6 +78,7 @@ export class Line {
   /** Connect, and stay connected from now on. */
   start() {
     addEventListener("online", this.hurry);
+    network()?.addEventListener("change", this.hurry);
     document.addEventListener("visibilitychange", this.wake);
     this.#connect();
   }
@@ -94,6 +108,17 @@ export class Line {
     if (this.stopped || this.open) return;
     this.attempt = 0;
     this.#connect();
+  }
+
+  /**
+   * Something else went silent, or matters too much to wait for two beats: is this line alive? Behind an address that has
+   * changed a socket seems open for a quarter of a minute.
+   */
+  suspect() {
+    const { socket } = this;
+    if (!this.open || socket === null || this.suspected !== undefined) return;
+    this.suspected = setTimeout(() => { if (socket === this.socket) this.#retry("silent"); }, SUSPECT_MS);
+    this.send("beat").catch(() => { /* any answer is one */ });
   }
 
   /** Stop for good; unanswered commands are rejected with `closed`. */
@@ -128,6 +153,8 @@ export class Line {
     this.stopBeat?.();
     this.stopBeat = null;
     this.beatSentAt = 0;
+    this.#trust();
+    clearTimeout(this.probing);
     if (old && old.readyState <= WebSocket.OPEN) old.close(1000);
   }
 
@@ -148,6 +175,7 @@ export class Line {
     this.stopped = true;
     clearTimeout(this.timer);
     removeEventListener("online", this.hurry);
+    network()?.removeEventListener("change", this.hurry);
     document.removeEventListener("visibilitychange", this.wake);
     this.#drop();
     this.outbox.abandon(new WireError("closed", "This page is not connected any more."));
@@ -157,12 +185,46 @@ export class Line {
   /** The network may be back, or the page was asleep: try at once, or test the socket that seems open. */
   #hurry() {
     if (this.stopped) return;
-    if (this.open) this.#beat();
+    if (this.open) this.suspect();
     else this.tryNow();
+  }
+
+  #trust() {
+    clearTimeout(this.suspected);
+    this.suspected = undefined;
+  }
+
+  /**
+   * A cut can look like a proxy that lets no WebSocket through. Where one opens again, there is no need for requests; nothing is
+   * said on it, so that the line is not hurt where it does not.
+   */
+  #probe() {
+    const probe = new WebSocket(this.url);
+    const over = setTimeout(() => probe.close(), WELCOME_MS);
+    const again = () => {
+      clearTimeout(over);
+      if (this.open && this.ways.way === "poll") this.#probeLater();
+    };
+    probe.addEventListener("close", again, { once: true });
+    probe.addEventListener("open", () => {
+      probe.removeEventListener("close", again);
+      clearTimeout(over);
+      probe.close();
+      if (!this.open || this.ways.way !== "poll") return;
+      this.ways = ways.begin(null);
+      this.#connect();
+    });
+  }
+
+  #probeLater() {
+    clearTimeout(this.probing);
+    this.probing = setTimeout(() => this.#probe(), this.probeMs);
+    this.probeMs = Math.min(PROBE_MOST_MS, this.probeMs * 2);
   }
 
   /** @param {string} text */
   #receive(text) {
+    this.#trust();
     /** @type {ServerMessage} */
     const message = JSON.parse(text);
     if (message.type === "welcome") return this.#welcome(message);
@@ -212,6 +274,8 @@ export class Line {
     this.welcomed = true;
     this.ways = ways.worked(this.ways);
     sessionStorage.setItem(WAY, this.ways.way);
+    if (this.ways.way === "poll") this.#probeLater();
+    else this.probeMs = PROBE_MS;
     if (!message.resumed) this.last = null;
     for (const text of this.outbox.again(message.expect)) this.socket?.send(text);
     this.stopBeat = every(this.beatSeconds, () => this.#beat());
@@ -232,6 +296,7 @@ export class Line {
     const now = performance.now();
     if (this.beatSentAt > 0) {
       if (now - this.beatSentAt > 2000 * this.beatSeconds) this.#retry("silent");
+      else this.suspect();
       return;
     }
     this.beatSentAt = now;

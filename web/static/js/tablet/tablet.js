@@ -260,6 +260,7 @@ export class Tablet {
   press(test) {
     if (this.model.local.press) return;
     const pressed = { key: randomKey(), test, at: this.line.serverNow() };
+    this.line.suspect();
     const sent = this.#open(pressed);
     this.unlock();
     this.wakeLock.hold();
