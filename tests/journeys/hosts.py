@@ -66,7 +66,7 @@ class Host:
     """One host: a namespace with one device and one address, which may change."""
 
     def __init__(self, net: Net, name: str, network: Network) -> None:
-        """`network`: the way from here to the others; None of it is bad for the server."""
+        """`network`: what the way from here to the middle is like."""
         self._net, self._number, self._moves = net, len(net.hosts) + 1, 0
         self.namespace = f"{net.name}-{name}"
         self.device = f"{net.name}{self._number}"
@@ -156,9 +156,9 @@ class Net:
         self.hosts: dict[str, Host] = {}
         self.server = self._make(SERVER, Network())
 
-    def host(self, name: str) -> Host:
-        """The host of this name, made when it is not there."""
-        return self.hosts.get(name) or self._make(name, self.network)
+    def host(self, name: str, network: Network | None = None) -> Host:
+        """The host of this name, made when it is not there; `network`: a way of its own."""
+        return self.hosts.get(name) or self._make(name, network or self.network)
 
     def _make(self, name: str, network: Network) -> Host:
         self.hosts[name] = made = Host(self, name, network)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -26,18 +27,17 @@ def enter(name: str) -> None:
 
 
 def inside(name: str | None, work: Callable[[], T]) -> T:
-    """What `work` gives on that host; None: on this one."""
+    """What `work` gives, or raises, on that host; None: on this one."""
     if name is None:
         return work()
-    found: list[T] = []
+    done: Future[T] = Future()
 
     def there() -> None:
-        enter(name)
-        found.append(work())
+        try:
+            enter(name)
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where it was asked for
+            done.set_exception(error)
 
-    thread = Thread(target=there)
-    thread.start()
-    thread.join()
-    if not found:
-        raise RuntimeError("nothing came of the work on that host")
-    return found[0]
+    Thread(target=there).start()
+    return done.result()

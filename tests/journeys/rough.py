@@ -19,6 +19,7 @@ from signaling.addresses import of_this_machine
 from tests.journeys import frame_clock, hosts
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo, free_port
+from tests.journeys.hosts import Host, Net
 from tests.journeys.steps import Clinician, Officer, picture_moves, until
 from tests.media.impaired import Network, impaired
 
@@ -69,8 +70,15 @@ class Call:
         self, network: Network, rebind: Callable[[], None], tablet: Page, desk: Page
     ) -> None:
         self.network, self.tablet, self.desk = network, tablet, desk
+        #: the tablet's and the clinician's, where they have hosts of their own
+        self.host: Host | None = None
+        self.office: Host | None = None
         self.rebind = rebind  # a router forgets: from another address, and nobody is told
         self.measured: dict[str, Any] = {}
+
+    async def visitor(self, people: People, who: str) -> Page:
+        """Somebody else's page, beside the clinician's."""
+        return await (on(self.office, people, who) if self.office else people.page(who))
 
     async def gaps(self) -> list[dict[str, float] | None]:
         """Of both sides, since the last time that this was asked."""
@@ -141,33 +149,41 @@ async def rough_call(
 
 
 @asynccontextmanager
-async def _between_hosts(
-    demo: Demo, people: People, flags: tuple[Sequence[str], Sequence[str]]
-) -> AsyncIterator[Call]:
+async def on_a_host(
+    demo: Demo, settings: Callable[[Net], dict[str, str]] = lambda net: {}
+) -> AsyncIterator[Net]:
+    """The demo on a host of its own, reached over TLS; `settings` of it, once the net is there."""
     async with hosts.network(demo.folder.parent) as net:
         port = free_port()
         demo.arguments = ("--https", "--https-port", str(port))
         demo.namespace = net.server.namespace
+        demo.settings = settings(net)
         await asyncio.to_thread(demo.start)
         here = f"https://{net.server.address}:{port}"
         demo.card = json.loads(json.dumps(demo.card).replace(demo.base_url, here))
-        tablet, desk = net.host("tablet"), net.host("desk")
-        pages = [
-            await people.page(
-                who,
-                size=size,
-                flags=[*given, "--ignore-certificate-errors"],
-                host=host,
-                ignore_https_errors=True,
-            )
-            for who, size, given, host in (
-                ("sam", (1024, 768), flags[0], tablet),
-                ("dana", (1366, 768), flags[1], desk),
-            )
-        ]
-        yield Call(net.network, tablet.rebind, pages[0], pages[1])
-        for who in ("sam", "dana"):
-            await people.close(who)
+        yield net
+
+
+async def on(
+    host: Host, people: People, who: str, flags: Sequence[str] = (), **options: Any
+) -> Page:
+    """A page in the browser of `who`, which runs on this host."""
+    flags = [*flags, "--ignore-certificate-errors"]  # the demo made its own
+    return await people.page(who, flags=flags, host=host, ignore_https_errors=True, **options)
+
+
+@asynccontextmanager
+async def _between_hosts(
+    demo: Demo, people: People, flags: tuple[Sequence[str], Sequence[str]]
+) -> AsyncIterator[Call]:
+    async with on_a_host(demo) as net:
+        host, office = net.host("tablet"), net.host("office")
+        tablet = await on(host, people, "sam", flags[0], size=(1024, 768))
+        desk = await on(office, people, "dana", flags[1])
+        call = Call(net.network, host.rebind, tablet, desk)
+        call.host, call.office = host, office
+        yield call
+        await people.close_all()
 
 
 @asynccontextmanager

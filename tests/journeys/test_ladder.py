@@ -64,7 +64,7 @@ async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_ba
 
     await Officer(tablet, fresh_demo.card["tablet"]).end()
     await Clinician(desk, fresh_demo.card["clinicians"][0]).wrap_up("remain_in_place")
-    await _the_log_tells_it(fresh_demo, await people.page("lena"))
+    await _the_log_tells_it(fresh_demo, await call.visitor(people, "lena"))
 
 
 async def _the_log_tells_it(demo: Demo, page: Page) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 
 import pytest
+from playwright.async_api import expect
 
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
 from tests.journeys.rough import WIDE, Call, rough_call
-from tests.journeys.steps import heard
+from tests.journeys.steps import Officer, heard
 
 # by hand: twenty tries, or longer cuts
 CUTS = int(os.environ.get("ROUGH_CUTS", "1"))
@@ -61,6 +63,17 @@ async def test_the_call_goes_on_through_a_cut_a_new_address_loss_and_a_long_way(
     call.rebind()
     await call.both_move(20)
     call.note("new address", await call.gaps())
+
+    if call.host is not None:
+        begun = time.monotonic()
+        call.host.move()
+        await call.both_move(20)
+        call.note("another network", await call.gaps())
+        await Officer(call.tablet, {}).write("We are on the road")
+        await expect(call.desk.locator("#chat-lines")).to_contain_text(
+            "on the road", timeout=30_000
+        )
+        call.note("another network: a text arrives after", time.monotonic() - begun)
 
     network.delay = 0.03
     if CUTS > 1:  # by hand: a longer way makes browsers careful for a while; that is another thing
