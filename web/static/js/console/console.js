@@ -45,6 +45,7 @@ export class Console {
       url: given.ws,
       onMessage: (message) => this.#receive(message),
       onState: (state, info) => this.#lineIs(state, info),
+      urgent: () => liveSession(this.model.view) !== null,
     });
     this.media = new ConsoleMedia({
       line: this.line, session: () => liveSession(this.model.view), relay: given.relay, changed: () => this.draw(),
@@ -269,7 +270,7 @@ export class Console {
     this.unlock();
     this.preview.close();
     this.set({ offers: next, problem: null });
-    this.line.suspect();
+    void this.line.suspect();
     try {
       const sent = this.line.send("offer.accept", { offer: offer.offer, token: offer.token });
       if (offer.purpose === "answer") this.media.capture({ camera: !offer.voice_only });

@@ -31,7 +31,8 @@ import * as watchdog from "./watchdog.js";
  * @property {(slot: number, track: MediaStreamTrack) => void} onMore  a track for a further party: slots 1 to 3
  * @property {(word: PeerWord) => void} onState
  * @property {(found: watchdog.Found) => void} onFound  whenever what the watchdog finds has changed
- * @property {() => void} onDoubt  another path was taken, or nothing has come back for two seconds: the network may be another one
+ * @property {() => Promise<boolean>} onDoubt  another path was taken, or nothing has come back for two seconds: the network may be
+ *   another one. Gives whether the server answers by the line.
  * @property {(step: import("./wire.js").PictureStep) => void} onStep  how much picture is sent from now on
  * @property {(word: Quality, reading: import("./quality.js").Reading) => void} onQuality  every 5 s
  */
@@ -362,7 +363,7 @@ export class Peer {
     const ice = pc.getTransceivers()[0]?.sender.transport?.iceTransport;
     if (!ice || ice === this.followed) return;
     this.followed = ice;
-    ice.addEventListener("selectedcandidatepairchange", () => { if (pc === this.pc) this.options.onDoubt(); });
+    ice.addEventListener("selectedcandidatepairchange", () => { if (pc === this.pc) void this.options.onDoubt(); });
   }
 
   /** @param {RTCPeerConnection} pc */
@@ -434,18 +435,28 @@ export class Peer {
   async #climb(look) {
     const now = performance.now();
     // The bridge reports several times a second: where nothing comes back, the line is not thin but cut.
-    if (look.heard !== this.heard) {
-      this.heardAt = now;
-      this.unheard = false;
-    } else if (this.reached && !this.unheard && now - this.heardAt >= HEARD_MS) {
-      this.unheard = true;
-      this.options.onDoubt();
-    }
+    if (look.heard !== this.heard) this.#isHeard(now);
+    else if (this.reached && !this.unheard && now - this.heardAt >= HEARD_MS) void this.#unhear();
     this.heard = look.heard;
     const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;
     if (up) this.upload = look.uplink;
     this.ladder = this.reached ? ladder.climb(this.ladder, { ...look, up }, now) : ladder.anew(this.ladder, now);
     await this.#settle();
+  }
+
+  /** @param {number} now */
+  #isHeard(now) {
+    this.heardAt = now;
+    this.unheard = false;
+    if (this.pc?.connectionState === "connected") this.restarted = false;
+  }
+
+  /** The line answers, so that it is this path alone which is lost: browsers wait for seven seconds more before they look for another. */
+  async #unhear() {
+    const { pc } = this;
+    this.unheard = true;
+    const answered = await this.options.onDoubt();
+    if (answered && this.unheard && pc !== null && pc === this.pc) void this.#restartIce(pc);
   }
 
   /** Send what the ladder says now, or less if somebody wishes so. */

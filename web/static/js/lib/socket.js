@@ -18,11 +18,16 @@ export { WireError };
 /** @typedef {{ attempt: number, retryInMs: number | null, reason: string | null, final: boolean }} LineInfo
  *   final: the server sent us away and we do not come back (`reason` says why) */
 /** @typedef {{ page: "tablet" | "console" | "guest", url?: string, onMessage: (message: PageMessage) => void,
- *   onState: (state: LineState, info: LineInfo) => void, prove?: Prove }} LineOptions */
+ *   onState: (state: LineState, info: LineInfo) => void, urgent?: () => boolean, prove?: Prove }} LineOptions
+ *   urgent: somebody is in a call, or has pressed */
 /** @typedef {(challenge: import("./wire.js").Challenge, stream: string) => Promise<import("./device_key.js").Proof>} Prove  a tablet's answer */
 
 const WELCOME_MS = 5000; // no welcome by then: this socket is not going to work
 const SUSPECT_MS = 2500; // where something says that the network is another one, an answer is owed so soon
+// A socket that is opened over a dead network knocks at once, after one second and after three. Who is in a call has no time for
+// the last one, and begins anew; each third try waits all the same, for a network may be that slow.
+const HASTY_MS = 2900;
+const HASTY_WAIT_MS = 200;
 const PROBE_MS = 60_000; // until a WebSocket is tried beside plain requests; each time twice as long
 const PROBE_MOST_MS = 16 * PROBE_MS;
 const WAY = "crisisbridge-way"; // what worked last, for the next page of this tab
@@ -40,13 +45,14 @@ function network() {
 
 export class Line {
   /** @param {LineOptions} options */
-  constructor({ page, url = "/ws", onMessage, onState, prove }) {
+  constructor({ page, url = "/ws", onMessage, onState, urgent = () => false, prove }) {
     this.page = page;
     this.prove = prove;
     this.url = new URL(url, location.href);
     this.url.protocol = this.url.protocol.replace(/^http/, "ws");
     this.onMessage = onMessage;
     this.onState = onState;
+    this.urgent = urgent;
     this.stream = randomKey();
     /** @type {number | null} the last `n` seen; null: the first one that comes counts */
     this.last = null;
@@ -66,8 +72,8 @@ export class Line {
     this.stopBeat = null;
     this.beatSentAt = 0;
     this.beatSeconds = 5;
-    /** @type {ReturnType<typeof setTimeout> | undefined} an answer is owed by then */
-    this.suspected = undefined;
+    /** @type {{ timer: ReturnType<typeof setTimeout>, answered: Promise<boolean>, over: (answered: boolean) => void } | null} */
+    this.suspicion = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.probing = undefined;
     this.probeMs = PROBE_MS;
@@ -112,13 +118,20 @@ export class Line {
 
   /**
    * Something else went silent, or matters too much to wait for two beats: is this line alive? Behind an address that has
-   * changed a socket seems open for a quarter of a minute.
+   * changed a socket seems open for a quarter of a minute; one that does not answer soon is left for a new one.
+   * @returns {Promise<boolean>} whether it answered
    */
   suspect() {
     const { socket } = this;
-    if (!this.open || socket === null || this.suspected !== undefined) return;
-    this.suspected = setTimeout(() => { if (socket === this.socket) this.#retry("silent"); }, SUSPECT_MS);
+    if (!this.open || socket === null) return Promise.resolve(false);
+    if (this.suspicion) return this.suspicion.answered;
+    const timer = setTimeout(() => { if (socket === this.socket) this.#retry("silent"); }, SUSPECT_MS);
+    /** @type {(answered: boolean) => void} */
+    let over = () => { /* set at once */ };
+    const answered = new Promise((/** @type {(answered: boolean) => void} */ resolve) => { over = resolve; });
+    this.suspicion = { timer, answered, over };
     this.send("beat").catch(() => { /* any answer is one */ });
+    return answered;
   }
 
   /** Stop for good; unanswered commands are rejected with `closed`. */
@@ -142,7 +155,8 @@ export class Line {
       if (socket === this.socket && event instanceof MessageEvent) this.#receive(String(event.data));
     });
     socket.addEventListener("close", () => { if (socket === this.socket) this.#retry("network"); });
-    this.timer = setTimeout(() => { if (socket === this.socket) this.#retry("slow"); }, WELCOME_MS);
+    const hasty = this.urgent() && this.attempt % 3 !== 2;
+    this.timer = setTimeout(() => { if (socket === this.socket) this.#retry("slow"); }, hasty ? HASTY_MS : WELCOME_MS);
   }
 
   /** Leave the present socket without waiting for it: closing a dead one can take a minute. */
@@ -153,7 +167,7 @@ export class Line {
     this.stopBeat?.();
     this.stopBeat = null;
     this.beatSentAt = 0;
-    this.#trust();
+    this.#unsuspect(false);
     clearTimeout(this.probing);
     if (old && old.readyState <= WebSocket.OPEN) old.close(1000);
   }
@@ -164,7 +178,9 @@ export class Line {
     clearTimeout(this.timer);
     if (this.socket !== null && !this.welcomed) this.ways = ways.failed(this.ways, reason === "slow");
     this.#drop();
-    const wait = backoff(this.attempt++, Math.random());
+    const slow = reason === "slow" && this.urgent(); // the wait has been long, and nobody was asked
+    const wait = slow ? HASTY_WAIT_MS : backoff(this.attempt, Math.random());
+    this.attempt += 1;
     this.timer = setTimeout(() => this.#connect(), wait);
     this.onState("lost", { attempt: this.attempt, retryInMs: wait, reason, final: false });
   }
@@ -185,13 +201,15 @@ export class Line {
   /** The network may be back, or the page was asleep: try at once, or test the socket that seems open. */
   #hurry() {
     if (this.stopped) return;
-    if (this.open) this.suspect();
+    if (this.open) void this.suspect();
     else this.tryNow();
   }
 
-  #trust() {
-    clearTimeout(this.suspected);
-    this.suspected = undefined;
+  /** @param {boolean} answered */
+  #unsuspect(answered) {
+    clearTimeout(this.suspicion?.timer);
+    this.suspicion?.over(answered);
+    this.suspicion = null;
   }
 
   /**
@@ -224,7 +242,7 @@ export class Line {
 
   /** @param {string} text */
   #receive(text) {
-    this.#trust();
+    this.#unsuspect(true);
     /** @type {ServerMessage} */
     const message = JSON.parse(text);
     if (message.type === "welcome") return this.#welcome(message);
@@ -296,7 +314,7 @@ export class Line {
     const now = performance.now();
     if (this.beatSentAt > 0) {
       if (now - this.beatSentAt > 2000 * this.beatSeconds) this.#retry("silent");
-      else this.suspect();
+      else void this.suspect();
       return;
     }
     this.beatSentAt = now;

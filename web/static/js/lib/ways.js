@@ -5,18 +5,19 @@
  */
 
 /** @typedef {"socket" | "poll"} Way */
-/** @typedef {{ way: Way, failures: number }} Ways */
+/** @typedef {{ way: Way, failures: number, proven: boolean }} Ways  proven: a WebSocket has worked in this tab */
 
 const ENOUGH = 2;
+const ENOUGH_PROVEN = 6; // a network that is gone looks like a proxy that swallows upgrades, for a while
 
 /** @param {string | null} remembered  what worked on the page before @returns {Ways} */
 export function begin(remembered) {
-  return { way: remembered === "poll" ? "poll" : "socket", failures: 0 };
+  return { way: remembered === "poll" ? "poll" : "socket", failures: 0, proven: remembered === "socket" };
 }
 
 /** A welcome came. @param {Ways} ways @returns {Ways} */
-export function worked({ way }) {
-  return { way, failures: 0 };
+export function worked({ way, proven }) {
+  return { way, failures: 0, proven: proven || way === "socket" };
 }
 
 /**
@@ -25,8 +26,8 @@ export function worked({ way }) {
  * @param {boolean} hung  it neither worked nor failed: some proxies swallow the upgrade. Waiting twice for that is too long.
  * @returns {Ways}
  */
-export function failed({ way, failures }, hung) {
+export function failed({ way, failures, proven }, hung) {
   const sum = failures + (hung ? ENOUGH : 1);
-  if (sum < ENOUGH) return { way, failures: sum };
-  return { way: way === "socket" ? "poll" : "socket", failures: 0 };
+  if (sum < (proven && way === "socket" ? ENOUGH_PROVEN : ENOUGH)) return { way, failures: sum, proven };
+  return { way: way === "socket" ? "poll" : "socket", failures: 0, proven };
 }

@@ -40,6 +40,7 @@ const line = new Line({
     if (state === "open") media.tell();
     draw();
   },
+  urgent: () => view !== null && heard(view) !== null,
 });
 const media = new GuestMedia({ line, session: () => heard(view), relay: given.relay, changed: draw });
 

@@ -55,6 +55,7 @@ export class Tablet {
       url: given.ws,
       onMessage: (message) => this.#receive(message),
       onState: (state, info) => this.#lineIs(state, info),
+      urgent: () => this.session !== null || this.model.local.press !== null,
     });
     this.media = new TabletMedia({
       line: this.line, session: () => this.session, relay: given.relay, changed: () => this.draw(),
@@ -260,7 +261,7 @@ export class Tablet {
   press(test) {
     if (this.model.local.press) return;
     const pressed = { key: randomKey(), test, at: this.line.serverNow() };
-    this.line.suspect();
+    void this.line.suspect();
     const sent = this.#open(pressed);
     this.unlock();
     this.wakeLock.hold();
