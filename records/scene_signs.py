@@ -51,7 +51,7 @@ class SceneSigns:
 
     async def read(self, conn: AsyncConnection, vault: Vault) -> dict[str, Sign]:
         """By session; one of which nothing was said is not there."""
-        heads = {key: rev for key, rev in await conn.execute(_HEADS)}  # noqa: C416
+        heads = dict((await conn.execute(_HEADS)).all())
         known = self._known  # another reading may replace it meanwhile
         kept = {
             key: known[key] for key, rev in heads.items() if key in known and known[key][0] == rev
