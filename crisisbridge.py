@@ -273,6 +273,7 @@ def serve(args: argparse.Namespace) -> int:
     tls = None
     if settings.tls_cert is not None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the machine's defaults are
         try:
             tls.load_cert_chain(settings.tls_cert, settings.tls_key)
         except (OSError, ssl.SSLError) as error:

@@ -40,7 +40,8 @@ OUTCOMES: Final = ("allowed", "refused", "failed")
 # what a reviewer looks at even when it was allowed: it gives out names, or changes who may do what
 NOTABLE: Final = (
     "person.", "tablet.", "factor.", "login.copied", "log.export", "record.break_glass",
-    "record.export", "record.erase", "retention.", "hold.", "odmap.release", "token.", "tokens.",
+    "record.export", "record.erase", "retention.", "hold.", "odmap.release", "odmap.hold",
+    "odmap.back", "odmap.download", "grant.set", "grant.download", "token.", "tokens.",
     "webhook.add", "webhook.remove", "keys.", "backup.restore", "audit.export",
 )  # fmt: skip
 # what is done at the server's command line concerns everybody whose record it is
@@ -155,7 +156,9 @@ async def export(
 ) -> AsyncIterator[tuple[Entry, str | None]]:
     """Each entry with the name of who did it, oldest last. Raises Forbidden, AuditFailed."""
     who = await _directory(db, actor, now)
-    await audited(db, actor, Action.AUDIT_READ, "audit_export", None, now)
+    await db.write(
+        lambda conn: audit.record(conn, actor, "audit.export", "audit", None, "allowed", now)
+    )
     names, own = known(actor, who) | await _other_programs(db, actor), not_theirs(actor)
 
     async def pieces() -> AsyncIterator[tuple[Entry, str | None]]:

@@ -38,7 +38,7 @@ async def read(db: Database, actor: Actor, now: float) -> Grants:
             tuple(await packs.made(conn, program_id)),
         )
 
-    return await _inside(db, actor, None, now, work)
+    return await _inside(db, actor, ("grant.read", None), now, work)
 
 
 async def set_funding(db: Database, actor: Actor, told: Mapping[str, str], now: float) -> int:
@@ -47,7 +47,7 @@ async def set_funding(db: Database, actor: Actor, told: Mapping[str, str], now: 
     async def work(conn: AsyncConnection, program_id: str) -> int:
         return await packs.set_funding(conn, program_id, told)
 
-    return await _inside(db, actor, None, now, work)
+    return await _inside(db, actor, (Action.GRANT_SET, None), now, work)
 
 
 async def order(
@@ -65,7 +65,7 @@ async def order(
             conn, program_id, every, agencies, funding, actor.locale, actor.id, now
         )
 
-    return await _inside(db, actor, None, now, work)
+    return await _inside(db, actor, ("grant.order", None), now, work)
 
 
 async def end(db: Database, actor: Actor, plan_id: str, now: float) -> None:
@@ -74,7 +74,7 @@ async def end(db: Database, actor: Actor, plan_id: str, now: float) -> None:
     async def work(conn: AsyncConnection, program_id: str) -> None:
         await packs.end_plan(conn, program_id, plan_id, now)
 
-    await _inside(db, actor, plan_id, now, work)
+    await _inside(db, actor, ("grant.end", plan_id), now, work)
 
 
 async def download(db: Database, actor: Actor, pack_id: str, now: float) -> bytes:
@@ -83,23 +83,24 @@ async def download(db: Database, actor: Actor, pack_id: str, now: float) -> byte
     async def work(conn: AsyncConnection, program_id: str) -> bytes:
         return await packs.body(conn, program_id, pack_id)
 
-    return await _inside(db, actor, pack_id, now, work)
+    return await _inside(db, actor, ("grant.download", pack_id), now, work)
 
 
 async def _inside(
     db: Database,
     actor: Actor,
-    about: str | None,
+    done: tuple[str, str | None],
     now: float,
     work: Callable[[AsyncConnection, str], Awaitable[T]],
 ) -> T:
     programs, _ = reach(actor, Action.GRANT_SET)
     if not programs:
         raise Forbidden
+    recorded_as, about = done
 
     async def inside(conn: AsyncConnection) -> T:
-        done = await work(conn, min(programs))
-        await audit.record(conn, actor, Action.GRANT_SET, "grant", about, "allowed", now)
-        return done
+        made = await work(conn, min(programs))
+        await audit.record(conn, actor, recorded_as, "grant", about, "allowed", now)
+        return made
 
     return await db.write(inside)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth import audit
-from auth.access import audited, record_refusal, scope_of, target_of
+from auth.access import record_refusal, scope_of, target_of
 from auth.actors import Actor
 from auth.errors import Forbidden
 from auth.policy import Action, Target, allows
@@ -64,11 +64,9 @@ async def review(
         )
 
     async def write(conn: AsyncConnection) -> None:
-        await audit.record(conn, actor, Action.ODMAP_RELEASE, "log", None, "allowed", now)
+        await audit.record(conn, actor, "odmap.read", "log", None, "allowed", now)
         for session_id in found.doses:
-            await audit.record(
-                conn, actor, Action.ODMAP_RELEASE, "session", session_id, "allowed", now
-            )
+            await audit.record(conn, actor, "odmap.read", "session", session_id, "allowed", now)
 
     await db.write(write)
     return found
@@ -131,9 +129,8 @@ async def decide(
         if rows:
             release_id = await odmap.release(conn, vault, program_of(actor), rows, actor.id, now)
         for session_id in (*rows, *held):
-            await audit.record(
-                conn, actor, Action.ODMAP_RELEASE, "session", session_id, "allowed", now
-            )
+            done = "odmap.hold" if session_id in held else Action.ODMAP_RELEASE
+            await audit.record(conn, actor, done, "session", session_id, "allowed", now)
         if release_id is not None:
             await audit.record(
                 conn, actor, Action.ODMAP_RELEASE, "odmap", release_id, "allowed", now
@@ -150,7 +147,7 @@ async def put_back(db: Database, actor: Actor, session_id: str, now: float) -> N
     async def work(conn: AsyncConnection) -> None:
         if not await odmap.put_back(conn, session_id):
             raise Conflict({})
-        await audit.record(conn, actor, Action.ODMAP_RELEASE, "session", session_id, "allowed", now)
+        await audit.record(conn, actor, "odmap.back", "session", session_id, "allowed", now)
 
     await db.write(work)
 
@@ -166,7 +163,11 @@ async def file(db: Database, vault: Vault, actor: Actor, release_id: str, now: f
         who = await directory.read(conn)
     if not allowed:
         raise await record_refusal(db, actor, Action.ODMAP_RELEASE, "odmap", release_id, now)
-    await audited(db, actor, Action.ODMAP_RELEASE, "odmap", release_id, now)
+    await db.write(
+        lambda conn: audit.record(
+            conn, actor, "odmap.download", "odmap", release_id, "allowed", now
+        )
+    )
     return write((ref, who.agencies[agency].timezone, row) for ref, agency, row in rows)
 
 
