@@ -126,6 +126,10 @@ async def test_a_misspelt_person_is_seen_beside_the_other_joined_with_a_reason_a
         shown = await page(site, row)
         assert 'id="visits"' not in shown
         assert "Taken apart by Dana Whitefeather" in shown
+    await site.sign_in(demo.ADA)  # a supervisor, of all of the provider's
+    assert (await site.client.get(f"{same}/{second.id}")).status == 200
+    assert (await site.post(at, join, page="/notes")).status == 303
+    assert "One session was joined by Ada Okafor" in await page(site, first)
 
 
 async def test_an_officer_who_called_for_themselves_is_read_by_their_provider_alone(
