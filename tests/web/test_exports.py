@@ -24,7 +24,8 @@ async def rows(site: Site, path: str) -> list[dict[str, str]]:
     assert response.status == 200, path
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-store"
-    assert response.headers["Content-Disposition"].startswith("attachment")
+    name = path.partition("?")[0]
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     raw = await response.read()
     assert raw.startswith(b"\xef\xbb\xbf")
     return list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
