@@ -169,7 +169,7 @@ async def show_still(desk: Desk, actor: Actor, _s: Stream, m: wire.MediaStill) -
             raise NoSuchSession
         seat = takes_part(actor, row)
         here = await parties.present(conn, [row.id])
-    if row.state not in {State.CONNECTED, State.RECOVERING}:
+    if row.state not in LIVE:
         raise IllegalTransition(row.state, "MediaStill")
     desk.stills.show(row.id, seat, m.picture, seen_by(row, seat, here), desk.now())
     return {}

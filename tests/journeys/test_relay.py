@@ -112,4 +112,7 @@ async def test_with_udp_blocked_and_no_relay_the_tablet_says_whom_to_phone(
         await dana.accept()
         words = dana.page.locator("#remote-words")
         await expect(words).to_contain_text(f"with the code {code}", timeout=15_000)
+        # what is written goes through, and so do stills: the clinician sees whom they hear by phone
+        await expect(dana.page.locator("#remote-still")).to_be_visible(timeout=20_000)
+        await expect(dana.page.locator("#peer-words")).to_contain_text(f"with the code {code}")
         await picture(dana.page, "relay-blocked-console")

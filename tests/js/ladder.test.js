@@ -166,12 +166,15 @@ test("of two limits the one with less counts", () => {
 });
 
 test("a side is told what it sends, unless it is all, or nothing by its own wish", () => {
-  assert.equal(sentWords("720p", { saver: false, picture: true }), null);
-  assert.equal(sentWords("180p", { saver: false, picture: true }), "common.sent.180p");
-  assert.equal(sentWords("stills", { saver: true, picture: true }), "common.sent.saver");
-  assert.equal(sentWords("voice", { saver: true, picture: true }), "common.sent.voice");
-  assert.equal(sentWords("stills", { saver: false, picture: false }), null);
-  assert.equal(sentWords("phone", { saver: false, picture: false }), "common.sent.phone");
+  assert.equal(sentWords("720p", { saver: false, picture: true, stills: false }), null);
+  assert.equal(sentWords("180p", { saver: false, picture: true, stills: false }), "common.sent.180p");
+  assert.equal(sentWords("stills", { saver: true, picture: true, stills: false }), "common.sent.saver");
+  assert.equal(sentWords("voice", { saver: true, picture: true, stills: false }), "common.sent.voice");
+  assert.equal(sentWords("stills", { saver: false, picture: false, stills: false }), null);
+  assert.equal(sentWords("phone", { saver: false, picture: false, stills: false }), "common.sent.phone");
+  assert.equal(sentWords("phone", { saver: false, picture: true, stills: true }), "common.sent.phone_stills");
+  assert.equal(sentWords("phone", { saver: false, picture: true, stills: false }), "common.sent.phone");
+  assert.equal(sentWords("voice", { saver: false, picture: true, stills: true }), "common.sent.voice");
 });
 
 test("what the ladder needs is taken from a stats report, and only from the pair in use", () => {

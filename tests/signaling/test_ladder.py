@@ -100,6 +100,20 @@ async def test_a_still_goes_to_those_who_see_that_side_large_and_is_kept_nowhere
     assert stills(miguel) == []
 
 
+async def test_stills_go_through_before_anything_else_does_and_not_before_somebody_is_there(
+    house: House,
+) -> None:
+    """On a network that lets no sound and picture through, they are what is seen."""
+    tablet, dana = await house.page("tablet"), await house.page("dana")
+    session = await house.pressed(tablet)
+    with pytest.raises(Refused, match="illegal-transition"):
+        await tablet.send("media.still", session=session, picture=jpeg())
+    offer = await house.rung(dana)
+    await dana.send("offer.accept", offer=offer["offer"], token=offer["token"])
+    await tablet.send("media.still", session=session, picture=jpeg())
+    await dana.until(lambda: stills(dana))
+
+
 async def test_stills_that_are_too_many_too_large_or_no_pictures_are_refused(house: House) -> None:
     tablet, dana = await house.page("tablet"), await house.page("dana")
     session, _ = await house.in_call(tablet, dana)

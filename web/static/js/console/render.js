@@ -278,8 +278,8 @@ function call(model, session) {
   drawScene(session.scene);
   const outside = !wantsMedia(session, model.joined);
   const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link, media.frozen);
-  const shown = media.seesStills || (PICTURES[session.peer.step] !== undefined && media.video.videoWidth > 0);
-  const picture = session.peer.camera && session.peer.connected && media.link === "up" && shown;
+  const moves = session.peer.connected && media.link === "up" && PICTURES[session.peer.step] !== undefined && media.video.videoWidth > 0;
+  const picture = session.peer.camera && (media.seesStills || moves);
   show("remote-empty", !picture);
   const values = { code: session.code };
   write("remote-words", words ? t(words, values) : picture ? "" : t("console.peer.joining"));
@@ -287,7 +287,7 @@ function call(model, session) {
   write("peer-words", words && picture ? t(words, values) : "");
   show("quality", !outside);
   if (!outside) quality(session, media);
-  const sent = outside || session.role === "supervisor" ? null : sentWords(media.step, { saver: session.saver, picture: media.cameraOn && media.hasCamera });
+  const sent = outside || session.role === "supervisor" ? null : sentWords(media.stranded ? "phone" : media.step, { saver: session.saver, picture: media.cameraOn && media.hasCamera, stills: media.stills.through });
   show("sent", sent !== null);
   write("sent", sent === null ? "" : t(sent));
   control("mute", media.muted || !media.hasMicrophone, media.muted ? "console.unmute" : "console.mute", media.muted ? "mic-off" : "mic");

@@ -20,7 +20,7 @@ import * as devices from "./devices.js";
  * @property {boolean} voice_only
  * @property {boolean} saver
  * @property {number | null} [held_at]  since when the tablet, or this guest, is on hold
- * @property {{ connected: boolean, camera: boolean, step: import("./wire.js").PictureStep } | null} peer
+ * @property {{ connected: boolean, camera: boolean, blocked: boolean, step: import("./wire.js").PictureStep } | null} peer
  */
 /**
  * @typedef {object} MediaOptions
@@ -93,10 +93,15 @@ export class CallMedia {
     return this.peer?.upload ?? null;
   }
 
+  /** Sound and picture have no way, or none that carries a voice. What is written still goes through, and so do stills. */
+  get stranded() {
+    return this.step === "phone" || this.blocked;
+  }
+
   /** Whether the other side's stills stand in the place of their video now. */
   get seesStills() {
     const peer = this.options.session()?.peer;
-    return peer?.step === "stills" && peer.camera && this.stillView.count > 0;
+    return peer?.camera === true && (peer.step === "stills" || this.stranded || strands(peer)) && this.stillView.fresh;
   }
 
   /** Whether anything should come to us. @protected @param {CallSession} _session @returns {boolean} */
@@ -174,7 +179,12 @@ export class CallMedia {
       if (this.peer.saver !== session.saver) this.peer.setSaver(session.saver);
     }
     this.#wantStills();
-    if (this.stillView.canvas.hidden === this.seesStills) this.stillView.canvas.hidden = !this.seesStills;
+    this.#placeStills();
+  }
+
+  #placeStills() {
+    const { canvas } = this.stillView;
+    if (canvas.hidden === this.seesStills) canvas.hidden = !this.seesStills;
   }
 
   /**
@@ -211,6 +221,7 @@ export class CallMedia {
       onState: (word) => {
         if ((word === "blocked") !== this.blocked) {
           this.blocked = word === "blocked";
+          this.#wantStills();
           this.tell(); // the other side reads it, too
         }
         this.options.changed();
@@ -237,7 +248,9 @@ export class CallMedia {
   }
 
   #wantStills() {
-    this.stills.want(this.sendsStills && this.step === "stills" && this.cameraOn && this.hasCamera);
+    const peer = this.options.session()?.peer;
+    const wanted = this.step === "stills" || this.stranded || (peer ? strands(peer) : false);
+    this.stills.want(this.sendsStills && wanted && this.cameraOn && this.hasCamera);
   }
 
   /** A still of the other side has come. @param {import("./wire.js").Still} message */
@@ -245,7 +258,7 @@ export class CallMedia {
     this.options.line.send("still.got").catch(() => { /* the next one comes all the same, later */ });
     if (session !== this.sessionId) return;
     await this.stillView.show(picture);
-    this.stillView.canvas.hidden = !this.seesStills;
+    this.#placeStills();
     this.options.changed();
   }
 
@@ -430,7 +443,13 @@ export class CallMedia {
     const frozen = String(this.frozen); // a still face must not look like a living one
     if (document.documentElement.dataset["frozen"] !== frozen) document.documentElement.dataset["frozen"] = frozen;
     if (this.selfView.dataset["step"] !== this.step) this.selfView.dataset["step"] = this.step;
+    this.#placeStills(); // an old one goes
     const frames = String(Math.max(painted, this.peer?.frames ?? 0));
     if (video.dataset["frames"] !== frames) video.dataset["frames"] = frames;
   }
+}
+
+/** Whether the other side's sound and picture have no way. @param {{ step: string, blocked: boolean }} peer */
+function strands(peer) {
+  return peer.step === "phone" || peer.blocked;
 }

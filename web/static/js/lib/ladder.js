@@ -158,10 +158,11 @@ function to(ladder, step, now) {
 
 /**
  * What our own side should know of what it sends, as a key of the page's texts; null: nothing worth saying.
- * @param {Step} step @param {{ saver: boolean, picture: boolean }} now  picture: the camera is on
+ * @param {Step} step @param {{ saver: boolean, picture: boolean, stills: boolean }} now  picture: the camera is on; stills: they arrive
  */
-export function sentWords(step, { saver, picture }) {
+export function sentWords(step, { saver, picture, stills }) {
   if (step === "720p" || (!picture && step !== "phone")) return null;
+  if (step === "phone" && picture && stills) return "common.sent.phone_stills";
   return step === "stills" && saver ? "common.sent.saver" : `common.sent.${step}`;
 }
 

@@ -4,6 +4,7 @@
  */
 
 export const EVERY_MS = 3000;
+const STALE_MS = 10_000; // older than that, it is no picture of now
 const LONGER_SIDE = 320;
 const MOST_BYTES = 14_000; // with base64 about 50 kbit/s
 const QUALITIES = [0.6, 0.45, 0.3, 0.2];
@@ -15,8 +16,14 @@ export class StillSender {
     this.given = given;
     this.canvas = document.createElement("canvas");
     this.sending = false;
+    this.sentAt = -STALE_MS;
     /** @type {ReturnType<typeof setInterval> | undefined} */
     this.timer = undefined;
+  }
+
+  /** Whether what we send arrives. */
+  get through() {
+    return this.timer !== undefined && performance.now() - this.sentAt < STALE_MS;
   }
 
   /** @param {boolean} wanted */
@@ -35,7 +42,9 @@ export class StillSender {
     this.sending = true;
     try {
       const picture = await this.#picture(source);
-      if (picture !== null && this.timer !== undefined) await send(picture);
+      if (picture === null || this.timer === undefined) return;
+      await send(picture);
+      this.sentAt = performance.now();
     } catch {
       // refused or not connected: the next one is as good
     } finally {
@@ -64,6 +73,12 @@ export class StillView {
   constructor(canvas) {
     this.canvas = canvas;
     this.count = 0; // since this call began
+    this.at = -STALE_MS;
+  }
+
+  /** Whether what is shown is as good as now. */
+  get fresh() {
+    return performance.now() - this.at < STALE_MS;
   }
 
   /** @param {string} picture  a JPEG in base64 */
@@ -75,11 +90,13 @@ export class StillView {
     this.canvas.getContext("2d")?.drawImage(image, 0, 0);
     image.close();
     this.count += 1;
+    this.at = performance.now();
     this.canvas.dataset["stills"] = String(this.count);
   }
 
   clear() {
     this.count = 0;
+    this.at = -STALE_MS;
     this.canvas.width = 0; // a face of the last call must not be seen in the next
     delete this.canvas.dataset["stills"];
   }

@@ -113,9 +113,9 @@ function draw() {
 /** @param {GuestView} shown */
 function call(shown) {
   const peer = shown.session.peer;
-  const shows = media.seesStills || PICTURES[peer.step] !== undefined;
   const held = shown.session.held_at !== null;
-  const empty = held || media.link !== "up" || !peer.connected || !peer.camera || !shows;
+  const moves = media.link === "up" && peer.connected && PICTURES[peer.step] !== undefined;
+  const empty = held || !peer.camera || !(media.seesStills || moves);
   show("remote-empty", empty);
   byId("remote-empty").dataset["calm"] = String(held);
   const words = held ? "held" : media.link === "blocked" ? "blocked" : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : !peer.camera ? "no_camera" : peer.step === "stills" ? "stills" : "voice";

@@ -294,7 +294,7 @@ function renderCall(model, screen) {
   setText(at.clock, duration(model.now - (session.media_at ?? session.accepted_at ?? model.now)));
   for (const element of [at.quality, at.clock]) element.hidden = person;
   if (!person) renderQuality(media.quality);
-  const sent = person ? null : sentWords(media.step, { saver: session.saver, picture: media.cameraOn && media.hasCamera });
+  const sent = person ? null : sentWords(media.stranded ? "phone" : media.step, { saver: session.saver, picture: media.cameraOn && media.hasCamera, stills: media.stills.through });
   at.sent.hidden = sent === null;
   setText(at.sent, sent === null ? "" : t(sent));
   at.saver.hidden = person;
@@ -317,7 +317,8 @@ function renderPeer(session, media, name) {
   const key = peerWords(session, media.link, media.frozen);
   const words = key === null ? "" : t(key, { name });
   const awaited = session.peer?.step === "stills" && !media.seesStills; // what stands there is an old picture
-  const gone = key !== null && (awaited || !OVER_THE_PICTURE.includes(key));
+  const seen = media.seesStills && key !== "tablet.peer.held";
+  const gone = key !== null && !seen && (awaited || !OVER_THE_PICTURE.includes(key));
   at.faceEmpty.hidden = !gone;
   at.faceEmpty.dataset["calm"] = String(key === "tablet.peer.held");
   at.faceEmpty.dataset["over"] = String(gone && key !== "tablet.peer.held" && Number(at.video.dataset["frames"] ?? 0) > 0 && session.peer?.camera === true);
