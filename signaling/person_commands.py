@@ -64,7 +64,7 @@ async def join(
         await sessions.lock(conn, other.id)
         await identities.join(conn, row.id, other.id, reason, revs, actor.id, now)
         for one in (row.id, other.id):
-            await record(conn, actor, Action.PERSON_WRITE, "session", one, "allowed", now)
+            await record(conn, actor, "person.join", "session", one, "allowed", now)
         return _same(desk, row, (TimelineEvent("person.joined"),))
 
     await desk.change(session_id, decide, by(actor))
@@ -76,7 +76,7 @@ async def take_apart(desk: Desk, actor: Actor, session_id: str, merge_id: str) -
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step:
         await _may(conn, actor, row)
         await identities.take_apart(conn, row.id, merge_id, actor.id, now)
-        await record(conn, actor, Action.PERSON_WRITE, "session", row.id, "allowed", now)
+        await record(conn, actor, "person.apart", "session", row.id, "allowed", now)
         return _same(desk, row, (TimelineEvent("person.apart"),))
 
     await desk.change(session_id, decide, by(actor))

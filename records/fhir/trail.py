@@ -36,7 +36,15 @@ _STATUS: Final = {
 }
 _OUTCOMES: Final = {"allowed": "0", "refused": "4", "failed": "8"}
 _CREATES: Final = frozenset({"record.add", "record.sign", "takeaway.make"})
-_CHANGES: Final = frozenset({"record.write_clinical", "person.write", "disposition.record"})
+_CHANGES: Final = frozenset(
+    {
+        "record.write_clinical",
+        "person.write",
+        "person.join",
+        "person.apart",
+        "disposition.record",
+    }
+)
 
 
 def resources(facts: Facts) -> Iterator[Resource]:

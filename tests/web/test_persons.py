@@ -118,7 +118,7 @@ async def test_a_misspelt_person_is_seen_beside_the_other_joined_with_a_reason_a
         entries = select(schema.audit.c.action, schema.audit.c.object_id)
         seen = {tuple(one) for one in await conn.execute(entries)}
     for row in (first, second):
-        assert {("record.read_clinical", row.id), ("person.write", row.id)} <= seen
+        assert {("record.read_clinical", row.id), ("person.join", row.id)} <= seen
     apart = {"join": merge}
     assert (await site.post(f"/persons/{second.id}/apart", apart, page="/notes")).status == 303
     assert (await site.post(f"/persons/{second.id}/apart", apart, page="/notes")).status == 404
