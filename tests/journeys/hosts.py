@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from socket import AF_INET6, inet_aton, inet_pton
 
 from tests.media.impaired import Lane, Network, Post
 
@@ -63,7 +64,7 @@ def _tun(name: str) -> int:
 
 
 class Host:
-    """One host: a namespace with one device and one address, which may change."""
+    """One host: a namespace with one device, an IPv4 address, which may change, and one of IPv6."""
 
     def __init__(self, net: Net, name: str, network: Network) -> None:
         """`network`: what the way from here to the middle is like."""
@@ -83,6 +84,9 @@ class Host:
         self._run("link", "set", self.device, "up")
         self._run("address", "add", f"{self.address}/32", "dev", self.device)
         self._run("route", "add", "default", "dev", self.device)
+        self.address_6 = f"fd77::{self._number}:1"
+        self._run("address", "add", f"{self.address_6}/128", "dev", self.device, "nodad")
+        self._run("-6", "route", "add", "default", "dev", self.device)
         asyncio.get_running_loop().add_reader(self._fd, self._read)
 
     def _an_address(self) -> str:
@@ -95,21 +99,33 @@ class Host:
         with contextlib.suppress(BlockingIOError):
             while True:
                 packet = os.read(self._fd, LONGEST)
-                # IPv6 looks for routers, and finds none; an address that is gone does not answer
-                if packet[0] >> 4 == 4 and packet[12:16] == _packed(self.address):
-                    seen = _readdressed(packet, 12, _packed(self.seen))
-                    self._go(self._up, seen, self._net.deliver)
+                # what comes from another address is of a network that is gone, or looks for routers
+                if packet[0] >> 4 == 4 and packet[12:16] == inet_aton(self.address):
+                    seen = _readdressed(packet, 12, inet_aton(self.seen))
+                    self._go(self._up, seen, packet[9], self._net.deliver)
+                elif packet[8:24] == inet_pton(AF_INET6, self.address_6):
+                    self._go(self._up, packet, packet[6], self._net.deliver)
+
+    def is_at(self, packet: bytes) -> bool:
+        """Whether a packet is for this host, as the others see it."""
+        if packet[0] >> 4 == 4:
+            return packet[16:20] == inet_aton(self.seen)
+        return packet[24:40] == inet_pton(AF_INET6, self.address_6)
 
     def arrives(self, packet: bytes) -> None:
         """A packet for this host has come over all that lies before its own way."""
-        self._go(self._down, _readdressed(packet, 16, _packed(self.address)), self._take)
+        if packet[0] >> 4 == 4:
+            packet = _readdressed(packet, 16, inet_aton(self.address))
+            self._go(self._down, packet, packet[9], self._take)
+        else:
+            self._go(self._down, packet, packet[6], self._take)
 
     def _take(self, packet: bytes) -> None:
         with contextlib.suppress(BlockingIOError):  # full, as routers are
             os.write(self._fd, packet)
 
-    def _go(self, lane: Lane, packet: bytes, deliver: Callable[[bytes], None]) -> None:
-        if packet[9] == UDP and self._network.no_udp:
+    def _go(self, lane: Lane, packet: bytes, kind: int, deliver: Callable[[bytes], None]) -> None:
+        if kind == UDP and self._network.no_udp:
             self._network.dropped += 1
             return
         at = lane.due(len(packet), asyncio.get_running_loop().time())
@@ -167,7 +183,7 @@ class Net:
     def deliver(self, packet: bytes) -> None:
         """In the middle: on to the host that is seen by this address, if there is one."""
         for one in self.hosts.values():
-            if packet[16:20] == _packed(one.seen):
+            if one.is_at(packet):
                 one.arrives(packet)
 
     def close(self) -> None:
@@ -186,10 +202,6 @@ async def network(folder: Path) -> AsyncIterator[Net]:
 
 
 # --- another address in a packet ------------------------------------------------------------------
-
-
-def _packed(address: str) -> bytes:
-    return bytes(int(part) for part in address.split("."))
 
 
 def _readdressed(packet: bytes, at: int, new: bytes) -> bytes:

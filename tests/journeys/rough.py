@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +125,16 @@ async def rough_call(
     flags: tuple[Sequence[str], Sequence[str]] = ((), ()),
     *,
     clock: bool = False,
+    ipv6: bool = False,
 ) -> AsyncIterator[Call]:
     """A running call over a bad network of our own: all of it, where this machine lets us make
     hosts, and otherwise its sound and picture.
 
-    `flags`: of the tablet's browser, and of the clinician's; `clock`: with a clock in the pictures.
+    `flags`: of the tablet's browser, and of the clinician's; `clock`: with a clock in the pictures;
+    `ipv6`: sound and picture go by that alone, among hosts.
     """
-    way = _between_hosts if hosts.possible() else _on_one_host
+    between = partial(_between_hosts, ipv6=ipv6)
+    way = between if hosts.possible() else _on_one_host
     async with way(demo, people, flags) as call:
         if clock:
             for page in (call.tablet, call.desk):
@@ -174,9 +178,12 @@ async def on(
 
 @asynccontextmanager
 async def _between_hosts(
-    demo: Demo, people: People, flags: tuple[Sequence[str], Sequence[str]]
+    demo: Demo, people: People, flags: tuple[Sequence[str], Sequence[str]], *, ipv6: bool
 ) -> AsyncIterator[Call]:
-    async with on_a_host(demo) as net:
+    def settings(net: Net) -> dict[str, str]:
+        return {"CRISISBRIDGE_MEDIA_ADDRESSES": net.server.address_6} if ipv6 else {}
+
+    async with on_a_host(demo, settings) as net:
         host, office = net.host("tablet"), net.host("office")
         tablet = await on(host, people, "sam", flags[0], size=(1024, 768))
         desk = await on(office, people, "dana", flags[1])

@@ -30,7 +30,7 @@ async def test_speech_stays_intelligible_at_five_percent_of_loss_and_three_hundr
     for speaker, voice in enumerate(voices):
         await asyncio.to_thread(speech.write, voice, speaker)
     officer, clinician = ([f"--use-file-for-fake-audio-capture={voice}"] for voice in voices)
-    async with rough_call(fresh_demo, people, (officer, clinician)) as call:
+    async with rough_call(fresh_demo, people, (officer, clinician), ipv6=True) as call:
 
         async def heard() -> list[float]:
             """Of both sides at once."""
