@@ -434,6 +434,10 @@ class Linekeeper:
     async def _pause(self, action: policy.PauseMissing) -> bool:
         """Rings that nobody answers are for others; the console says so until they are back."""
         desk, who = self._desk, action.clinician_id
+        async with desk.db.read() as conn:
+            missed = await offers.missed_in_a_row(conn, desk.now() - line_reading.MISSED_SECONDS)
+        if missed.get(who, 0) < action.missed:
+            return False  # they have come back since the look
         live = (await desk.live.snapshot(desk.now())).get(who)
         if live is None or live.activity is not policy.Activity.AVAILABLE:
             return False

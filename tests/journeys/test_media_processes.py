@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -20,7 +21,12 @@ TABLET = (1024, 768)
 
 
 def media_processes(server: int) -> list[psutil.Process]:
-    return [one for one in psutil.Process(server).children() if "media.process" in one.cmdline()]
+    found = []
+    for one in psutil.Process(server).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended, as one of them is meant to
+            if "media.process" in one.cmdline():
+                found.append(one)
+    return found
 
 
 async def test_a_call_outlives_the_process_that_carried_it(

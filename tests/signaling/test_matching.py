@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from auth import matching
+from oncall import policy
 from records import catchments, clinicians, offers, sessions
 from records.catchments import Place, SettingsRow
 from records.clinicians import LicenceRow, Profile
@@ -249,6 +250,19 @@ async def test_two_missed_rings_pause_a_clinician_while_another_could_be_rung(
     await settled(house)
     view = await dana.until_view(lambda v: v["me"]["activity"] == "available")
     assert view["me"]["reason"] is None, "who is back is not paused for old rings"
+
+
+async def test_a_pause_that_was_decided_before_somebody_was_back_is_dropped(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session = await house.pressed(tablet)
+    await missed_once(house, session, "dana")
+    await missed_once(house, session, "dana")
+    late = policy.PauseMissing(ACTORS["dana"].id, 2)
+    await dana.send("activity.set", activity="paused", reason=None)
+    await dana.send("activity.set", activity="available", reason=None)
+    assert not await house.desk.line._act(late)
+    live = await house.desk.live.snapshot(house.desk.now())
+    assert live[ACTORS["dana"].id].activity is policy.Activity.AVAILABLE
 
 
 async def test_what_a_manager_saves_changes_whom_the_next_session_rings(house: House) -> None:
