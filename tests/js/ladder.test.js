@@ -120,6 +120,15 @@ test("a line that never carries the next step is tried ever more rarely", () => 
   assert.ok(waits.every((wait, index) => index === 0 || wait >= (waits[index - 1] ?? 0) - 1), String(waits));
 });
 
+test("after a long cut it is another line, and earlier falls do not count; a short one changes nothing", () => {
+  for (const [seconds, climbs] of /** @type {const} */ ([[5, false], [PHONE_MS / 1000 + 2, true]])) {
+    const walk = new Walk();
+    walk.ladder = { ...walk.ladder, step: "180p", wait: SLOWEST_MS };
+    walk.go(seconds, { up: false });
+    assert.equal(walk.go((WARM_MS + UP_MS) / 1000 + 2, { uplink: 220_000 }) !== "180p", climbs);
+  }
+});
+
 test("where the estimate itself is enough, earlier falls do not count", () => {
   const walk = new Walk();
   walk.ladder = { ...walk.ladder, step: "180p", wait: SLOWEST_MS };

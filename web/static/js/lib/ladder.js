@@ -78,13 +78,13 @@ export function stepOf({ step, cut }, now) {
 }
 
 /**
- * One look a second.
+ * One look a second. After so long a cut the line may be another one: falls from before it do not count.
  * @param {Ladder} ladder @param {Look} look @param {number} now
  * @returns {Ladder}
  */
 export function climb(ladder, look, now) {
   if (!look.up) return { ...ladder, cut: ladder.cut ?? now, worse: null, better: null };
-  if (ladder.cut !== null) return anew(ladder, now);
+  if (ladder.cut !== null) return anew(now - ladder.cut >= PHONE_MS ? { ...ladder, wait: UP_MS, climbed: false } : ladder, now);
   const loss = now < ladder.settled ? 0 : ladder.loss + ((look.loss ?? 0) - ladder.loss) / SMOOTHING;
   return judge({ ...ladder, loss }, look, now);
 }
