@@ -70,6 +70,13 @@ def _socket(net: Net, kind: socket.SocketKind) -> socket.socket:
     return made
 
 
+async def _drops_some(net: Net) -> None:
+    dropped = net.network.dropped
+    async with asyncio.timeout(SECONDS):
+        while net.network.dropped < dropped + 3:
+            await asyncio.sleep(0.01)
+
+
 class Talk:
     """A process on a host that talks to this machine."""
 
@@ -109,9 +116,7 @@ async def test_a_host_is_seen_by_its_address_and_by_another_one_when_a_router_fo
         second = await talk.hears()
         assert second == host.seen != first
         net.network.no_udp = True
-        dropped = net.network.dropped
-        while net.network.dropped < dropped + 3:
-            await asyncio.sleep(0.01)
+        await _drops_some(net)
         net.network.no_udp = False
         host.rebind()
         assert await talk.hears() not in {first, second}
@@ -127,9 +132,7 @@ async def test_a_cut_takes_connections_along_with_datagrams_and_gives_them_back(
     try:
         assert await talk.hears() == host.address
         net.network.down = True
-        dropped = net.network.dropped
-        while net.network.dropped < dropped + 3:
-            await asyncio.sleep(0.01)
+        await _drops_some(net)
         net.network.down = False
         host.move()
         assert host.address == host.seen

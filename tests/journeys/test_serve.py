@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 import ssl
 import time
 import urllib.request
+import warnings
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,22 @@ def test_the_demo_s_people_are_never_served_in_public(fresh_demo: Demo) -> None:
     assert "demo's people" in said
 
 
+def refusal_of(port: int, version: ssl.TLSVersion) -> str:
+    """What the server says to a client that knows this version of TLS alone; "" when it answers."""
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that is the point
+        old.minimum_version = old.maximum_version = version
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        try:
+            with old.wrap_socket(plain):
+                return ""
+        except ssl.SSLError as error:
+            return error.reason or "no reason"
+
+
 def test_serving_over_tls_answers_and_ends_cleanly(tmp_path: Path) -> None:
     certificate.context(tmp_path, ["127.0.0.1"], time.time())
     pem, port = str(tmp_path / "tls.pem"), free_port()
@@ -98,6 +117,10 @@ def test_serving_over_tls_answers_and_ends_cleanly(tmp_path: Path) -> None:
 
     try:
         wait_until("the server", ready, 60)
+        for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            # by the server, which hangs up or says why, and not by our own side
+            assert re.search("ALERT_PROTOCOL_VERSION|UNEXPECTED_EOF", refusal_of(port, version))
+        assert refusal_of(port, ssl.TLSVersion.TLSv1_2) == ""
         serving.process.send_signal(signal.SIGTERM)
         code, said = serving.end(20)
     finally:

@@ -118,6 +118,16 @@ def test_pages_never_write_markup_from_data() -> None:
         assert not forbidden.search(path.read_text(encoding="utf-8")), path
 
 
+def test_pages_speak_to_no_window_but_their_own_and_listen_to_none() -> None:
+    """Between pages of ours there is a BroadcastChannel, which other origins cannot join."""
+    forbidden = re.compile(
+        r"\b(window|parent|opener|top|contentWindow|source)\.postMessage"
+        r"|(?<![.\w])addEventListener\(\"message\"|window\.(onmessage|addEventListener\(\"message)"
+    )
+    for path in sources("web/static/js/**/*.js"):
+        assert not forbidden.search(path.read_text(encoding="utf-8")), path
+
+
 def test_templates_hold_no_inline_script_style_or_handler() -> None:
     inline = re.compile(r"<style|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)
     for path in sources("web/templates/**/*.html"):

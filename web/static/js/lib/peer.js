@@ -456,7 +456,9 @@ export class Peer {
     const { pc } = this;
     this.unheard = true;
     const answered = await this.options.onDoubt();
-    if (answered && this.unheard && pc !== null && pc === this.pc) void this.#restartIce(pc);
+    // one that is still being built has not lost anything: a restart would only begin its search anew
+    const lost = pc === this.pc && (pc?.connectionState === "connected" || pc?.connectionState === "disconnected");
+    if (answered && this.unheard && lost && pc) void this.#restartIce(pc);
   }
 
   /** Send what the ladder says now, or less if somebody wishes so. */
