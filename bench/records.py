@@ -64,6 +64,7 @@ from records.log_filters import FLAGS_TO_FIND, County, Found
 from records.near_misses import MissFilter, NewMiss
 from records.schema_identities import identity
 from records.schema_misses import near_miss
+from records.upkeep import keep_up
 from records.vocabulary import DISPOSITIONS, NEAR_MISSES
 from tests.records import servers
 from web import i18n
@@ -421,7 +422,8 @@ async def run(args: argparse.Namespace, folder: Path, held: ExitStack) -> Figure
                 ids = list((await conn.execute(text("SELECT id FROM session"))).scalars())
             await _known_people(db, random.Random(11), ids)
             looked = await look_over(db, now)
-            await asyncio.to_thread(kept_up, url)
+            if not await keep_up(db):
+                await asyncio.to_thread(vacuum, url)
             async with db.read() as conn:
                 vault = Vault.from_key_file(folder / f"{stack}.key")
                 await vault.check(conn)
@@ -431,11 +433,11 @@ async def run(args: argparse.Namespace, folder: Path, held: ExitStack) -> Figure
     return figures
 
 
-def kept_up(url: str) -> None:
-    """What autovacuum, or SQLite's own upkeep, would have done by then."""
+def vacuum(url: str) -> None:
+    """What autovacuum would have done by then."""
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text("ANALYZE" if url.startswith("sqlite") else "VACUUM (ANALYZE)"))
+        conn.execute(text("VACUUM (ANALYZE)"))
     engine.dispose()
 
 

@@ -92,6 +92,8 @@ def conditions(wanted: LogFilter) -> Conditions:
     ):
         if value is not None:
             these.append(column == value)
+    if wanted.state not in (None, "closed"):
+        these.append(session.c.state != literal_column("'closed'"))  # as the index of these says it
     if wanted.flag is not None:
         if wanted.flag not in FLAGS_TO_FIND:
             raise ValueError(wanted.flag)

@@ -383,6 +383,7 @@ LED_STATES = ("answering", "connected", "recovering")
 _LED = "state IN ('answering','connected','recovering')"
 # at the end of an index: who is narrowed to one outcome as well is found without reading the rest
 _OUTCOMES = ("recommended_disposition", "actual_disposition")
+_PLACE = ("agency_id", "place_county")
 
 session = Table(
     "session",
@@ -470,15 +471,28 @@ session = Table(
     ),
     Index("one_place_in_line", "provider_id", "seq", unique=True),
     Index("session_log", "pressed_at", "id"),
-    # the log by each of its filters, newest first
+    # the log by each of its filters, newest first; what follows the id is looked at in the index,
+    # so that a second filter need not read each session that the first one finds
     Index("session_state", "state", "pressed_at", "id"),
-    Index("session_of_agency", "agency_id", "pressed_at", "id", *_OUTCOMES),
+    Index(  # few at any time, whatever the numbers of all say
+        "session_open",
+        "state",
+        "pressed_at",
+        "id",
+        sqlite_where=text("state <> 'closed'"),
+        postgresql_where=text("state <> 'closed'"),
+    ),
+    Index(
+        "session_of_agency", "agency_id", "pressed_at", "id", *_OUTCOMES, "flags", "place_county"
+    ),
     Index("session_code", "code", "pressed_at", "id"),
     Index(
         "session_recommended",
         "recommended_disposition",
         "pressed_at",
         "id",
+        "actual_disposition",
+        "flags",
         sqlite_where=text("recommended_disposition IS NOT NULL"),
         postgresql_where=text("recommended_disposition IS NOT NULL"),
     ),
@@ -487,18 +501,22 @@ session = Table(
         "actual_disposition",
         "pressed_at",
         "id",
+        "recommended_disposition",
+        "flags",
         sqlite_where=text("actual_disposition IS NOT NULL"),
         postgresql_where=text("actual_disposition IS NOT NULL"),
     ),
-    Index("session_led", "lead_id", "pressed_at", "id", *_OUTCOMES),
-    Index("session_of_officer", "officer_id", "pressed_at", "id"),
-    Index("session_of_tablet", "tablet_id", "pressed_at", "id"),
+    Index("session_led", "lead_id", "pressed_at", "id", *_OUTCOMES, "flags"),
+    Index("session_of_officer", "officer_id", "pressed_at", "id", *_OUTCOMES, "flags", *_PLACE),
+    Index("session_of_tablet", "tablet_id", "pressed_at", "id", *_OUTCOMES, "flags", *_PLACE),
     Index(
         "session_of_county",
         "place_county",
         "place_state",
         "pressed_at",
         "id",
+        *_OUTCOMES,
+        "flags",
         sqlite_where=text("place_county IS NOT NULL"),
         postgresql_where=text("place_county IS NOT NULL"),
     ),

@@ -1,4 +1,5 @@
-"""Sums up the days that are over, and reads what older answers say, behind everything else.
+"""Sums up the days that are over, reads what older answers say, and keeps the record quick to
+search, behind everything else.
 
 Reports are right without it and slow. What is to be done stands in the record (`records.daybook`,
 `records.fact_reading`), so several processes may do it, and a restart goes on.
@@ -8,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING
 
-from records import daybook, fact_reading, medication
+from records import daybook, fact_reading, medication, upkeep
 
 if TYPE_CHECKING:
     from signaling.desk import Desk
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
+UPKEEP_SECONDS = 24 * 3600.0
 AT_A_TIME = 50  # sessions whose answers are read, of one look
 REST = 4.0  # times what a piece of work took, so that a call never waits for it
 
@@ -28,6 +31,7 @@ class DayWatch:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._kept_up = -math.inf
 
     async def run(self) -> None:
         while True:
@@ -37,6 +41,7 @@ class DayWatch:
     async def look(self) -> int:
         """Do what is due; how many days were summed up now."""
         desk = self._desk
+        await self._keep_up()
         await self._read_answers()
         async with desk.db.read() as conn:
             days = await daybook.due(conn, desk.now())
@@ -55,6 +60,12 @@ class DayWatch:
         if done:
             log.info("reports.summed_up days=%d", done)
         return done
+
+    async def _keep_up(self) -> None:
+        now = self._desk.now()
+        if abs(now - self._kept_up) >= UPKEEP_SECONDS:
+            self._kept_up = now
+            await upkeep.keep_up(self._desk.db)
 
     async def _count_medication(self) -> None:
         desk = self._desk

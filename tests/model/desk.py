@@ -136,15 +136,18 @@ def _ring(store: Store, deed: Ring, now: float, guards: Guards) -> Store | None:
 
 
 def _free_number(store: Store, deed: Ring) -> int:
-    taken = {
-        o.id
-        for o in store.offers
-        if o.session_id == deed.session_id and o.clinician_id == deed.clinician_id
-    }
-    number = 1
+    """Later than all that rings for the session: who was rung first may decide who goes on."""
+    number = 1 + max(
+        (_number(o) for o in sql.ringing(store) if o.session_id == deed.session_id), default=0
+    )
+    taken = {o.id for o in store.offers}
     while f"{deed.session_id}>{deed.clinician_id}@{deed.epoch}#{number}" in taken:
         number += 1
     return number
+
+
+def _number(o: Offer) -> int:
+    return int(o.id.rpartition("#")[2])
 
 
 def _stop(store: Store, deed: Stop, now: float, guards: Guards) -> Store | None:

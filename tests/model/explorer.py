@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from tests.model import desk
+from tests.model import desk, forget
 from tests.model import store as sql
-from tests.model.adapter import MOMENT, Decided, Deed, Known, Stop, decide, next_step_at
-from tests.model.store import LED, RINGING, Guards, Offer, Row, Store
+from tests.model.adapter import MOMENT, Decided, Deed, Known, decide, next_step_at
+from tests.model.store import LED, RINGING, Guards, Row, Store
 
 CLINICIANS = ("dana", "miguel")
 SESSIONS = ("s1", "s2")
@@ -318,6 +318,11 @@ class Search:
     skip: tuple[str, ...] = ()  # rules that are not looked at: words in their sentences
     deepest: int = 10**9  # steps from the start
     told: Callable[[int, int, int], None] | None = None  # depth, new states, states so far
+    lean: bool = False  # forget all that the guards make harmless (`forget.whole`)
+
+    def __post_init__(self) -> None:
+        if self.lean and (self.guards != Guards() or self.faults.jumps):
+            raise ValueError("only with every guard, and a clock that is not set back")
 
     def run(self) -> Report:
         report = Report()
@@ -329,7 +334,7 @@ class Search:
             for w in frontier:
                 for label, raw in steps(w, self.guards):
                     report.steps += 1
-                    new = tidy(raw)
+                    new = self._tidy(raw)
                     mark = hash(new)
                     fresh = mark not in came
                     rule = self._step_rule(label, w.store, raw.store)
@@ -360,10 +365,13 @@ class Search:
         told: list[str] = []
         at = start(self.faults)
         for mark in reversed(marks[:-1]):
-            following = ((label, tidy(raw)) for label, raw in steps(at, self.guards))
+            following = ((label, self._tidy(raw)) for label, raw in steps(at, self.guards))
             label, at = next(one for one in following if hash(one[1]) == mark)
             told.append(label)
         return tuple(told)
+
+    def _tidy(self, w: World) -> World:
+        return forget.whole(w) if self.lean else forget.tidy(w)
 
     def _step_rule(self, label: str, before: Store, after: Store) -> str | None:
         if before is after:
@@ -378,47 +386,6 @@ class Search:
 
     def _looked_at(self, rule: str | None) -> str | None:
         return None if rule and any(word in rule for word in self.skip) else rule
-
-
-def tidy(w: World) -> World:
-    """Forget what nothing can depend on any more: numbers on timelines, and when old rings ended.
-
-    A version only matters to who has read it; every transaction of the model reads it itself.
-    """
-    named = frozenset(d.offer_id for n in w.nodes for d in n.plan if isinstance(d, Stop))
-    return World(w.moment, _tidied(w.store, w.now, named), w.people, w.nodes, w.left)
-
-
-ONE: dict[Store, Store] = {}  # rows that are alike are kept once, in however many worlds
-
-
-@lru_cache(maxsize=100_000)
-def _tidied(store: Store, now: float, named: frozenset[str]) -> Store:
-    rows = tuple(r._replace(version=0) for r in store.sessions)
-    kept: dict[str, Offer] = {}
-    for o in store.offers:
-        if o.state not in RINGING and o.id not in named:
-            o = _over(o, now)
-        kept[o.id] = o
-    made = Store(rows, tuple(sorted(kept.values())))
-    return ONE.setdefault(made, made)
-
-
-def _over(o: Offer, now: float) -> Offer:
-    """An ended ring: what it still forbids to whom, and the words that may still come about it."""
-    rests = o.ended_at is not None and now - o.ended_at < 2 * MOMENT
-    if o.state == "accepted" or (rests and o.state != "withdrawn"):
-        ended = o.ended_at if o.state != "accepted" else 0.0
-        return o._replace(sent_at=-1, deliver_by=0, expires_at=0, ended_at=ended)
-    return Offer(
-        f"{o.session_id}>{o.clinician_id}@{o.epoch} over",
-        *o[1:4],
-        sent_at=-2,
-        deliver_by=0,
-        expires_at=0,
-        state="withdrawn",
-        ended_at=-3 * MOMENT,
-    )
 
 
 __all__ = ["Faults", "Guards", "Report", "Search", "Violation", "World"]

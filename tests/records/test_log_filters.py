@@ -19,6 +19,7 @@ from records.log_filters import FLAGS_TO_FIND, County, Found
 from records.near_misses import NewMiss
 from records.schema_misses import near_miss
 from records.sessions import SessionRow
+from records.upkeep import keep_up
 from records.vocabulary import FLAGS
 from tests.records.cast import NOW
 
@@ -74,6 +75,10 @@ CASES: dict[str, tuple[LogFilter, Slow]] = {
             and r.agency_id == "agy_1"
         ),
     ),
+    "waiting, in a county": (
+        LogFilter(state="waiting", county=BOTH),
+        lambda r, _: r.state == "waiting" and there(BOTH)(r, {}),
+    ),
     "one unit": (LogFilter(found=Found(("tab_1",))), lambda row, _: row.tablet_id == "tab_1"),
     "one unit, in a county": (
         LogFilter(found=Found(("tab_1",)), county=BOTH),
@@ -100,6 +105,9 @@ CASES: dict[str, tuple[LogFilter, Slow]] = {
 }  # fmt: skip
 
 
+WAITING = {5: "tab_1", 27: "tab_2", 64: "tab_3"}  # who waits, at which tablet
+
+
 async def world(conn: AsyncConnection) -> None:
     """Eighty sessions in two agencies, of which every tenth is the officer's own."""
     dice = random.Random(3)
@@ -114,14 +122,17 @@ async def world(conn: AsyncConnection) -> None:
     misses: list[NewMiss] = []
     for number in range(80):
         place = dice.choice([None, None, "Prairie", "Hand"])
+        waits = number in WAITING
+        tablet = WAITING[number] if waits else dice.choice(["tab_1", "tab_2", "tab_3"])
         rows.append(
             {
                 "id": f"ses_{number:04d}", "code": f"{number:06d}", "press_key": f"k{number}",
                 "agency_id": dice.choice(["agy_1", "agy_2"]), "provider_id": "prv_1",
-                "program_id": "prg_1", "tablet_id": dice.choice(["tab_1", "tab_2", "tab_3"]),
-                "officer_id": dice.choice([None, "per_sam"]), "state": "closed",
-                "close_reason": "completed", "seq": number,
-                "lead_id": dice.choice([None, "per_dana", "per_miguel"]),
+                "program_id": "prg_1", "tablet_id": tablet,
+                "officer_id": dice.choice([None, "per_sam"]),
+                "state": "waiting" if waits else "closed",
+                "close_reason": None if waits else "completed", "seq": number,
+                "lead_id": None if waits else dice.choice([None, "per_dana", "per_miguel"]),
                 "place_county": place, "place_state": place and "SD",
                 "pressed_at": NOW + number // 4, "flags": dice.randrange(1 << len(FLAGS)),
                 "wellness": number % 10 == 0, "test": number % 11 == 0,
@@ -227,3 +238,31 @@ async def test_every_flag_that_the_log_is_searched_by_has_its_index(db: Database
     await db.write(world)
     for code in FLAGS_TO_FIND:
         assert f"session_flag_{FLAGS.index(code)}" in await _plan(db, LogFilter(flag=code)), code
+
+
+MANY = [
+    {
+        "id": f"ses_m{n}", "code": f"{n:06d}", "press_key": f"m{n}", "agency_id": "agy_1",
+        "provider_id": "prv_1", "program_id": "prg_1", "tablet_id": "tab_1", "state": "closed",
+        "close_reason": "completed", "seq": 1000 + n, "pressed_at": NOW - n,
+        "recommended_disposition": "other", "actual_disposition": "other",
+    }
+    for n in range(3000)
+]  # fmt: skip
+
+
+async def test_what_is_open_is_found_among_what_is_open_whatever_else_is_asked(
+    db: Database,
+) -> None:
+    await db.write(world)
+    await db.write(lambda conn: conn.execute(insert(schema.session), MANY))
+    if not await keep_up(db):
+        await db.write(lambda conn: conn.execute(text("ANALYZE session")))
+    for wanted in (
+        LogFilter(state="waiting", actual="other"),
+        LogFilter(state="waiting", recommended="other"),
+        LogFilter(state="waiting", agency_id="agy_1"),
+    ):
+        found = await _plan(db, wanted)
+        served = ("session_open",) if db.sqlite else ("session_open", "session_state")
+        assert any(one in found for one in served), found
