@@ -13,9 +13,10 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.offers import RINGING, OfferRow, offer_of
+from records.offers import OfferRow, offer_of
 from records.schema import OPEN_STATES, offer, session
 from records.sessions import SessionRow, row_of
+from records.states import OPEN, RINGING, RINGS
 
 AT_ONCE = 500  # ids in one statement
 
@@ -31,16 +32,12 @@ T = TypeVar("T", bound=_HasId)
 # which changes the version; `records.nodes` moves sessions from process to process without one.
 _SESSION_HEADS = (
     select(session.c.id, session.c.version, session.c.node_id, session.c.deadline_at)
-    .where(session.c.state.in_(OPEN_STATES))
+    .where(OPEN)
     .order_by(session.c.seq)
 )
 _SESSIONS = select(session).where(session.c.id.in_(bindparam("ids", expanding=True)))
 # An offer changes with its state; that it was read, or forgiven, concerns nobody here.
-_RING_HEADS = (
-    select(offer.c.id, offer.c.state)
-    .where(offer.c.state.in_(RINGING))
-    .order_by(offer.c.sent_at, offer.c.id)
-)
+_RING_HEADS = select(offer.c.id, offer.c.state).where(RINGS).order_by(offer.c.sent_at, offer.c.id)
 _ENDED_HEADS = (
     select(offer.c.id, offer.c.state)
     .where(offer.c.ended_at > bindparam("since"))

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import log_filters
 from records.errors import BadInput
 from records.log_filters import Key, LogFilter
-from records.schema import OPEN_STATES, session
+from records.schema import session
 from records.sessions import SessionRow, row_of
+from records.states import OPEN
 
 __all__ = ["LogFilter", "LogPage", "Scope", "board", "page", "within"]
 
@@ -128,7 +129,7 @@ async def board(conn: AsyncConnection, scope: Scope) -> Board:
                 func.count().label("total"),
                 func.min(session.c.pressed_at).label("oldest"),
             )
-            .where(within(scope), session.c.state.in_(OPEN_STATES), session.c.test.is_(False))
+            .where(within(scope), OPEN, session.c.test.is_(False))
             .group_by(session.c.state)
         )
     }

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.schema import OPEN_STATES, node, session
+from records.schema import node, session
+from records.states import OPEN
 
 
 async def beat(conn: AsyncConnection, node_id: str, now: float) -> bool:
@@ -60,10 +61,7 @@ async def adopt(conn: AsyncConnection, node_id: str, *, all_of_them: bool = Fals
     others = session.c.node_id.not_in(select(node.c.id))
     homeless = session.c.node_id.is_(None) | (~mine if all_of_them else others & ~mine)
     rows = await conn.execute(
-        update(session)
-        .where(session.c.state.in_(OPEN_STATES), homeless)
-        .values(node_id=node_id)
-        .returning(session.c.id)
+        update(session).where(OPEN, homeless).values(node_id=node_id).returning(session.c.id)
     )
     return [row.id for row in rows]
 
@@ -74,7 +72,7 @@ async def claim(conn: AsyncConnection, node_id: str, session_ids: Collection[str
         update(session)
         .where(
             session.c.id.in_(list(session_ids)),
-            session.c.state.in_(OPEN_STATES),
+            OPEN,
             session.c.node_id.is_distinct_from(node_id),
         )
         .values(node_id=node_id)

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import sessions
 from records.errors import BadInput, Busy, RecordError, StaleSession
 from records.refusals import already_there, by_index
-from records.schema import LED_STATES, offer, session
+from records.schema import offer, session
+from records.states import LED, RINGS, UNREAD
+from records.states import RINGING as RINGING
 
-RINGING = ("pending", "delivered")
-MISSED = ("declined", "expired", "undelivered")
 OVER = ("accepted", "declined", "expired", "undelivered", "withdrawn")
 
 
@@ -51,16 +51,14 @@ class OfferRow:
 _OFFERS = insert(offer)
 _BY_ID = select(offer).where(offer.c.id == bindparam("id"))
 _SESSION_OF = select(offer.c.session_id).where(offer.c.id == bindparam("id"))
-_OPEN = select(offer).where(offer.c.state.in_(RINGING)).order_by(offer.c.sent_at, offer.c.id)
-_RINGING_FOR = select(offer).where(
-    offer.c.session_id == bindparam("session"), offer.c.state.in_(RINGING)
-)
+_OPEN = select(offer).where(RINGS).order_by(offer.c.sent_at, offer.c.id)
+_RINGING_FOR = select(offer).where(offer.c.session_id == bindparam("session"), RINGS)
 _RUNG = select(offer.c.clinician_id).where(
-    offer.c.clinician_id.in_(bindparam("clinicians", expanding=True)), offer.c.state.in_(RINGING)
+    offer.c.clinician_id.in_(bindparam("clinicians", expanding=True)), RINGS
 )
 _LEADS = select(session.c.id).where(
     session.c.lead_id.in_(bindparam("clinicians", expanding=True)),
-    session.c.state.in_(LED_STATES),
+    LED,
 )
 
 
@@ -208,8 +206,7 @@ async def unread(conn: AsyncConnection, since: float) -> list[MissedOffer]:
         )
         .join(session, session.c.id == offer.c.session_id)
         .where(
-            offer.c.state.in_(MISSED),
-            offer.c.read_at.is_(None),
+            UNREAD,
             offer.c.ended_at > since,
             offer.c.purpose == "answer",
         )
@@ -224,8 +221,7 @@ async def mark_read(conn: AsyncConnection, clinician_id: str, until: float, now:
         update(offer)
         .where(
             offer.c.clinician_id == clinician_id,
-            offer.c.state.in_(MISSED),
-            offer.c.read_at.is_(None),
+            UNREAD,
             offer.c.ended_at <= until,
         )
         .values(read_at=now)

@@ -21,6 +21,7 @@ from records.errors import BadInput
 from records.ids import new_id
 from records.refusals import already_there
 from records.schema import page, session
+from records.states import WAITING
 
 REACHED = ("sent", "delivered", "opened", "acknowledged")
 LOST = ("failed", "withdrawn")
@@ -157,7 +158,7 @@ async def of_waiting(conn: AsyncConnection) -> list[PageRow]:
     rows = await conn.execute(
         select(page)
         .join(session, session.c.id == page.c.session_id)
-        .where(session.c.state == "waiting", page.c.purpose == "call")
+        .where(WAITING, page.c.purpose == "call")
         .order_by(page.c.queued_at, page.c.id)
     )
     return [_row(row) for row in rows]
@@ -170,7 +171,7 @@ async def for_plan(conn: AsyncConnection, since: float) -> list[PageRow]:
         .join(session, session.c.id == page.c.session_id)
         .where(
             page.c.purpose.in_(("call", "stand_down")),
-            or_(session.c.state == "waiting", page.c.queued_at > since, page.c.state == "queued"),
+            or_(WAITING, page.c.queued_at > since, page.c.state == "queued"),
         )
         .order_by(page.c.queued_at, page.c.id)
     )
@@ -181,7 +182,7 @@ async def stirrings(conn: AsyncConnection) -> tuple[object, ...]:
     """Changes whenever a session begins or ends to wait, or is worked on while it does: one cheap
     question, to be asked often."""
     waiting = select(func.count(), func.sum(session.c.version), func.sum(session.c.epoch)).where(
-        session.c.state == "waiting", session.c.test.is_(False)
+        WAITING, session.c.test.is_(False)
     )
     return tuple((await conn.execute(waiting)).one())
 
@@ -278,7 +279,7 @@ async def unanswered(conn: AsyncConnection, person_id: str, since: float) -> lis
             page.c.attempt > 0,
             page.c.state.in_(_BEFORE["acknowledged"]),
             page.c.queued_at > since,
-            session.c.state == "waiting",
+            WAITING,
         )
     )
     return [_row(row) for row in rows]

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Row, Table, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.schema import OPEN_STATES, person, role_grant, session, shift, tablet
+from records.schema import person, role_grant, session, shift, tablet
 from records.schema_parties import participant
+from records.states import OPEN
 
 OFFICER = "officer"
 
@@ -29,7 +30,7 @@ async def revoked_in_call(conn: AsyncConnection) -> list[str]:
     rows = await conn.execute(
         select(tablet.c.id)
         .join(session, session.c.tablet_id == tablet.c.id)
-        .where(session.c.state.in_(OPEN_STATES), tablet.c.revoked_at.is_not(None))
+        .where(OPEN, tablet.c.revoked_at.is_not(None))
     )
     return list(rows.scalars())
 
@@ -66,7 +67,7 @@ async def shut_out_in_call(conn: AsyncConnection) -> list[str]:
 
 async def shifts_over(conn: AsyncConnection) -> dict[str, str]:
     """Shifts of whom is no officer any more, by the tablet; one with a session is not over yet."""
-    in_use = select(session.c.tablet_id).where(session.c.state.in_(OPEN_STATES))
+    in_use = select(session.c.tablet_id).where(OPEN)
     is_officer = exists().where(role_grant.c.person_id == person.c.id, role_grant.c.role == OFFICER)
     rows = await conn.execute(
         select(shift.c.tablet_id, shift.c.id)

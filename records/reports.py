@@ -22,7 +22,6 @@ from records.catchments import Place
 from records.fact_rules import rated
 from records.log import Scope, within
 from records.schema import (
-    OPEN_STATES,
     followup,
     followup_attempt,
     note_signature,
@@ -38,6 +37,7 @@ from records.schema_reports import (
     report_day,
     session_fact,
 )
+from records.states import OPEN
 from records.tally import DAY, Facts, Seen, Tally, Task
 
 BLOCK_DAYS: Final = 32
@@ -89,7 +89,7 @@ async def total(conn: AsyncConnection, wanted: Wanted, now: float) -> Tally:
         found.merge(await _counted(await seen(conn, conditions), now))
     still_open = [
         *_conditions(wanted),
-        session.c.state.in_(OPEN_STATES),
+        OPEN,
         *_pressed(wanted.since, wanted.until),
     ]
     found.merge(await _counted(await seen(conn, still_open), now))

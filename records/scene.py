@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.log import Scope, within
 from records.schema import session, timeline
-from records.sessions import LIVE_STATES
+from records.states import LIVE, LIVE_STATES, OPEN
 
 MOST = 200  # rows of one table; who reads more than that at a glance?
 
@@ -58,8 +58,7 @@ async def now(conn: AsyncConnection, scope: Scope) -> Scene:
     ).all()
     total = len(found)
     if total == MOST:
-        live = session.c.state.in_(LIVE_STATES)
-        total = await conn.scalar(select(func.count()).where(live, *these)) or 0
+        total = await conn.scalar(select(func.count()).where(LIVE, OPEN, *these)) or 0
     steps = await _steps(conn, [row.id for row in found if row.level])
     rows = tuple(
         AtScene(
@@ -82,7 +81,7 @@ async def now(conn: AsyncConnection, scope: Scope) -> Scene:
 def _oldest(state: str, these: Sequence[ColumnElement[bool]]) -> Select[tuple[str]]:
     inner = (
         select(session.c.id)
-        .where(session.c.state == state, *these)
+        .where(session.c.state == state, OPEN, *these)
         .order_by(session.c.pressed_at, session.c.id)
         .limit(MOST)
         .subquery()

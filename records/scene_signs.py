@@ -18,6 +18,7 @@ from records.crypto import Vault
 from records.instruments import SCENE
 from records.ledger import AT_ONCE
 from records.schema import assessment, session
+from records.states import WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ OPEN: Final = Sign("open")  # not all was tapped, and nothing that stands in the
 _HEADS = (
     select(assessment.c.session_id, assessment.c.rev)
     .join(session, session.c.id == assessment.c.session_id)
-    .where(session.c.state == "waiting", assessment.c.instrument == SCENE)
+    .where(WAITING, assessment.c.instrument == SCENE)
 )
 _ROWS = select(
     assessment.c.id, assessment.c.session_id, assessment.c.rev, assessment.c.result_enc

@@ -470,6 +470,7 @@ session = Table(
         postgresql_where=text("state IN ('waiting','answering','connected','recovering')"),
     ),
     Index("one_place_in_line", "provider_id", "seq", unique=True),
+    Index("newest_place_in_line", "seq"),  # each press takes the next one
     Index("session_log", "pressed_at", "id"),
     # the log by each of its filters, newest first; what follows the id is looked at in the index,
     # so that a second filter need not read each session that the first one finds
@@ -563,6 +564,7 @@ session_key = Table(  # one data key per session, wrapped by the key-encryption 
     Column("kek_id", String(16), nullable=False),
 )
 
+_UNREAD = "state IN ('declined','expired','undelivered') AND read_at IS NULL"
 _RINGING = "state IN ('pending','delivered')"
 
 offer = Table(
@@ -600,8 +602,15 @@ offer = Table(
     Index(
         "missed_unread",
         "clinician_id",
-        sqlite_where=text("state IN ('declined','expired','undelivered') AND read_at IS NULL"),
-        postgresql_where=text("state IN ('declined','expired','undelivered') AND read_at IS NULL"),
+        sqlite_where=text(_UNREAD),
+        postgresql_where=text(_UNREAD),
+    ),
+    Index(  # the same of everybody, not long ago
+        "missed_lately",
+        "ended_at",
+        "id",
+        sqlite_where=text(_UNREAD),
+        postgresql_where=text(_UNREAD),
     ),
     UniqueConstraint("session_id", "clinician_id", "epoch", "sent_at", name="uq_offer_once"),
     Index(
@@ -618,6 +627,21 @@ offer = Table(
         unique=True,
         sqlite_where=text(_RINGING),
         postgresql_where=text(_RINGING),
+    ),
+    Index(  # few at any time, of all that ever rang
+        "offer_rings",
+        "state",
+        "sent_at",
+        "id",
+        sqlite_where=text(_RINGING),
+        postgresql_where=text(_RINGING),
+    ),
+    Index(  # those of not long ago
+        "offer_ended",
+        "ended_at",
+        "id",
+        sqlite_where=text("ended_at IS NOT NULL"),
+        postgresql_where=text("ended_at IS NOT NULL"),
     ),
 )
 

@@ -19,9 +19,9 @@ from records import facts, parties
 from records.errors import BadInput, Busy, OpenSessionExists, StaleSession
 from records.ids import new_id
 from records.refusals import already_there, by_index
-from records.schema import LED_STATES, OPEN_STATES, PRESS_LOCK, coverage, session, timeline
+from records.schema import PRESS_LOCK, coverage, session, timeline
+from records.states import LED, LIVE, OPEN, WRAP_UP
 
-LIVE_STATES = ("waiting", *LED_STATES)
 OWED_SECONDS = 12 * 3600.0  # the officer is reminded for one shift
 POSTPONED_SECONDS = 600.0  # after "later"
 
@@ -147,7 +147,7 @@ def row_of(row: Row[Any]) -> SessionRow:
 
 # What a press, a ring and an answer ask is made once, not each time: somebody waits for it, and
 # making a statement takes longer than carrying it out.
-_PRESS = (
+PRESS = (
     insert(session)
     .values(
         state="waiting",
@@ -165,15 +165,13 @@ _PRESS = (
 _PRESSED_BEFORE = select(session).where(
     or_(
         session.c.press_key == bindparam("key"),
-        and_(session.c.tablet_id == bindparam("tablet"), session.c.state.in_(LIVE_STATES)),
+        and_(session.c.tablet_id == bindparam("tablet"), LIVE),
     )
 )
 _EVENTS = insert(timeline)
 _BY_ID = select(session).where(session.c.id == bindparam("id"))
-_BY_TABLET = select(session).where(
-    session.c.tablet_id == bindparam("tablet"), session.c.state.in_(LIVE_STATES)
-)
-_OPEN = select(session).where(session.c.state.in_(OPEN_STATES)).order_by(session.c.seq)
+_BY_TABLET = select(session).where(session.c.tablet_id == bindparam("tablet"), LIVE)
+_OPEN = select(session).where(OPEN).order_by(session.c.seq)
 _LOCK = select(session.c.id).where(session.c.id == bindparam("id")).with_for_update(key_share=True)
 _HELD = (
     select(session)
@@ -224,7 +222,7 @@ async def create(
         "node_id": new.node_id,
     }
     try:
-        made = (await conn.execute(_PRESS, values)).one()
+        made = (await conn.execute(PRESS, values)).one()
     except IntegrityError as error:
         raise (StaleSession if already_there(error) else BadInput) from error
     pressed = Event("session.pressed", "officer", new.officer_id, {"tablet": new.tablet_id})
@@ -315,14 +313,14 @@ async def led_by(conn: AsyncConnection, person_id: str) -> SessionRow | None:
     """The session that a clinician leads now; else the oldest one whose wrap-up they owe."""
     led = await _one(
         conn,
-        select(session).where(session.c.lead_id == person_id, session.c.state.in_(LED_STATES)),
+        select(session).where(session.c.lead_id == person_id, LED),
     )
     if led is not None:
         return led
     return await _one(
         conn,
         select(session)
-        .where(session.c.lead_id == person_id, session.c.state == "wrap_up")
+        .where(session.c.lead_id == person_id, WRAP_UP)
         .order_by(session.c.ended_at)
         .limit(1),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
 UPKEEP_SECONDS = 24 * 3600.0
+FIRST_UPKEEP_SECONDS = 3600.0  # after the start, when every page comes back at once
 AT_A_TIME = 50  # sessions whose answers are read, of one look
 REST = 4.0  # times what a piece of work took, so that a call never waits for it
 
@@ -31,7 +31,7 @@ class DayWatch:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._kept_up = -math.inf
+        self._upkeep_at: float | None = None
 
     async def run(self) -> None:
         while True:
@@ -63,8 +63,10 @@ class DayWatch:
 
     async def _keep_up(self) -> None:
         now = self._desk.now()
-        if abs(now - self._kept_up) >= UPKEEP_SECONDS:
-            self._kept_up = now
+        if self._upkeep_at is None:
+            self._upkeep_at = now + FIRST_UPKEEP_SECONDS
+        elif now >= self._upkeep_at:
+            self._upkeep_at = now + UPKEEP_SECONDS
             await upkeep.keep_up(self._desk.db)
 
     async def _count_medication(self) -> None:

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from signaling.line_reading import Reading
 
 MOST_CHANGES = 500  # that are followed after one look
-LONGEST_SECONDS = 5.0  # what nobody told us of is seen by the line's next round
+# what nobody told us of is seen by the line's next round, which is over long before: presses go by
+# the rest while that round looks
+LONGEST_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ class Linekeeper:
                 plan = await self._settle()
             self.settled += 1
             self._soonest = min(MOST_REST_SECONDS, max(SOONEST_SECONDS, loop.time() - began))
-            self._audit = self._due = loop.time() + IDLE_SECONDS
+            # counted from its beginning: until the next one is over, presses go by this one
+            self._audit = self._due = max(began + IDLE_SECONDS, loop.time() + self._soonest)
             if plan is not None and plan.next_deadline is not None:
                 self.look_by(plan.next_deadline)
             if not self._woken:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select, text, update
 
-from records import assessments, medication, schema
+from records import assessments, medication, schema, upkeep
+from records.engine import Database
 from records.medication_rules import begins, month_of
 from records.schema_reports import medication_count, medication_month, report_built, session_fact
 from signaling import daywatch
@@ -65,3 +67,21 @@ async def test_medication_is_counted_when_its_month_has_settled_and_one_session_
     async with house.db.read() as conn:
         assert list((await conn.execute(select(medication_month.c.month))).scalars()) == [month]
         assert (await conn.execute(select(medication_count))).all() == []
+
+
+async def test_the_planners_numbers_are_counted_an_hour_after_the_start_and_then_once_a_day(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[float] = []
+
+    async def count(_db: Database) -> int:
+        counted.append(house.clock.now)
+        return 0
+
+    monkeypatch.setattr(upkeep, "keep_up", count)
+    watch = daywatch.DayWatch(house.desk)
+    for _ in range(26):
+        await watch.look()
+        house.clock.advance(3600)
+    assert len(counted) == 2
+    assert counted[1] - counted[0] == DAY

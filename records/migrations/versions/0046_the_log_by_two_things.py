@@ -1,4 +1,5 @@
-"""The log by two things at once, without a look at each session; and what is open by itself"""
+"""What is open, what rings, and the newest place in line, without a look at all that ever was; the
+log by two things at once, without a look at each session"""
 
 from __future__ import annotations
 
@@ -37,23 +38,31 @@ WIDER: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str | 
         "actual_disposition IS NOT NULL",
     ),
 }
-OPEN = sa.text("state <> 'closed'")
+# of sessions and offers: name -> table, columns, where
+OF_NOW: dict[str, tuple[str, list[str], str | None]] = {
+    "newest_place_in_line": ("session", ["seq"], None),
+    "session_open": ("session", ["state", "pressed_at", "id"], "state <> 'closed'"),
+    "offer_rings": ("offer", ["state", "sent_at", "id"], "state IN ('pending','delivered')"),
+    "missed_lately": (
+        "offer",
+        ["ended_at", "id"],
+        "state IN ('declined','expired','undelivered') AND read_at IS NULL",
+    ),
+    "offer_ended": ("offer", ["ended_at", "id"], "ended_at IS NOT NULL"),
+}
 
 
 def upgrade() -> None:
     for name, (leading, _, after, where) in WIDER.items():
         _anew(name, (*leading, "pressed_at", "id", *after), where)
-    op.create_index(
-        "session_open",
-        "session",
-        ["state", "pressed_at", "id"],
-        sqlite_where=OPEN,
-        postgresql_where=OPEN,
-    )
+    for name, (table, columns, where) in OF_NOW.items():
+        only = None if where is None else sa.text(where)
+        op.create_index(name, table, columns, sqlite_where=only, postgresql_where=only)
 
 
 def downgrade() -> None:
-    op.drop_index("session_open", "session")
+    for name, (table, _, _) in OF_NOW.items():
+        op.drop_index(name, table)
     for name, (leading, before, _, where) in WIDER.items():
         _anew(name, (*leading, "pressed_at", "id", *before), where)
 
