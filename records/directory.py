@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, select
+from sqlalchemy import Row, Select, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import catchments, clinicians, schema
@@ -180,12 +180,22 @@ def _post() -> Select[Any]:
 
 _VERSION = select(schema.directory_version.c.version)
 _POST = _post()  # made once: a press waits for it
+_POST_LOCKED = _POST.add_columns(func.pg_advisory_xact_lock(schema.PRESS_LOCK))
 
 
 async def post_of(conn: AsyncConnection, tablet_id: str) -> Post | None:
     """A tablet's agency, coverage and shift, in one reading; None for a tablet nobody knows."""
     row = (await conn.execute(_POST, {"tablet_id": tablet_id})).one_or_none()
     return Post(**row._mapping) if row is not None else None
+
+
+async def post_of_press(conn: AsyncConnection, tablet_id: str) -> Post | None:
+    """The same for a press: on PostgreSQL presses come one after another from here on, so that each
+    gets its own place in line, and none is refused for it. The lock comes with the answer."""
+    if conn.dialect.name != "postgresql":
+        return await post_of(conn, tablet_id)
+    row = (await conn.execute(_POST_LOCKED, {"tablet_id": tablet_id})).one_or_none()
+    return Post(*row[:-1]) if row is not None else None
 
 
 async def version(conn: AsyncConnection) -> int:

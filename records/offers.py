@@ -107,25 +107,27 @@ async def add(
         relaxed=tuple(relaxed),
     )
     try:
-        await conn.execute(_OFFERS, _values(made))
+        await conn.execute(_OFFERS, values(made))
     except IntegrityError as error:
-        raise _refusal(error) from error
-    await _refuse_leaders(conn, [clinician_id])
+        raise refusal(error) from error
+    await refuse_leaders(conn, [clinician_id])
     return made
 
 
-def _values(made: OfferRow) -> dict[str, object]:
+def values(made: OfferRow) -> dict[str, object]:
+    """A row of the table."""
     return asdict(made) | {"relaxed": json.dumps(made.relaxed)}
 
 
-def _refusal(error: IntegrityError) -> RecordError:
+def refusal(error: IntegrityError) -> RecordError:
+    """What the record says no to: Busy, StaleSession or BadInput."""
     if by_index(error, "one_ring_per_clinician", "offer.clinician_id"):
         return Busy()
     return StaleSession() if already_there(error) else BadInput()
 
 
-async def _refuse_leaders(conn: AsyncConnection, clinician_ids: Sequence[str]) -> None:
-    """After the insert: it has waited for an accept of theirs that was under way."""
+async def refuse_leaders(conn: AsyncConnection, clinician_ids: Sequence[str]) -> None:
+    """After the insert: it has waited for an accept of theirs that was under way. Raises Busy."""
     if (await conn.execute(_LEADS, {"clinicians": clinician_ids})).first() is not None:
         raise Busy
 
@@ -136,10 +138,10 @@ async def add_held(conn: AsyncConnection, made: Sequence[OfferRow]) -> None:
     Raises what `add` raises; one clinician who cannot be rung undoes all of them.
     """
     try:
-        await conn.execute(_OFFERS, [_values(one) for one in made])
+        await conn.execute(_OFFERS, [values(one) for one in made])
     except IntegrityError as error:
-        raise _refusal(error) from error
-    await _refuse_leaders(conn, [one.clinician_id for one in made])
+        raise refusal(error) from error
+    await refuse_leaders(conn, [one.clinician_id for one in made])
 
 
 async def rung(conn: AsyncConnection, clinician_ids: Collection[str]) -> frozenset[str]:

@@ -204,7 +204,19 @@ async def create(
     known = None if surely_new else await _pressed_before(conn, new)
     if known is not None:
         return known, False
-    values: dict[str, object] = {
+    try:
+        made = (await conn.execute(PRESS, press_values(new, session_id, also, now))).one()
+    except IntegrityError as error:
+        raise (StaleSession if already_there(error) else BadInput) from error
+    await _add_events(conn, session_id, 0, [pressed(new), *also], now)
+    return row_of(made), True
+
+
+def press_values(
+    new: NewSession, session_id: str, also: Sequence[Event], now: float
+) -> dict[str, object]:
+    """What `PRESS` binds."""
+    return {
         "id": session_id,
         "version": 1 + len(also),
         "pressed_at": now,
@@ -221,13 +233,11 @@ async def create(
         "priority": new.priority,
         "node_id": new.node_id,
     }
-    try:
-        made = (await conn.execute(PRESS, values)).one()
-    except IntegrityError as error:
-        raise (StaleSession if already_there(error) else BadInput) from error
-    pressed = Event("session.pressed", "officer", new.officer_id, {"tablet": new.tablet_id})
-    await _add_events(conn, session_id, 0, [pressed, *also], now)
-    return row_of(made), True
+
+
+def pressed(new: NewSession) -> Event:
+    """What every timeline begins with."""
+    return Event("session.pressed", "officer", new.officer_id, {"tablet": new.tablet_id})
 
 
 async def _pressed_before(conn: AsyncConnection, new: NewSession) -> SessionRow | None:
@@ -505,6 +515,24 @@ async def _add_events(
         await _add_all_events(conn, [(session_id, last, events)], now)
 
 
+def entries(
+    session_id: str, last: int, events: Sequence[Event], now: float
+) -> list[dict[str, object]]:
+    """Rows of the timeline, after the one with the number `last`."""
+    return [
+        {
+            "session_id": session_id,
+            "no": last + number,
+            "at": now,
+            "kind": event.kind,
+            "actor_kind": event.actor_kind,
+            "actor_id": event.actor_id,
+            "data": json.dumps(dict(event.data), separators=(",", ":")),
+        }
+        for number, event in enumerate(events, start=1)
+    ]
+
+
 async def _add_all_events(
     conn: AsyncConnection, told: Iterable[tuple[str, int, Sequence[Event]]], now: float
 ) -> None:
@@ -512,19 +540,7 @@ async def _add_all_events(
     try:
         await conn.execute(
             _EVENTS,
-            [
-                {
-                    "session_id": session_id,
-                    "no": last + number,
-                    "at": now,
-                    "kind": event.kind,
-                    "actor_kind": event.actor_kind,
-                    "actor_id": event.actor_id,
-                    "data": json.dumps(dict(event.data), separators=(",", ":")),
-                }
-                for session_id, last, events in told
-                for number, event in enumerate(events, start=1)
-            ],
+            [entry for one in told for entry in entries(*one, now)],
         )
     except IntegrityError as error:
         raise (StaleSession if already_there(error) else BadInput) from error

@@ -16,11 +16,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from oncall import policy
 from oncall.rest import LineAtRest, only_rings
-from records import offers
 from records.directory import Directory, Post
 from records.offers import OfferRow
 from records.sessions import Event, NewSession, SessionRow
@@ -50,10 +47,6 @@ class FirstRing:
             Event("offer.sent", "system", None, {"clinician": one.clinician_id})
             for one in self.rows
         ]
-
-    async def add(self, conn: AsyncConnection) -> None:
-        """Write the offers. Raises Busy, StaleSession when somebody cannot be rung after all."""
-        await offers.add_held(conn, self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from records import directory, offers, recommendations, sessions
 from records.errors import Busy, OpenSessionExists, RecordAway, StaleSession
 from records.ids import new_id
 from records.offers import OfferRow
+from records.press import press_and_ring
 from records.sessions import Event, NewSession, SessionRow
 from records.vocabulary import (
     DIFFERENCE_REASONS,
@@ -118,16 +119,13 @@ async def _press(
     `ring_at_once` takes the press for a new one; if it is not, StaleSession is raised.
     """
     now = desk.now()
-    post = await directory.post_of(conn, actor.id)
+    post = await directory.post_of_press(conn, actor.id)
     new = _new_session(post, actor, m, desk.cluster.id)
     if ring_at_once and post is not None:
         session_id = new_id("ses")
         ring = desk.line.first_rings.choose(post, new, session_id, now)
         if ring is not None:
-            row, _ = await sessions.create(
-                conn, new, now, session_id=session_id, also=ring.events, surely_new=True
-            )
-            await ring.add(conn)
+            row = await press_and_ring(conn, new, now, session_id, ring.events, ring.rows)
             return _Pressed(row, ring)
     try:
         row, made = await sessions.create(conn, new, now)

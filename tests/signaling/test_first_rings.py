@@ -12,9 +12,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
-from records import offers, roster, sessions
+from records import offers, roster
 from records.errors import Busy
 from records.offers import OfferRow
+from records.press import press_and_ring
+from signaling import tablet_commands
 from tests.signaling.conftest import START, House, a_house
 from tests.signaling.services import until
 from tests.signaling.test_desk import row_of, timeline_of
@@ -155,15 +157,14 @@ async def test_a_press_that_the_record_refuses_leaves_nobody_counted_as_rung(
     await house.page("dana")
     tablet = await house.page("tablet")
     await house.desk.line.quiet(10)
-    create = sessions.create
 
     async def broken(*_args: object, **_more: object) -> Never:
         raise OSError("no space left")
 
-    monkeypatch.setattr(sessions, "create", broken)
-    with pytest.raises(Exception, match="internal"):
-        await tablet.send("session.open", key="a" * 20)
-    monkeypatch.setattr(sessions, "create", create)
+    with monkeypatch.context() as full:
+        full.setattr(tablet_commands, "press_and_ring", broken)
+        with pytest.raises(Exception, match="internal"):
+            await tablet.send("session.open", key="a" * 20)
     await house.desk.line.quiet(10)
     session = await house.pressed(tablet, "b" * 20)
     assert [one.session_id for one in await rings(house)] == [session]
@@ -262,13 +263,12 @@ async def test_rings_that_a_press_could_not_make_after_all_are_not_believed_afte
     await house.desk.line.quiet(10)
     held = Held(house, monkeypatch)
     await held.look()
-    add = offers.add_held
 
     async def too_late(*_args: object) -> Never:
-        monkeypatch.setattr(offers, "add_held", add)
+        monkeypatch.setattr(tablet_commands, "press_and_ring", press_and_ring)
         raise Busy
 
-    monkeypatch.setattr(offers, "add_held", too_late)
+    monkeypatch.setattr(tablet_commands, "press_and_ring", too_late)
     await house.pressed(tablet)
     await held.go_on()
     await house.desk.line.quiet(10)
@@ -343,3 +343,19 @@ async def test_alarms_are_raised_however_often_the_line_is_woken(
         async with asyncio.timeout(10):
             while not await raised(session):
                 await line.quiet(0.05)
+
+
+async def test_a_press_during_a_regular_look_rings_at_once_by_what_the_one_before_has_found(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.page("dana")
+    tablet = await house.page("tablet")
+    await house.desk.line.quiet(10)
+    house.clock.advance(7)
+    held = Held(house, monkeypatch)
+    await held.look()
+    session = await house.pressed(tablet)
+    assert [one.session_id for one in await rings(house)] == [session]
+    await held.go_on()
+    await house.desk.line.quiet(10)
+    assert [one.session_id for one in await rings(house)] == [session]
