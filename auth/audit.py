@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Row, func, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.actors import Actor
 from auth.errors import AuditFailed
 from records import schema
+from records.errors import StaleSession
+from records.refusals import lost_the_race
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +89,14 @@ async def record(
 ) -> int:
     """Add an entry in the caller's write transaction and give its number.
 
-    `actor` None is the system or a stranger. Raises AuditFailed: nothing may be shown or done then.
+    `actor` None is the system or a stranger. Raises AuditFailed: nothing may be shown or done then;
+    StaleSession when PostgreSQL gave the transaction up for another one's sake.
     """
     try:
         return await _append(conn, actor, action, object_kind, object_id, outcome, now)
     except SQLAlchemyError as error:
+        if isinstance(error, DBAPIError) and lost_the_race(error):
+            raise StaleSession from error  # nothing failed: whoever asks again may be first
         missed()
         log.error("audit.failed action=%s object=%s", action, object_kind)  # noqa: TRY400 - the
         # database's error may quote values; its type is in the chained exception.
@@ -112,6 +117,9 @@ async def try_record(
         async with conn.begin_nested():
             await record(conn, actor, action, object_kind, object_id, outcome, now)
     except AuditFailed:
+        return False
+    except StaleSession:
+        missed()
         return False
     return True
 

@@ -16,7 +16,7 @@ from records.crypto import Vault
 from records.errors import BadInput, Conflict, NotFound
 from records.identity_rules import BadIdentity, Identity, checked, known_by
 from records.ids import new_id
-from records.schema import session
+from records.schema import provider, session
 from records.schema_identities import identity as table
 from records.schema_identities import identity_merge as merges
 from records.sessions import SessionRow
@@ -86,6 +86,7 @@ async def save(
     Raises BadInput, Conflict with what is stored.
     """
     await sessions.lock(conn, row.id)  # who saves at the same moment reads what we stored
+    await _one_at_a_time(conn, row.provider_id)
     one = _checked(typed, now)
     known = (await conn.execute(select(table).where(table.c.session_id == row.id))).first()
     if (known.rev if known else 0) != expected_rev:
@@ -134,13 +135,15 @@ async def join(
 ) -> tuple[str, ...]:
     """Say that two sessions were about one person; the first one's other sessions come along.
 
-    `revs`: what of each was on the page on which a human compared them. The ids of the sessions
+    Whoever calls holds both sessions. `revs`: what of each was on the page on which a human
+    compared them. The ids of the sessions
     that moved. Raises NotFound where nothing is written of one of them, Conflict where somebody
     has written since, BadInput when they are one person already or of two providers, or for a
     reason that is none.
     """
     if reason not in JOIN_REASONS:
         raise BadInput("Say why they are one person. Nothing was joined.")
+    await _one_at_a_time(conn, (await _whose(conn, session_id)).provider_id)
     ours, theirs = await _whose(conn, session_id), await _whose(conn, into_session)
     if (ours.rev, theirs.rev) != revs:
         raise Conflict({})
@@ -194,8 +197,10 @@ async def take_apart(
 ) -> tuple[str, ...]:
     """Undo one join of this session's person. The ids that moved back. Raises NotFound.
 
-    Who was recognised since by the name of somebody who moves back goes along.
+    Whoever calls holds the session. Who was recognised since by the name of somebody who moves
+    back goes along.
     """
+    await _one_at_a_time(conn, (await _whose(conn, session_id)).provider_id)
     ours = (await _whose(conn, session_id)).subject_id
     mine = and_(
         merges.c.id == merge_id,
@@ -278,6 +283,17 @@ async def _subject(
         if (await conn.execute(shared.limit(1))).first() is None:
             return str(known.subject_id)
     return new_id("sub")
+
+
+async def _one_at_a_time(conn: AsyncConnection, provider_id: str) -> None:
+    """Nobody else changes whose sessions of this provider are until this transaction ends.
+
+    A person's sessions are read and then moved, and a name is looked for and then kept: between the
+    two somebody else could move one of them, or write the same name. Always after the sessions
+    themselves are held, never before. SQLite has one writer anyway.
+    """
+    mine = select(provider.c.id).where(provider.c.id == provider_id)
+    await conn.execute(mine.with_for_update(key_share=True))
 
 
 async def _opened(conn: AsyncConnection, vault: Vault, row: Row[Any]) -> IdentityRow:

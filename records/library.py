@@ -1,15 +1,17 @@
 """Which questionnaires this site has: ours, and those that it imported with its licensed wording.
 
-A version never changes once it is here, so what was read is kept. A newer import of a form is what
-new answers are given to; the older version stays for the records that were answered with it.
+A version never changes once it is here, so what was read is kept. What was imported last of a form,
+whatever its version is called, is what new answers are given to; the others stay for the records
+that were answered with them, and importing one of them again puts it in its place again.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Literal
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import instruments
@@ -83,10 +85,21 @@ async def is_new(conn: AsyncConnection, form: Instrument, digest: str) -> bool:
     return True
 
 
-async def add(conn: AsyncConnection, form: Instrument, digest: str, now: float) -> bool:
-    """Keep an imported form; False: this very file is here already. Raises as `is_new` does."""
+Added = Literal["new", "again", "known"]
+
+
+async def add(conn: AsyncConnection, form: Instrument, digest: str, now: float) -> Added:
+    """Keep an imported form, and give new answers to it. Raises as `is_new` does.
+
+    `again`: this very file was here before, and another version had taken its place since; `known`:
+    it was here, and in its place.
+    """
     if not await is_new(conn, form, digest):
-        return False
+        if (await find(conn, form.code)).version == form.version:
+            return "known"
+        mine = (table.c.code == form.code) & (table.c.version == form.version)
+        await conn.execute(update(table).where(mine).values(imported_at=now))
+        return "again"
     await conn.execute(
         insert(table).values(
             code=form.code,
@@ -96,4 +109,4 @@ async def add(conn: AsyncConnection, form: Instrument, digest: str, now: float) 
             imported_at=now,
         )
     )
-    return True
+    return "new"

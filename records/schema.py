@@ -686,14 +686,14 @@ chat_line = Table(  # text between officer and clinician; the person does not se
 
 # --- the clinical record --------------------------------------------------------------------------
 
-instrument = Table(  # questionnaires that the site imported; a row is never changed or removed
+instrument = Table(  # questionnaires that the site imported; what they say never changes
     "instrument",
     metadata,
     Column("code", String(40), primary_key=True),
     Column("version", String(16), primary_key=True),
     Column("body", Text, nullable=False),  # FHIR R4 Questionnaire as JSON
     Column("digest", String(64), nullable=False),  # SHA-256 of the file that was imported
-    Column("imported_at", Double, nullable=False),
+    Column("imported_at", Double, nullable=False),  # the last time; the newest takes new answers
 )
 
 assessment = Table(

@@ -170,6 +170,7 @@ _PRESSED_BEFORE = select(session).where(
 )
 _EVENTS = insert(timeline)
 _BY_ID = select(session).where(session.c.id == bindparam("id"))
+_BY_ID_HELD = _BY_ID.with_for_update(key_share=True)
 _BY_TABLET = select(session).where(session.c.tablet_id == bindparam("tablet"), LIVE)
 _OPEN = select(session).where(OPEN).order_by(session.c.seq)
 _LOCK = select(session.c.id).where(session.c.id == bindparam("id")).with_for_update(key_share=True)
@@ -259,10 +260,15 @@ async def get(conn: AsyncConnection, session_id: str) -> SessionRow | None:
 async def lock(conn: AsyncConnection, session_id: str) -> None:
     """Hold a session until this transaction ends, before touching the rows that hang on it.
 
-    With one order for everybody (session, then offers and records) PostgreSQL finds no deadlock;
-    SQLite has one writer anyway.
+    With one order for everybody (session, then offers and records, the audit trail last) PostgreSQL
+    finds no deadlock; SQLite has one writer anyway.
     """
     await conn.execute(_LOCK, {"id": session_id})
+
+
+async def get_held(conn: AsyncConnection, session_id: str) -> SessionRow | None:
+    """`lock` and `get` in one."""
+    return await _one(conn, _BY_ID_HELD, {"id": session_id})
 
 
 async def hold(conn: AsyncConnection, session_ids: Collection[str]) -> dict[str, SessionRow]:

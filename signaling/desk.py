@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -351,18 +351,24 @@ class Desk:
         session_id: str,
         decide: Callable[[AsyncConnection, SessionRow, float], Awaitable[Step | None]],
         actor: tuple[str, str | None] = ("system", None),
+        beside: Collection[str] = (),
     ) -> SessionRow:
         """Read, decide and write one session in one transaction; its events with it.
 
         `decide` may write beside the session (offers, the record) in the same transaction; what it
-        raises undoes everything. Raises NoSuchSession.
+        raises undoes everything. `beside`: other sessions in whose records it writes, which are
+        held too. Raises NoSuchSession.
         """
 
         told = False
 
         async def write(conn: AsyncConnection) -> SessionRow:
             nonlocal told
-            row = await sessions.get(conn, session_id)
+            if beside:
+                await sessions.hold(conn, {session_id, *beside})
+            # Held before anything is written: the trail's entry comes after the session for
+            # everybody, or an answer that is saved and a tap on the tablet wait for each other.
+            row = await sessions.get_held(conn, session_id)
             if row is None:
                 raise NoSuchSession
             now, told = self.now(), False
@@ -371,8 +377,6 @@ class Desk:
             if step is None:
                 return row
             events = [Event(e.kind, *actor, e.data) for e in step.events]
-            # before the row is locked, as entries of a decision are: the other way round two
-            # commands on one session could wait for each other
             told = bool(own) or await on_record.done(conn, row.id, now)
             return await sessions.apply(conn, row, step.changes, events, now)
 

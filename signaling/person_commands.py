@@ -61,13 +61,12 @@ async def join(
         if other is None or other.id == row.id:
             raise NoSuchSession
         await _may(conn, actor, other)
-        await sessions.lock(conn, other.id)
         await identities.join(conn, row.id, other.id, reason, revs, actor.id, now)
         for one in (row.id, other.id):
             await record(conn, actor, "person.join", "session", one, "allowed", now)
         return _same(desk, row, (TimelineEvent("person.joined"),))
 
-    await desk.change(session_id, decide, by(actor))
+    await desk.change(session_id, decide, by(actor), beside={other_id})
 
 
 async def take_apart(desk: Desk, actor: Actor, session_id: str, merge_id: str) -> None:

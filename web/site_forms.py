@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,12 +51,13 @@ async def bring_in(
         print(f"  - {change}", file=out)
     digest = hashlib.sha256(raw).hexdigest()
 
-    async def write(conn: AsyncConnection) -> bool:
-        new = await library.add(conn, form, digest, now)
-        if new:
+    async def write(conn: AsyncConnection) -> tuple[library.Added, str | None]:
+        before = (await library.current(conn)).get(form.code)
+        added = await library.add(conn, form, digest, now)
+        if added != "known":
             name = f"{form.code} {form.version}"
             await record(conn, None, "instrument.import", "instrument", name, "allowed", now)
-        return new
+        return added, before.version if before else None
 
     try:
         if check:
@@ -64,10 +65,19 @@ async def bring_in(
                 await library.is_new(conn, form, digest)
             print("It can be used. Nothing was imported: this was a check.", file=out)
             return 0
-        new = await db.write(write)
+        added, before = await db.write(write)
     except RecordError as error:
         print(error, file=out)
         return 1
-    print("Imported. Open consoles show it when they are loaded anew." if new else
-          "This very file was imported before; nothing was changed.", file=out)  # fmt: skip
+    print(_SAID[added], file=out)
+    if before is not None and added != "known":
+        print(f"New answers go to {form.version} now, and no more to {before}.", file=out)
     return 0
+
+
+_SAID: Final[dict[library.Added, str]] = {
+    "new": "Imported. Open consoles show it when they are loaded anew.",
+    "again": "This very file was imported before, and is what new answers are given to again. "
+    "Open consoles show it when they are loaded anew.",
+    "known": "This very file was imported before; nothing was changed.",
+}

@@ -302,10 +302,21 @@ async def test_the_same_file_twice_changes_nothing_and_another_under_its_name_is
     db: Database,
 ) -> None:
     form = ready(screener()).form
-    assert await db.write(lambda conn: library.add(conn, form, "a" * 64, NOW))
-    assert not await db.write(lambda conn: library.add(conn, form, "a" * 64, NOW + 1))
+    assert await db.write(lambda conn: library.add(conn, form, "a" * 64, NOW)) == "new"
+    assert await db.write(lambda conn: library.add(conn, form, "a" * 64, NOW + 1)) == "known"
     with pytest.raises(BadInput, match="new `version`"):
         await db.write(lambda conn: library.add(conn, form, "b" * 64, NOW + 1))
+
+
+async def test_a_version_that_another_took_the_place_of_is_back_when_it_is_imported_again(
+    db: Database,
+) -> None:
+    newer, older = [ready(screener() | {"version": one}).form for one in ("2027", "2025")]
+    for at, (form, said) in enumerate(((newer, "new"), (older, "new"), (newer, "again"))):
+        digest, now = form.version.ljust(64, "0"), NOW + at
+        assert await db.write(lambda conn: library.add(conn, form, digest, now)) == said  # noqa: B023
+        async with db.read() as conn:
+            assert (await library.find(conn, "our-screener")).version == form.version
 
 
 async def test_one_of_our_own_forms_cannot_be_replaced(db: Database) -> None:

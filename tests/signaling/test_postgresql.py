@@ -115,3 +115,30 @@ async def test_a_whole_call_is_kept_and_its_audit_chain_holds(house: House) -> N
     assert row is not None
     assert (row.state, row.close_reason) == ("closed", "completed")
     assert [event.no for event in events] == list(range(1, len(events) + 1))
+
+
+async def test_answers_saved_while_the_tablet_is_tapped_are_all_kept_and_all_on_record(
+    house: House,
+) -> None:
+    tablet, dana = await house.page("tablet"), await house.page("dana")
+    session, epoch = await house.in_call(tablet, dana)
+    at = {"session": session, "epoch": epoch, "instrument": "field-safety"}
+    rounds, failed = 40, audit.failures
+
+    async def answers() -> None:
+        for rev in range(rounds):
+            said = {"thoughts": ("yes", "no")[rev % 2]}
+            await dana.send("assessment.save", **at, rev=rev, answers=said)
+
+    async def taps() -> None:
+        for no in range(rounds):
+            camera = ("on", "off")[no % 2]
+            await tablet.send("session.body_camera", session=session, camera=camera)
+
+    await asyncio.gather(answers(), taps())
+    async with house.db.read() as conn:
+        entries = await audit.of_object(conn, "session", session, 1000)
+        assert await audit.verify(conn) is None
+    done = [entry.action for entry in entries]
+    assert [done.count(one) for one in ("assessment.save", "session.body_camera")] == [rounds] * 2
+    assert audit.failures == failed

@@ -33,9 +33,11 @@ def _written(file: Path, body: Any) -> Path:
     return file
 
 
-async def _typed(site: Site, file: Path, body: Any, *, check: bool = False) -> tuple[int, str]:
+async def _typed(
+    site: Site, file: Path, body: Any, *, check: bool = False, now: float = NOW
+) -> tuple[int, str]:
     out = io.StringIO()
-    code = await bring_in(site.services.db, _written(file, body), None, NOW, out, check=check)
+    code = await bring_in(site.services.db, _written(file, body), None, now, out, check=check)
     return code, out.getvalue()
 
 
@@ -50,6 +52,18 @@ async def test_a_file_is_imported_once_and_the_trail_says_so(site: Site, tmp_pat
     assert await _kept(site) == (1, 1)
     assert "nothing was changed" in (await _typed(site, file, screener()))[1]
     assert await _kept(site) == (1, 1)
+
+
+async def test_an_import_says_which_version_it_takes_the_place_of_and_the_trail_has_each(
+    site: Site, tmp_path: Path
+) -> None:
+    file = tmp_path / "form.json"
+    for no, (version, before) in enumerate((("2027", None), ("2025", "2027"), ("2027", "2025"))):
+        body = screener() | {"version": version}
+        said = (await _typed(site, file, body, now=NOW + no))[1]
+        replaced = f"New answers go to {version} now, and no more to {before}."
+        assert (replaced in said) == (before is not None), said
+    assert await _kept(site) == (2, 3)
 
 
 @pytest.mark.parametrize("check", [True, False])
