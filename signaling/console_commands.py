@@ -345,7 +345,8 @@ async def finish_wrapup(
             [NewFollowup(f.kind, f.owner, f.due_at, f.note) for f in m.followups],
             now,
         )
-        step = await with_arrival(conn, desk, row, step, m.disposition, now)
+        went = row.actual_disposition or m.disposition
+        step = await with_arrival(conn, desk, row, step, went, now)
         step = await with_reason(conn, actor, row, step, m.no_followup, now)
         await wrapups.forget(conn, row.id)
         if m.sign:

@@ -50,3 +50,25 @@ test("saves are one at a time", async () => {
   assert.equal(await saver.flush(), true);
   assert.equal(most, 1);
 });
+
+test("whoever types without a pause is saved every few seconds all the same", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  /** @type {string[]} */
+  const saved = [];
+  const saver = new Saver({
+    save: (rev, changes) => {
+      saved.push(String(changes["words"]));
+      return Promise.resolve({ rev: rev + 1, at: rev + 1 });
+    },
+    current: () => null,
+    changed: () => {},
+  });
+  let words = "";
+  for (let key = 0; key < 40; key += 1) { // eight seconds, five letters in each
+    words += "a";
+    saver.edit("words", words, { typing: true });
+    t.mock.timers.tick(200);
+    await new Promise((resolve) => setImmediate(resolve)); // the answer is there
+  }
+  assert.deepEqual(saved.map((one) => one.length), [15, 30]);
+});

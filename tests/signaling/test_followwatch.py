@@ -89,6 +89,17 @@ async def test_a_recommended_transport_has_its_arrival_confirmed(house: House) -
     assert [(one.kind, one.owner_id) for one in found] == [("confirm_arrival", "per_dana")]
 
 
+async def test_nobody_is_to_confirm_the_arrival_of_somebody_who_stayed(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+    at = {"session": session, "epoch": epoch}
+    await dana.send("session.end", **at)
+    await tablet.send("disposition.record", session=session, actual="remain_in_place")
+    await dana.send("wrapup.finish", **at, disposition="medical_ed", followups=[])
+    async with house.db.read() as conn:
+        assert await followups.of_session(conn, house.desk.vault, session) == []
+
+
 async def test_an_actual_transport_that_nobody_advised_has_it_too(house: House) -> None:
     dana, tablet = await house.page("dana"), await house.page("tablet")
     session, epoch = await house.in_call(tablet, dana)

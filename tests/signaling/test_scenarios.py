@@ -136,13 +136,16 @@ READ_BEFORE: contextvars.ContextVar[SessionRow | None] = contextvars.ContextVar(
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> Callable[[SessionRow], Any]:
     """What runs inside sees one session as it was: like a process that read it, and then slept."""
-    get = sessions.get
+    for name in ("get", "get_held"):
+        get = getattr(sessions, name)
 
-    async def as_read(conn: AsyncConnection, session_id: str) -> SessionRow | None:
-        old = READ_BEFORE.get()
-        return old if old is not None and old.id == session_id else await get(conn, session_id)
+        async def as_read(
+            conn: AsyncConnection, session_id: str, get: Any = get
+        ) -> SessionRow | None:
+            old = READ_BEFORE.get()
+            return old if old is not None and old.id == session_id else await get(conn, session_id)
 
-    monkeypatch.setattr(sessions, "get", as_read)
+        monkeypatch.setattr(sessions, name, as_read)
 
     @contextmanager
     def sleeping(row: SessionRow) -> Iterator[None]:

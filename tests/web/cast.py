@@ -107,7 +107,7 @@ class QuietDesk:
         self.changed.append(actor)
 
     async def change(
-        self, session_id: str, decide: Any, actor: tuple[str, str | None]
+        self, session_id: str, decide: Any, actor: tuple[str, str | None], beside: object = ()
     ) -> SessionRow:
         """A session's one step, as the real desk takes it."""
 

@@ -51,6 +51,9 @@ export class Console {
       line: this.line, session: () => liveSession(this.model.view), relay: given.relay, changed: () => this.draw(),
     });
     this.ringing = new Ringing();
+    // A reload or a closed lid in the middle of a word: what is typed goes out first.
+    for (const leaving of ["beforeunload", "pagehide"]) window.addEventListener(leaving, () => { void this.records.flush(); });
+    document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") void this.records.flush(); });
     this.idleEnd = new IdleEnd({
       watched: () => this.model.line === "open" && mayEnd(this.model.view, offers.shown(this.model.offers, this.line.serverNow()) !== null),
       end: () => { void this.setActivity("offline", REASON); },

@@ -14,7 +14,8 @@ import { EMPTY, accepted, begin, choose, conflicted, edit, failed, seen, unsaved
  * @property {() => void} changed
  */
 
-const TYPING_MS = 700;
+const TYPING_MS = 700; // a pause in what is typed
+const LONGEST_MS = 3000; // whoever types without a pause is saved after this all the same
 const RETRY_MS = 3000;
 const LATE_MS = 2000;
 /** The session is not ours to write any more: another try cannot help until a snapshot says otherwise. */
@@ -32,6 +33,8 @@ export class Saver {
     this.error = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} until what was typed first is saved, pause or not */
+    this.longest = undefined;
     this.sentAt = 0; // ms of performance.now()
     /** @type {Promise<void>} */
     this.running = Promise.resolve();
@@ -66,6 +69,7 @@ export class Saver {
     this.error = null;
     this.options.changed();
     this.soon(typing ? TYPING_MS : 0);
+    if (typing) this.longest ??= setTimeout(() => { void this.flush(); }, LONGEST_MS);
   }
 
   /** @param {"mine" | "theirs"} which */
@@ -87,6 +91,8 @@ export class Saver {
    */
   async flush() {
     clearTimeout(this.timer);
+    clearTimeout(this.longest);
+    this.longest = undefined;
     for (;;) {
       await this.running;
       if (this.form.flying !== null) continue; // whoever waited beside us has begun the next save
