@@ -53,7 +53,8 @@ _BY_ID = select(offer).where(offer.c.id == bindparam("id"))
 _SESSION_OF = select(offer.c.session_id).where(offer.c.id == bindparam("id"))
 _OPEN = select(offer).where(RINGS).order_by(offer.c.sent_at, offer.c.id)
 _RINGING_FOR = select(offer).where(offer.c.session_id == bindparam("session"), RINGS)
-_RUNG = select(offer.c.clinician_id).where(
+_STATES = select(offer.c.id, offer.c.state).where(offer.c.id.in_(bindparam("ids", expanding=True)))
+_RUNG = select(offer.c.clinician_id, offer.c.session_id, offer.c.epoch).where(
     offer.c.clinician_id.in_(bindparam("clinicians", expanding=True)), RINGS
 )
 _LEADS = select(session.c.id).where(
@@ -144,10 +145,16 @@ async def add_held(conn: AsyncConnection, made: Sequence[OfferRow]) -> None:
     await refuse_leaders(conn, [one.clinician_id for one in made])
 
 
-async def rung(conn: AsyncConnection, clinician_ids: Collection[str]) -> frozenset[str]:
-    """Who of them is being rung."""
+async def rung(conn: AsyncConnection, clinician_ids: Collection[str]) -> dict[str, tuple[str, int]]:
+    """Who of them is being rung, and for which session and epoch."""
     found = await conn.execute(_RUNG, {"clinicians": list(clinician_ids)})
-    return frozenset(found.scalars())
+    return {row.clinician_id: (row.session_id, row.epoch) for row in found}
+
+
+async def states(conn: AsyncConnection, offer_ids: Collection[str]) -> dict[str, str]:
+    """The state of each of these that there is."""
+    found = await conn.execute(_STATES, {"ids": list(offer_ids)})
+    return {row.id: row.state for row in found}
 
 
 async def get(conn: AsyncConnection, offer_id: str) -> OfferRow | None:

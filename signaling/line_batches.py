@@ -73,10 +73,15 @@ def may_end_from(state: str) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a batch has changed: the rings that are over or made, the sessions as they are now."""
+    """What a batch has changed: the rings that are over or made, the sessions as they are now.
+
+    `before`: ids of rings, or session and clinician, of what was as planned already. Others make the
+    same plan at the same time, and that one of them was quicker is no reason to plan anew.
+    """
 
     rings: tuple[OfferRow, ...] = ()
     rows: tuple[SessionRow, ...] = ()
+    before: frozenset[object] = frozenset()
 
 
 async def end_rings(desk: Desk, ends: Sequence[Ends], rings: Sequence[OfferRow]) -> Done:
@@ -95,11 +100,13 @@ async def end_rings(desk: Desk, ends: Sequence[Ends], rings: Sequence[OfferRow])
             from_states=may_end_from(state),
         )
         ended = tuple(one for one in rings if one.id in over)
+        others = await offers.states(conn, [one.id for one in rings if one.id not in over])
+        before = frozenset(one for one, found in others.items() if found == state)
         told = _by_session(
             (one.session_id, f"offer.{state}", {"clinician": one.clinician_id, "reason": reason})
             for one in ended
         )
-        return Done(ended, tuple(await sessions.apply_alike(conn, held, told, now)))
+        return Done(ended, tuple(await sessions.apply_alike(conn, held, told, now)), before)
 
     return await desk.db.write(write)
 
@@ -119,13 +126,18 @@ async def make_rings(desk: Desk, wanted: Sequence[policy.MakeOffer]) -> Done:
             and one.clinician_id in on_call
             and one.clinician_id not in rung
         )
+        before = frozenset(
+            (one.session_id, one.clinician_id)
+            for one in wanted
+            if rung.get(one.clinician_id) == (one.session_id, one.epoch)
+        )
         if not made:
-            return Done()
+            return Done(before=before)
         await offers.add_held(conn, made)
         told = _by_session(
             (one.session_id, "offer.sent", {"clinician": one.clinician_id}) for one in made
         )
-        return Done(made, tuple(await sessions.apply_alike(conn, held, told, now)))
+        return Done(made, tuple(await sessions.apply_alike(conn, held, told, now)), before)
 
     return await desk.db.write(write)
 

@@ -246,7 +246,7 @@ class Linekeeper:
                 wanted = [one for one in group if isinstance(one, policy.MakeOffer)]
                 made = await line_batches.make_rings(self._desk, wanted)
                 self._rings_made(made)
-                rung = {(ring.session_id, ring.clinician_id) for ring in made.rings}
+                rung = {(ring.session_id, ring.clinician_id) for ring in made.rings} | made.before
                 return [(one.session_id, one.clinician_id) in rung for one in wanted]
             case policy.ExpireOffer() | policy.WithdrawOffer():
                 ends = [one for one in group if isinstance(one, line_batches.Ends)]
@@ -260,7 +260,7 @@ class Linekeeper:
                 self._touch(over.rows)
                 for ring in over.rings:
                     self._ring_ended(ring, state, reason)
-                gone = {ring.id for ring in over.rings}
+                gone = {ring.id for ring in over.rings} | over.before
                 return [one.offer_id in gone for one in ends]
             case policy.Escalate():
                 due = [one for one in group if isinstance(one, policy.Escalate)]

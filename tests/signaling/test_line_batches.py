@@ -11,6 +11,7 @@ from records import offers, sessions
 from records.errors import BadInput, Busy, StaleSession
 from records.sessions import Event, SessionRow
 from signaling import line_batches
+from signaling.line_reading import _open_offer
 from tests.signaling.conftest import House
 from tests.signaling.test_desk import kinds_of, row_of
 from tests.signaling.test_first_rings import house as house  # the fixture: on both databases
@@ -117,6 +118,28 @@ async def test_rings_that_run_out_together_stop_together_but_not_one_that_was_he
     assert after.version == was.version + 1
     assert (await kinds_of(house, silent.session_id))[-1] == "offer.undelivered"
     assert (await kinds_of(house, heard.session_id))[-1] != "offer.undelivered"
+
+
+async def test_what_another_process_has_done_of_the_same_plan_is_done(house: House) -> None:
+    first, second = await waiting(house)
+    plan = [ring(first, "per_dana", house), ring(second, "per_miguel", house)]
+    assert await do(house, *plan) == [True, True]
+    told = await kinds_of(house, first.id)
+    assert await do(house, *plan) == [True, True]
+    assert await do(house, ring(second, "per_dana", house), ring(first, "per_miguel", house)) == [
+        False,
+        False,
+    ], "they ring for somebody else"
+    rung = await rings(house)
+    house.desk.line.rings_read = {one.id: (one, _open_offer(one)) for one in rung}
+    over = [policy.ExpireOffer(one.id, undelivered=True) for one in rung]
+    assert await do(house, *over) == [True, True]
+    assert await do(house, *over) == [True, True]
+    assert await do(house, *(policy.WithdrawOffer(one.id, "off_roster") for one in rung)) == [
+        False,
+        False,
+    ], "they ended in another way"
+    assert await kinds_of(house, first.id) == [*told, "offer.undelivered"]
 
 
 async def test_alarms_that_are_due_together_are_raised_once_each(
