@@ -75,8 +75,8 @@ def may_end_from(state: str) -> Sequence[str]:
 class Done:
     """What a batch has changed: the rings that are over or made, the sessions as they are now.
 
-    `before`: ids of rings, or session and clinician, of what was as planned already. Others make the
-    same plan at the same time, and that one of them was quicker is no reason to plan anew.
+    `before`: ids of rings, or session and clinician, of what was as planned already. Others make
+    the same plan at the same time; that one of them was quicker is no reason to plan anew.
     """
 
     rings: tuple[OfferRow, ...] = ()
