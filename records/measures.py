@@ -104,11 +104,6 @@ def times(spread: Mapping[int, int], unit: float) -> Times:
     return Times(count, mean, at(0.5), at(0.9), max(spread) * unit)
 
 
-def within(spread: Mapping[int, int], unit: float, seconds: float, counted: int) -> Rate:
-    """Service level: answered within so many seconds, of all that count."""
-    return Rate(sum(n for value, n in spread.items() if value * unit <= seconds), counted)
-
-
 def in_place(outcomes: Iterable[Outcome]) -> Rate:
     """Stayed where they were, of those answered sessions for which the officer said it."""
     answered = [one for one in outcomes if one.ending == "answered"]

@@ -23,10 +23,10 @@ from typing import Any, Final
 import msgspec
 
 from records.flags import codes_of
-from records.measures import SHORT_SECONDS, Outcome, Rate
+from records.measures import LEVELS, SHORT_SECONDS, Outcome, Rate
 from records.vocabulary import CONTACTS, LINKS
 
-RULES: Final = 2
+RULES: Final = 3
 UNIT: Final = 0.1  # seconds, of waits
 HOUR, DAY = 3600.0, 86_400.0
 SIGN_SECONDS: Final = DAY
@@ -162,6 +162,10 @@ class Tally:
         ):
             if start is not None and end is not None:
                 self.waits[name].append(max(0, int((end - start) / UNIT + 0.5)))
+        if one.media_at is not None:
+            # not of the tenths above: 15.04 seconds are not within 15. As exact as the CSV is.
+            answer = round(one.media_at - one.pressed_at, 3)
+            self.sums.update(f"within_{level}" for level in LEVELS if answer <= level)
 
     def _rate(self, name: str, found: bool | None) -> None:
         if found is None:

@@ -14,7 +14,7 @@ from typing import Final
 from auth.reporting import Report
 from records import measures
 from records.measures import DIVERTED_FROM, LEVELS, SMALL, Rate
-from records.tally import CONTACT_HOURS, LINK_DAYS, RINGS, UNIT, Tally
+from records.tally import CONTACT_HOURS, LINK_DAYS, RINGS, Tally
 from records.told import Sum, Told, minus, plus
 from records.vocabulary import DISPOSITIONS, FLAGS, FUNDING, OPIOID
 
@@ -84,9 +84,8 @@ def _answering(tally: Tally) -> Iterator[tuple[str, Line]]:
     yield _line("setup", Rate(setup, numbers.offered), OFFERED, alike)
     abandoned = Rate(numbers.abandoned, numbers.counted)
     yield _line("abandonment", abandoned, COUNTED, ended("abandoned"))
-    answer = tally.spread("to_answer")
     for seconds in LEVELS:
-        level = measures.within(answer, UNIT, seconds, numbers.counted)
+        level = Rate(tally.sums[f"within_{seconds}"], numbers.counted)
         alike = ANSWERED if level.part == numbers.answered else None
         yield _line(f"level_{seconds}", level, COUNTED, alike)
 

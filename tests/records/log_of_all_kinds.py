@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import people, schema
 from records.engine import Database
+from records.measures import LEVELS
 from records.schema_identities import identity
 from records.schema_reports import session_fact
 from records.vocabulary import DISPOSITIONS, FLAGS, FOLLOWUP_KINDS, FUNDING
@@ -226,6 +227,12 @@ def slow(log: Log, rows: Sequence[Row], now: float) -> dict[str, Any]:
             name for r in over for no, name in enumerate(FLAGS) if r["flags"] & (1 << no)
         ),
         "to_answer": _tenths(r["media_at"] - r["pressed_at"] for r in answered),
+        "levels": Counter(
+            level
+            for r in answered
+            for level in LEVELS
+            if math.floor((r["media_at"] - r["pressed_at"]) * 1000 + 0.5) <= level * 1000
+        ),
         "to_accept": _tenths(
             r["accepted_at"] - r["pressed_at"] for r in rows if r["accepted_at"] is not None
         ),

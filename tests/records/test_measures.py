@@ -22,7 +22,7 @@ from records.measures import SMALL, Outcome, Rate
 from records.reports import Wanted
 from records.schema_identities import identity
 from records.schema_reports import report_block_built, report_built, session_fact
-from records.tally import UNIT, Tally
+from records.tally import UNIT, Seen, Tally
 from records.vocabulary import FLAGS
 from tests.records import cast, log_of_all_kinds, servers
 from tests.records.cast import NOW, changed, finished, pressed
@@ -94,6 +94,7 @@ def as_slow(tally: Tally) -> dict[str, Any]:
     return {
         "endings": endings, "pairs": pairs, "hours": Counter(tally.hours),
         "funding": starting("funding_"), "opioid": starting("opioid_"), "flags": starting("flag_"),
+        "levels": Counter({level: sums[f"within_{level}"] for level in measures.LEVELS}),
         "over": sums["over"], "busy": sums["busy"], "setup": sums["setup"],
         "kits": sums["made_naloxone_delivery"],
         "rings": tuple(sums[f"ring_{name}"] for name in ("accepted", "declined", "missed")),
@@ -324,6 +325,19 @@ def test_percentiles_are_those_of_the_waits() -> None:
     total.waits["to_answer"].extend(waits)
     times = measures.times(total.spread("to_answer"), UNIT)
     assert (times.median, times.p90, times.longest) == (2.0, 100.0, 100.0)
+
+
+def test_who_was_answered_a_moment_too_late_was_not_answered_within_that_time() -> None:
+    total = Tally()
+    for waited in (14.96, 15.0, 15.04, 30.0004):
+        call = Seen(
+            state="connected", close_reason=None, pressed_at=NOW, accepted_at=NOW + 5,
+            media_at=NOW + waited, ended_at=None, closed_at=None, recommended=None, actual=None,
+            otherwise=None, flags=0, opioid="unknown",
+        )  # fmt: skip
+        total.add(call, NOW)
+    assert [total.sums[f"within_{level}"] for level in (15, 30, 60)] == [2, 4, 4]
+    assert [round(wait * UNIT, 1) for wait in sorted(total.waits["to_answer"])][:3] == [15.0] * 3
 
 
 @given(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from auth.reporting import Report
 from records.identity_rules import SPANS
 from records.log import Scope
-from records.measures import SMALL, Rate
+from records.measures import LEVELS, SMALL, Rate
 from records.tally import Tally
 from records.vocabulary import DISPOSITIONS, FLAGS, FUNDING, OPIOID
 from web import api_report, packs
@@ -41,6 +41,7 @@ def tallies(draw: st.DrawFn) -> Tally:
     answered = sum(n for key, n in sums.items() if key.startswith("o|answered"))
     offered = sum(sums.values())
     sums["over"] = answered
+    sums.update({f"within_{level}": answered for level in LEVELS})
     sums["setup"] = sums["o|failed|||"]
     for name, codes, total in (("opioid", OPIOID, answered), ("funding", FUNDING, offered)):
         part = draw(st.integers(0, total))
