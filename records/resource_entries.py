@@ -150,8 +150,10 @@ def _entries(rows: Iterable[list[str]], names: list[str]) -> tuple[list[Entry], 
         except BadEntry as bad:
             problems.append(Problem(number, bad.field))
             continue
-        if one.key in found or len(found) >= MOST:
+        if one.key in found:
             problems.append(Problem(number, "name"))
+        elif len(found) == MOST:
+            return list(found.values()), [*problems, Problem(number, "most")]
         found[one.key] = one
     return list(found.values()), problems
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.catchments import Place
@@ -15,6 +27,7 @@ from records.resource_entries import COLUMNS, MOST, Entry
 from records.schema_resources import resource as table
 from records.schema_resources import resource_place as where
 
+FULL = "The directory is full. Remove entries that nobody needs."
 STALE_SECONDS = 180 * 86_400.0  # unchecked for half a year: shown as such
 
 
@@ -84,7 +97,7 @@ async def save(
             table.c.program_id == program_id, table.c.removed_at.is_(None)
         )
         if (await conn.scalar(counted) or 0) >= MOST:
-            raise BadInput("The directory is full. Remove entries that nobody needs.")
+            raise BadInput(FULL)
         resource_id = new_id("res")
         await conn.execute(
             insert(table).values(id=resource_id, program_id=program_id, rev=1, **values)
@@ -113,22 +126,37 @@ async def checked(
 async def replace_all(
     conn: AsyncConnection, program_id: str, entries: Sequence[Entry], by: str, now: float
 ) -> Replaced:
-    """Make the directory what the file says: by name and kind, what is missing there goes."""
+    """Make the directory what the file says: by name and kind, what is missing there goes.
+
+    In a few statements, however many entries there are: nothing else is written meanwhile.
+    Raises BadInput for more entries than a directory has.
+    """
+    if len(entries) > MOST:
+        raise BadInput(FULL)
+    mine = and_(table.c.program_id == program_id, table.c.removed_at.is_(None))
+    # PostgreSQL: who changes one of them now waits, and finds it changed
+    await conn.execute(select(table.c.id).where(mine).order_by(table.c.id).with_for_update())
     known = {one.entry.key: one for one in await of_programs(conn, [program_id])}
-    added = changed = same = 0
+    fresh: list[tuple[str, Entry]] = []
+    changed: list[tuple[str, Entry]] = []
+    same = 0
     for entry in entries:
         before = known.pop(entry.key, None)
         if before is None:
-            await save(conn, program_id, None, 0, entry, by, now)
-            added += 1
+            fresh.append((new_id("res"), entry))
         elif before.entry != entry:
-            await save(conn, program_id, before.id, before.rev, entry, by, now)
-            changed += 1
+            changed.append((before.id, entry))
         else:
             same += 1
-    for gone in known.values():
-        await remove(conn, program_id, gone.id, gone.rev, by, now)
-    return Replaced(added, changed, same, len(known))
+    when = {"changed_at": now, "changed_by": by}
+    await _change_all(conn, [(one.id, {"removed_at": now, **when}) for one in known.values()])
+    when["checked_at"] = now
+    await _change_all(conn, [(one, _values(entry) | when) for one, entry in changed])
+    new = [{"id": one, "program_id": program_id, "rev": 1} | _values(e) | when for one, e in fresh]
+    if new:
+        await conn.execute(insert(table), new)
+    await _put_all(conn, [*fresh, *changed])
+    return Replaced(len(fresh), len(changed), same, len(known))
 
 
 def compared(rows: Iterable[ResourceRow], entries: Sequence[Entry]) -> Replaced:
@@ -182,11 +210,44 @@ async def _change(
     raise Conflict({})
 
 
+async def _change_all(
+    conn: AsyncConnection, changes: Sequence[tuple[str, Mapping[str, object]]]
+) -> None:
+    """Change many entries that this transaction holds, all of them in the same columns."""
+    if not changes:
+        return
+    columns: dict[str, BindParameter[Any]] = {
+        name: bindparam(f"new_{name}") for name in changes[0][1]
+    }
+    one = update(table).where(table.c.id == bindparam("which"))
+    await conn.execute(
+        one.values(rev=table.c.rev + 1, **columns),
+        [
+            {"which": which, **{f"new_{name}": value for name, value in values.items()}}
+            for which, values in changes
+        ],
+    )
+
+
 async def _put(conn: AsyncConnection, resource_id: str, entry: Entry) -> None:
-    await conn.execute(delete(where).where(where.c.resource_id == resource_id))
+    await _put_all(conn, [(resource_id, entry)])
+
+
+async def _put_all(conn: AsyncConnection, those: Sequence[tuple[str, Entry]]) -> None:
+    """Where these entries help, in the place of what stood there."""
+    if not those:
+        return
+    await conn.execute(
+        delete(where).where(where.c.resource_id == bindparam("which")),
+        [{"which": one} for one, _ in those],
+    )
     await conn.execute(
         insert(where),
-        [{"resource_id": resource_id, "county": c, "state": s} for c, s in entry.places],
+        [
+            {"resource_id": one, "county": county, "state": state}
+            for one, entry in those
+            for county, state in entry.places
+        ],
     )
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import resources
 from records.catchments import Place
 from records.engine import Database
-from records.errors import Conflict, NotFound
+from records.errors import BadInput, Conflict, NotFound
 from records.resource_entries import (
     COLUMNS,
     LONGEST,
+    MOST,
     BadEntry,
     Entry,
     Problem,
@@ -183,6 +187,42 @@ async def test_a_file_becomes_the_directory_and_says_before_what_it_changes(db: 
         lambda conn: resources.replace_all(conn, "prg_1", wanted, "per_dana", NOW + 2)
     )
     assert again == resources.Replaced(added=0, changed=0, same=2, removed=0)
+
+
+def test_a_file_with_too_many_entries_says_so_at_the_first_of_them() -> None:
+    lines = [f"House {no},shelter,Hand SD,605-555-0101" for no in range(MOST + 2)]
+    found, problems = read("\n".join(["name,kind,places,phone", *lines]))
+    assert (len(found), problems) == (MOST, [Problem(MOST + 2, "most")])
+
+
+async def test_a_full_directory_is_replaced_by_another_full_one_in_a_few_statements(
+    db: Database,
+) -> None:
+    many = [replace(HOUSE, name=f"House {no}") for no in range(MOST)]
+    others = [replace(one, hours="nights") for one in many[:2000]]
+    others += [replace(HOUSE, name=f"Home {no}") for no in range(MOST - 2000)]
+    said: list[resources.Replaced] = []
+    statements: list[str] = []
+
+    async def work(conn: AsyncConnection, entries: list[Entry], now: float) -> None:
+        engine = conn.sync_connection
+        assert engine is not None
+
+        def seen(*given: Any) -> None:
+            statements.append(str(given[2]))
+
+        event.listen(engine, "before_cursor_execute", seen)
+        said.append(await resources.replace_all(conn, "prg_1", entries, "per_dana", now))
+
+    await db.write(lambda conn: work(conn, many, NOW))
+    await db.write(lambda conn: work(conn, others, NOW + 1))
+    assert said == [resources.Replaced(MOST, 0, 0, 0), resources.Replaced(3000, 2000, 0, 3000)]
+    assert len(statements) < 100
+    async with db.read() as conn:
+        rows = await resources.of_programs(conn, ["prg_1"])
+    assert {row.entry for row in rows} == set(others)
+    with pytest.raises(BadInput):
+        await db.write(lambda conn: work(conn, [*many, HOUSE], NOW + 2))
 
 
 async def test_what_nobody_has_checked_for_half_a_year_is_stale(db: Database) -> None:
