@@ -452,6 +452,17 @@ class NoSuchRecord(AuthError):
     sentence = "There is no such record here."
 
 
+class Objected(AuthError):
+    """The person, or the guardian, said no to sharing with who treats next, or took it back."""
+
+    code = "objected"
+    status = 409
+    sentence = (
+        "Somebody who decides said no to sharing this with who treats next, or took it back. "
+        "Nothing was given out."
+    )
+
+
 class CrossSite(AuthError):
     """The request comes from another site, or its form is too old; reload the page."""
 

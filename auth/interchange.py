@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth import audit
 from auth.access import record_refusal, target_of
 from auth.actors import Actor
+from auth.errors import Objected
 from auth.policy import Action, allows
 from records import (
     assessments,
@@ -30,7 +31,15 @@ from records import (
     sessions,
     takeaways,
 )
-from records.consent_rules import CONTENT, SUBSTANCES, Consent, Cover, Disclosure, covering
+from records.consent_rules import (
+    CONTENT,
+    SUBSTANCES,
+    Consent,
+    Cover,
+    Disclosure,
+    covering,
+    objected,
+)
 from records.crypto import Vault
 from records.directory import Directory
 from records.engine import Database
@@ -56,12 +65,12 @@ async def export_fhir(
 ) -> dict[str, Any]:
     """A session as a Bundle for one of RECIPIENTS, to treat the person.
 
-    Raises Forbidden, NoSuchRecord for an unknown or out-of-scope session, AuditFailed.
+    Raises Forbidden, NoSuchRecord for an unknown or out-of-scope session, Objected, AuditFailed.
     """
     if recipient not in RECIPIENTS:
         raise ValueError(recipient)
 
-    async def work(conn: AsyncConnection) -> Facts | None:
+    async def work(conn: AsyncConnection) -> Facts | Objected | None:
         row = await sessions.get(conn, session_id) if len(session_id) <= 40 else None
         if row is None:
             return None
@@ -69,6 +78,10 @@ async def export_fhir(
         if not allows(actor, Action.RECORD_EXPORT, target):
             return None
         said = await consents.decisions(conn, vault, row.id)
+        if objected(said, Disclosure(PURPOSE, recipient, frozenset(CONTENT), now)):
+            action = Action.RECORD_EXPORT
+            await audit.record(conn, actor, action, "session", row.id, "refused", now)
+            return Objected()
         cover = _cover(said, recipient, now)
         facts = await _facts(conn, vault, row, words, said, cover, now)
         await disclosures.record(
@@ -80,6 +93,8 @@ async def export_fhir(
     found = await db.write(work)
     if found is None:
         raise await record_refusal(db, actor, Action.RECORD_EXPORT, "session", session_id, now)
+    if isinstance(found, Objected):
+        raise found
     return bundle.build(found)
 
 

@@ -7,7 +7,8 @@ Rules of this file:
    older consent does not come back to life because a newer one was revoked.
 3. Where the person and a guardian both decided, both must agree. Somebody who was not able to say
    decides nothing, so a guardian's word counts then.
-4. Answers about alcohol and drugs leave with a signature only: 42 CFR 2.31 asks for a consent in
+4. What may leave without a consent (for treatment) does not leave against somebody's word either.
+5. Answers about alcohol and drugs leave with a signature only: 42 CFR 2.31 asks for a consent in
    writing, on paper or electronic. A word that was heard covers the rest.
 """
 
@@ -44,13 +45,13 @@ CONTENT: Final = ("identity", "summary", "clinical", SUBSTANCES)
 METHODS: Final = ("verbal", "signed", "refused", "unable")
 GIVEN: Final = ("verbal", "signed")
 WRITTEN: Final = ("signed",)
-SCOPE: Final[Mapping[str, tuple[str, ...]]] = {  # usually; never the answers of rule 4
+SCOPE: Final[Mapping[str, tuple[str, ...]]] = {  # usually; never the answers of rule 5
     "assessment": (),
     "treatment": ("identity", "summary", "clinical"),
     "agency": ("identity", "summary"),
     "research": ("summary",),
 }
-# what a signature on the tablet may let out of answers of rule 4, if somebody says so: they go to
+# what a signature on the tablet may let out of answers of rule 5, if somebody says so: they go to
 # who treats next, and to nobody else by a few taps
 SIGNED_SUBSTANCES: Final = ("treatment",)
 DAYS: Final = {"assessment": 30, "treatment": 365, "agency": 90, "research": 365}
@@ -152,6 +153,18 @@ def covering(consents: Iterable[Consent], wanted: Disclosure) -> Cover | None:
     if not counted or not all(_allows(one, wanted) for one in counted):
         return None
     return Cover(tuple(counted))
+
+
+def objected(consents: Iterable[Consent], wanted: Disclosure) -> bool:
+    """Whether the last word of somebody who decides is no, or was taken back.
+
+    For what the law would let out without a consent: who is asked is asked in earnest. Recipients
+    about whom nobody is asked (the own chart) are none of this.
+    """
+    if wanted.recipient not in RECIPIENTS_OF.get(wanted.purpose, ()):
+        return False
+    said = [_newest(consents, who, wanted) for who in DECIDE]
+    return any(one is not None and one.state(wanted.at) in ("refused", "revoked") for one in said)
 
 
 def replaced(one: Consent, consents: Iterable[Consent]) -> bool:

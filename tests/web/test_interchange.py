@@ -130,17 +130,43 @@ async def test_a_signed_consent_lets_the_rest_out_to_whom_it_names_and_to_nobody
     assert {one.basis for one in others} == {"treatment"}
 
 
-async def test_a_consent_that_was_revoked_or_has_run_out_lets_nothing_out(site: Site) -> None:
+async def test_a_consent_that_has_run_out_lets_no_more_out_than_none(site: Site) -> None:
     row = await with_record(site)
     await agree(site, row)
     await site.sign_in(demo.DANA)
+    site.clock[0] = NOW + 31 * DAY
+    await site.sign_in(demo.DANA)
+    assert "audit-c" not in json.dumps(await fetched(site, row, "?to=hospital"))
+
+
+async def test_what_somebody_said_no_to_or_took_back_is_not_given_to_who_treats_next(
+    site: Site,
+) -> None:
+    row = await with_record(site)
+    await agree(site, row)
+    await site.sign_in(demo.DANA)
+    to = f"/manager/sessions/{row.id}/fhir?to="
 
     async def revoke(conn: AsyncConnection) -> None:
         [one] = await consents.of_session(conn, site.services.vault, row.id)
         await consents.revoke(conn, row.id, one.consent.id, demo.DANA.id, NOW)
 
     await site.services.db.write(revoke)
-    assert "audit-c" not in json.dumps(await fetched(site, row, "?to=hospital"))
+    assert (await site.client.get(f"{to}hospital")).status == 409
+    await fetched(site, row, "?to=centre")  # nobody was asked about it
+    no = Consent("guardian", "treatment", "refused", NOW)
+
+    async def refuse(conn: AsyncConnection) -> None:
+        await consents.add(conn, site.services.vault, row.id, no, demo.DANA.id, NOW)
+
+    await site.services.db.write(refuse)
+    refused = await site.client.get(f"{to}centre")
+    assert refused.status == 409
+    said = await refused.text()
+    assert "said no to sharing this" in said
+    assert "John Doe" not in said
+    await fetched(site, row, "?to=provider")  # the own chart is no sharing
+    assert {one.recipient for one in await given(site, row)} == {"centre", "provider"}
 
 
 @pytest.mark.parametrize("who", [demo.LENA, demo.PRIYA, AWAY_SUPERVISOR], ids=lambda one: one.name)
