@@ -455,7 +455,7 @@ class NoSuchRecord(AuthError):
 class Objected(AuthError):
     """The person, or the guardian, said no to sharing with who treats next, or took it back."""
 
-    code = "objected"
+    code = "sharing-refused"
     status = 409
     sentence = (
         "Somebody who decides said no to sharing this with who treats next, or took it back. "
