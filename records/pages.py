@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy import Row, and_, func, insert, literal_column, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -166,13 +166,16 @@ async def of_waiting(conn: AsyncConnection) -> list[PageRow]:
 
 async def for_plan(conn: AsyncConnection, since: float) -> list[PageRow]:
     """What the pager must know: pages of waiting sessions, and all of not long ago."""
+    # each by its own index: together they would be looked for among all pages that ever were
+    those = union(
+        select(page.c.id).join(session, session.c.id == page.c.session_id).where(WAITING),
+        select(page.c.id).where(page.c.queued_at > since),
+        select(page.c.id).where(page.c.state == literal_column("'queued'")),
+    ).subquery()
     rows = await conn.execute(
         select(page)
-        .join(session, session.c.id == page.c.session_id)
-        .where(
-            page.c.purpose.in_(("call", "stand_down")),
-            or_(WAITING, page.c.queued_at > since, page.c.state == "queued"),
-        )
+        .join(those, those.c.id == page.c.id)
+        .where(page.c.purpose.in_(("call", "stand_down")))
         .order_by(page.c.queued_at, page.c.id)
     )
     return [_row(row) for row in rows]

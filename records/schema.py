@@ -903,6 +903,7 @@ page = Table(  # one message to one way of one person; never its words, only cod
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),
+    Index("page_queued", "queued_at", "id"),
 )
 
 escalation_step = Table(  # a provider's own steps; none: the ones of the settings

@@ -48,6 +48,7 @@ OF_NOW: dict[str, tuple[str, list[str], str | None]] = {
         ["ended_at", "id"],
         "state IN ('declined','expired','undelivered') AND read_at IS NULL",
     ),
+    "page_queued": ("page", ["queued_at", "id"], None),
     "offer_ended": ("offer", ["ended_at", "id"], "ended_at IS NOT NULL"),
 }
 
