@@ -19,7 +19,7 @@ from records import sessions
 from records.errors import BadInput, Busy, RecordError, StaleSession
 from records.refusals import already_there, by_index
 from records.schema import offer, session
-from records.states import LED, RINGS, UNREAD
+from records.states import LED, RINGS, UNFORGIVEN, UNREAD
 from records.states import RINGING as RINGING
 
 OVER = ("accepted", "declined", "expired", "undelivered", "withdrawn")
@@ -171,7 +171,7 @@ async def missed_in_a_row(conn: AsyncConnection, since: float) -> dict[str, int]
     """Clinician to the rings they heard and did not answer, since they last did anything."""
     rows = await conn.execute(
         select(offer.c.clinician_id, func.count().label("missed"))
-        .where(offer.c.state == "expired", offer.c.forgiven_at.is_(None), offer.c.ended_at > since)
+        .where(UNFORGIVEN, offer.c.ended_at > since)
         .group_by(offer.c.clinician_id)
     )
     return {row.clinician_id: row.missed for row in rows}
@@ -181,11 +181,7 @@ async def forgive(conn: AsyncConnection, clinician_id: str, now: float) -> None:
     """They are there after all: what they missed does not count towards a pause any more."""
     await conn.execute(
         update(offer)
-        .where(
-            offer.c.clinician_id == clinician_id,
-            offer.c.state == "expired",
-            offer.c.forgiven_at.is_(None),
-        )
+        .where(offer.c.clinician_id == clinician_id, UNFORGIVEN)
         .values(forgiven_at=now)
     )
 

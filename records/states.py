@@ -34,5 +34,7 @@ LIVE = _one_of(LIVE_STATES)
 LED = _one_of(LED_STATES)
 #: `offer_rings`, and `one_ring_per_clinician`
 RINGS = _one_of(RINGING, offer)
+#: `missed_in_a_row`
+UNFORGIVEN = and_(_one_of(("expired",), offer), offer.c.forgiven_at.is_(None))
 #: `missed_unread`, and `missed_lately`
 UNREAD = and_(_one_of(MISSED, offer), offer.c.read_at.is_(None))
