@@ -174,6 +174,7 @@ class Me(Struct, frozen=True):
     work: str  # idle | ringing | answering | in_call | wrap_up
     on_call: bool
     tier: int | None
+    licensed: bool  # any licence is valid: nobody else is rung
 
 
 class WaitingRow(Struct, frozen=True):

@@ -512,6 +512,7 @@ def _me(picture: Picture, person_id: str) -> shapes.Me:
         work=picture.work(person_id),
         on_call=state is not None and state.tier is not None,
         tier=state.tier if state else None,
+        licensed=person.licensed(picture.now),
     )
 
 

@@ -57,7 +57,7 @@ test("a machine that slept asks when it wakes, with the whole time to answer", (
 
 /** @param {Partial<import("../../web/static/js/lib/wire.js").Me>} changes */
 function me(changes) {
-  return { id: "per_d", name: "Dana", activity: "available", reason: null, work: "idle", on_call: false, tier: null, ...changes };
+  return { id: "per_d", name: "Dana", activity: "available", reason: null, work: "idle", on_call: false, tier: null, licensed: true, ...changes };
 }
 
 /** @param {Partial<import("../../web/static/js/lib/wire.js").Me>} changes */

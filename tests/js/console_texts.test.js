@@ -15,7 +15,7 @@ test("keys that are put together at run time are complete", () => {
     ...words("work", "idle ringing answering in_call wrap_up"), ...words("pause", "break paperwork meeting other"),
     ...words("decline", "busy not_my_state unwell technical other"), ...words("phase", "brief handed_over debrief"),
     ...words("gone", "taken cancelled expired undelivered gone"), ...words("notify", "default granted denied unsupported"),
-    ...words("status", "connecting lost ready not_on_call paused off ringing in_call wrap_up"), ...words("mark", "requeued voice_only"),
+    ...words("status", "connecting lost ready no_licence not_on_call paused off ringing in_call wrap_up"), ...words("mark", "requeued voice_only"),
     ...words("relaxed", "speciality language age_group provider licence_state"),
     ...words("scene", "safe medical intoxicated willing before after go"), ...words("scene.activity", "1 2 3 4 5 6 7"), ...words("scene.response", "awake drowsy none"),
     ...words("scene.product", "nasal-4 nasal-8 injection unknown"), ...words("scene.by", "officer ems bystander unknown"),

@@ -139,6 +139,16 @@ async def test_a_licence_of_another_state_rings_only_after_its_time_and_an_expir
     assert ("queue.relaxed", "licence_state") in await timeline(house, session)
 
 
+async def test_a_console_says_that_no_licence_is_valid_any_more(house: House) -> None:
+    await profile(house, "dana", licences=(NORTH, replace(SOUTH, expires_at=house.clock.now + 60)))
+    dana, miguel = [await house.page(who) for who in ("dana", "miguel")]
+    await dana.until_view(lambda v: v["me"]["licensed"])
+    await profile(house, "dana", licences=(replace(SOUTH, expires_at=house.clock.now + 60),))
+    house.clock.advance(61)
+    await miguel.send("activity.set", activity="paused", reason="break")  # a look at all consoles
+    await dana.until_view(lambda v: not v["me"]["licensed"])
+
+
 async def test_the_place_of_the_incident_decides_which_licence_is_needed(house: House) -> None:
     await house.db.write(
         lambda conn: catchments.replace_places(conn, AGENCY_ID, [Place("Adams", "ND")])

@@ -127,6 +127,13 @@ function deviceWords(media) {
   return media.cameraProblem ? `console.device.camera.${media.cameraProblem}` : null;
 }
 
+/** Whether calls ring here, and if not why. @param {import("../lib/wire.js").Me} me */
+export function rings(me) {
+  if (!me.licensed) return "console.rings.no_licence";
+  if (me.activity !== "available") return "console.rings.no";
+  return me.on_call ? "console.rings.yes" : "console.rings.not_on_call";
+}
+
 /** One line on top: are calls coming to me now? @param {Model} model @param {import("./state.js").Screen} screen */
 function status({ view, line }, screen) {
   /** @type {[string, string, string]} */
@@ -137,6 +144,7 @@ function status({ view, line }, screen) {
     if (screen === "call") [state, picture, key] = ["ok", "check", view.session?.role === "lead" ? "in_call" : "sitting_in"];
     else if (screen === "ringing") [state, picture, key] = ["wait", "bell", "ringing"];
     else if (screen === "wrap_up") [state, picture, key] = ["wait", "wait", "wrap_up"];
+    else if (!me.licensed) [state, picture, key] = ["alert", "alert", "no_licence"];
     else if (me.activity === "available" && me.on_call) [state, picture, key] = ["ok", "check", "ready"];
     else if (me.activity === "available") [state, picture, key] = ["wait", "info", "not_on_call"];
     else if (me.activity === "paused") [state, picture, key] = ["wait", "wait", "paused"];
@@ -203,7 +211,7 @@ function side(model, view) {
   setText(work, t(`console.work.${me.work}`));
   write("on-call", me.on_call ? t("console.on_call", { tier: me.tier ?? 1 }) : t("console.not_on_call"));
   show("rings-hint", me.work === "idle");
-  write("rings-hint", t(me.activity === "available" ? (me.on_call ? "console.rings.yes" : "console.rings.not_on_call") : "console.rings.no"));
+  write("rings-hint", t(rings(me)));
   waiting(model, view);
   missed(view);
   liveBoard(model, view);
@@ -259,7 +267,7 @@ function where({ county, place_state }) {
 /** @param {ConsoleView | null} view */
 function idle(view) {
   const me = view?.me;
-  write("idle-words", t(!me || me.activity === "available" ? (me && !me.on_call ? "console.rings.not_on_call" : "console.idle.words") : "console.idle.off"));
+  write("idle-words", t(me && !me.licensed ? "console.rings.no_licence" : !me || me.activity === "available" ? (me && !me.on_call ? "console.rings.not_on_call" : "console.idle.words") : "console.idle.off"));
   const allowed = "Notification" in window ? Notification.permission : "unsupported";
   write("notify-words", t(`console.notify.${allowed}`));
   show("notify-allow", allowed === "default");

@@ -33,7 +33,7 @@
  *   session: TabletSession | null, owed: string | null,
  * }} TabletView
  *
- * @typedef {{ id: string, name: string, activity: string, reason: string | null, work: string, on_call: boolean, tier: number | null }} Me
+ * @typedef {{ id: string, name: string, activity: string, reason: string | null, work: string, on_call: boolean, tier: number | null, licensed: boolean }} Me
  * @typedef {{ session: string, code: string, agency: string, county: string, place_state: string | null, unit: string, intake: string[], pressed_at: number, requeued: boolean, ringing: number, alerted: Alerted[] }} WaitingRow
  * @typedef {{
  *   offer: string, token: string, session: string, epoch: number, expires_at: number, agency: string, county: string, place_state: string | null,
