@@ -73,7 +73,8 @@ async def read(db: Database, vault: Vault, secret: str, now: float) -> TakenAway
 
     async def work(conn: AsyncConnection) -> TakenAway | None:
         link = await takeaways.by_token(conn, digest(secret), now)
-        row = await sessions.get(conn, link.session_id) if link is not None else None
+        # held: nobody is turned away because something of the session is saved in that moment
+        row = await sessions.get_held(conn, link.session_id) if link is not None else None
         plan = await assessments.safety_plan(conn, vault, row.id) if row is not None else None
         if link is None or row is None or plan is None:
             await audit.record(conn, None, "takeaway.read", "takeaway", None, "refused", now)
