@@ -103,7 +103,7 @@ class Guards:
         async def anybody(_conn: AsyncConnection, _clinicians: Collection[str]) -> None:
             return
 
-        self._patch.setattr(offers, "_refuse_leaders", anybody)
+        self._patch.setattr(offers, "refuse_leaders", anybody)
 
     async def page_epoch(self) -> None:
         """A page speaks of the assignment that it knows."""
