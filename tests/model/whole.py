@@ -1,6 +1,6 @@
 """Two sessions, two clinicians, two nodes, explored until nothing is left to reach; by hand.
 
-The first four cases take a minute or less each; those in which time passes hours and gigabytes.
+All but the last take a minute or less each; that one, in which time passes, hours and gigabytes.
 
     make explore                                 every case, one after the other
     make explore ARGS="--case 'a page closes'"   one of them
@@ -21,6 +21,7 @@ CASES = {
     "a node is killed": Faults(moments=0, crashes=1),
     "a page closes": Faults(moments=0, moves=1),
     "the live layer is wrong": Faults(moments=0, lies=1),
+    "one session, time passes twice": Faults(moments=2, presses=1),
     "time passes": Faults(moments=1),
 }
 

@@ -11,7 +11,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import log, near_misses, people, schema, sessions
+from records import log, near_misses, people, schema, sessions, upkeep
 from records.engine import Database
 from records.flags import BIT
 from records.log import LogFilter, Scope
@@ -252,8 +252,9 @@ MANY = [
 
 
 async def test_what_is_open_is_found_among_what_is_open_whatever_else_is_asked(
-    db: Database,
+    db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(upkeep, "REST", 0.0)
     await db.write(world)
     await db.write(lambda conn: conn.execute(insert(schema.session), MANY))
     if not await keep_up(db):

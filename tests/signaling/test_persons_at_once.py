@@ -17,7 +17,7 @@ from signaling import person_commands
 from tests.records import servers
 from tests.signaling.conftest import ACTORS, House, a_house
 
-ROUNDS = 12
+ROUNDS = 8
 ADA = ACTORS["ada"]
 
 
