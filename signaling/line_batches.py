@@ -100,7 +100,8 @@ async def end_rings(desk: Desk, ends: Sequence[Ends], rings: Sequence[OfferRow])
             from_states=may_end_from(state),
         )
         ended = tuple(one for one in rings if one.id in over)
-        others = await offers.states(conn, [one.id for one in rings if one.id not in over])
+        missing = [one.id for one in rings if one.id not in over]
+        others = await offers.states(conn, missing) if missing else {}
         before = frozenset(one for one, found in others.items() if found == state)
         told = _by_session(
             (one.session_id, f"offer.{state}", {"clinician": one.clinician_id, "reason": reason})
