@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from auth import csrf
-from web.errors import BadQuery, TooOften
+from web.errors import BadDays, BadQuery, TooOften, WebError
 from web.i18n import LANGUAGES
 from web.identity import set_cookie
 from web.keys import ASKED, ISSUERS, RENDERER, now_of, settings_of
@@ -149,7 +149,8 @@ def words(request: web.Request, error: Exception, code: str) -> str:
     """The error's sentence in the reader's language."""
     key = f"common.error.{code.replace('-', '_')}"
     texts = request[ASKED].texts
-    return texts.t(key) if key in texts else str(error)
+    about = error.about if isinstance(error, WebError) else {}
+    return texts.t(key, **about) if key in texts else str(error)
 
 
 def moved(location: str) -> web.Response:
@@ -204,6 +205,8 @@ def _advice(code: str, status: int) -> str:
     """The key of what to do now."""
     if status == 403:
         return "common.error_page.forbidden"
+    if code == BadDays.code:
+        return "common.error_page.days"
     if status == 404:
         return "common.error_page.not_found"
     if status >= 500:

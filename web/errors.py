@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -11,6 +13,7 @@ class WebError(Exception):
     code: ClassVar[str] = "web-error"
     status: ClassVar[int] = 400
     sentence: ClassVar[str] = "That did not work. Nothing was changed."
+    about: Mapping[str, str] = MappingProxyType({})  # what the sentence names, in any language
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail or self.sentence)
@@ -33,6 +36,17 @@ class BadQuery(WebError):
     def __init__(self, field: str | None) -> None:
         self.field = field
         super().__init__()
+
+
+class BadDays(WebError):
+    """Choose days that follow one another, and at most so many; nothing was read."""
+
+    code = "bad-days"
+    status = 422
+
+    def __init__(self, most: int) -> None:
+        self.about = {"most": str(most)}
+        super().__init__(f"The last day must not be before the first; at most {most} days at once.")
 
 
 class BadMatching(WebError):

@@ -31,7 +31,7 @@ from records.odmap_rules import (
 from records.sessions import SessionRow
 from records.vocabulary import STATES
 from web import answers, present
-from web.errors import BadRequest
+from web.errors import BadDays, BadRequest
 from web.keys import ASKED, actor_of, now_of, services_of
 from web.manager import agencies_of, midnight, nav
 from web.routes import Route, Who, fields
@@ -235,11 +235,13 @@ def _card(row: SessionRow, found: odmap.Review, typed: Typed) -> Card:
 
 
 def _asked(request: web.Request, zone: str) -> Asked:
-    """The span that was asked for, or the last days. Raises BadRequest."""
+    """The span that was asked for, or the last days. Raises BadRequest, BadDays."""
     today = datetime.fromtimestamp(now_of(request), ZoneInfo(zone)).date()
     first = request.query.get("from") or (today - timedelta(days=DAYS - 1)).isoformat()
     last = request.query.get("until") or today.isoformat()
     since, until = midnight(first, zone, 0), midnight(last, zone, 1)
-    if since is None or until is None or not since < until <= since + (LONGEST + 1) * 86_400.0:
+    if since is None or until is None:
         raise BadRequest
+    if not since < until <= since + (LONGEST + 1) * 86_400.0:
+        raise BadDays(LONGEST)
     return Asked(first, last, request.query.get("agency") or None, since, until)

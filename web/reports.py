@@ -17,7 +17,7 @@ from records.catchments import Place
 from records.directory import Agency
 from records.vocabulary import FUNDING
 from web import answers, present, report_pdf, report_tables
-from web.errors import BadRequest
+from web.errors import BadDays, BadRequest
 from web.keys import ASKED, TYPESETTER, actor_of, now_of, services_of
 from web.manager import agencies_of, midnight, nav
 from web.report_figures import Frame, Shown, drawn
@@ -93,7 +93,7 @@ async def _shown(request: web.Request, asked: Asked) -> Shown:
 
 
 def _asked(request: web.Request, agencies: list[Agency]) -> Asked:
-    """Raises BadRequest for a value that no form of ours sends."""
+    """Raises BadRequest for a value that no form of ours sends, BadDays."""
     texts = request[ASKED].texts
     kept = {name: request.query[name] for name in FIELDS if request.query.get(name)}
     agency = next((one for one in agencies if one.id == kept.get("agency")), None)
@@ -110,8 +110,10 @@ def _asked(request: web.Request, agencies: list[Agency]) -> Asked:
     today = datetime.fromtimestamp(now_of(request), ZoneInfo(zone)).date()
     since = midnight(kept.get("from") or str(today - timedelta(days=DAYS - 1)), zone, 0)
     until = midnight(kept.get("until") or str(today), zone, 1)
-    if since is None or until is None or not 0 < until - since <= LONGEST_DAYS * 86_400:
+    if since is None or until is None:
         raise BadRequest
+    if not 0 < until - since <= LONGEST_DAYS * 86_400:
+        raise BadDays(LONGEST_DAYS)
     chosen = Chosen(
         since, until, None if agency is None else frozenset({agency.id}), place, funding
     )

@@ -237,12 +237,23 @@ async def test_an_officers_own_call_and_a_session_without_an_overdose_cannot_be_
         assert (await site.post(PAGE, typed(row), page=PAGE)).status == 404
 
 
-@pytest.mark.parametrize(
-    "query", ["from=x", "from=2027-02-01&until=2027-01-01", "from=2026-01-01&until=2027-01-15"]
-)
-async def test_a_span_that_is_none_is_refused(site: Site, query: str) -> None:
+async def test_a_day_that_is_none_is_refused(site: Site) -> None:
     await site.sign_in(demo.LENA)
-    assert (await site.client.get(f"{PAGE}?{query}")).status == 400
+    assert (await site.client.get(f"{PAGE}?from=x")).status == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["from=2027-02-01&until=2027-01-01", "from=2026-01-01&until=2027-01-15"]
+)
+async def test_days_in_the_wrong_order_or_too_many_are_refused_with_how_many_fit(
+    site: Site, query: str
+) -> None:
+    await site.sign_in(demo.LENA)
+    response = await site.client.get(f"{PAGE}?{query}")
+    assert response.status == 422
+    shown = await response.text()
+    assert "at most 92 days fit at once" in shown
+    assert "Go back and choose other days." in shown
 
 
 async def test_a_field_that_the_form_does_not_have_is_refused(site: Site) -> None:

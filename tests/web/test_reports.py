@@ -91,12 +91,22 @@ async def test_another_programs_sessions_are_in_no_report(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["from=x", "from=2027-02-30", "from=2027-01-02&until=2027-01-01", "from=1900-01-01",
-     "agency=agy_nobody", "until=99999-01-01"],
-)  # fmt: skip
-async def test_a_span_that_is_none_is_refused(site: Site, query: str) -> None:
+    ["from=x", "from=2027-02-30", "agency=agy_nobody", "until=99999-01-01"],
+)
+async def test_a_day_or_an_agency_that_is_none_is_refused(site: Site, query: str) -> None:
     await site.sign_in(demo.LENA)
     assert (await site.client.get(f"/manager/reports?{query}")).status == 400
+
+
+@pytest.mark.parametrize("query", ["from=2027-01-02&until=2027-01-01", "from=1900-01-01"])
+@pytest.mark.parametrize("page", ["reports", "reports.csv", "reports.pdf"])
+async def test_days_in_the_wrong_order_or_too_many_are_refused_with_how_many_fit(
+    site: Site, page: str, query: str
+) -> None:
+    await site.sign_in(demo.LENA)
+    response = await site.client.get(f"/manager/{page}?{query}")
+    assert response.status == 422
+    assert "at most 3660 days fit at once" in await response.text()
 
 
 async def test_an_empty_span_has_no_rates_instead_of_wrong_ones(site: Site) -> None:
