@@ -126,12 +126,13 @@ async def test_forms_are_answered_by_keyboard_alone_and_the_note_is_signed(
     # help near by, from the directory: on the card, and on the person's plan
     help_near = desk.locator("#card-resources label")
     await expect(help_near).to_have_count(4)
-    for name in ("Open Door Shelter", "Quiet Rooms"):
+    for name in ("Open Door Shelter", "Quiet Rooms", "Dakota Peer Line"):
         await help_near.filter(has_text=name).locator("input").focus()
         await keys.press("Space")
     await picture(desk, "record-help")
     await dana.recommend("soon", "remain_in_place", "Stay with a friend tonight.")
     await expect(officer.page.locator("#card-resources")).to_contain_text("Open Door Shelter")
+    await expect(officer.page.locator("#card-resources")).to_contain_text("Text: 605-555-0163")
     await expect(officer.page.locator("#card-resources")).not_to_contain_text("Quiet Rooms")
     assert await axe.violations(officer.page) == []
     await picture(officer.page, "record-help-tablet")

@@ -87,10 +87,15 @@ export class ResourcePicker {
       ...(this.found === null ? picked : gone).map((one) => ({ one, gone: true, notes: this.found === null ? [] : [t("console.card.resources.gone")] }))];
     fill(this.list, JSON.stringify(rows.map(({ one, gone: left }) => [one.id, left])), () => rows.map(({ one, notes: said }) => el("li", { class: "actions__one" },
       el("label", { class: "actions__name" }, el("input", { type: "checkbox", value: one.id, dataset: { resource: one.id } }),
-        el("span", {}, one.name, el("span", { class: "small muted help__facts", text: [t(`common.resource.${one.kind}`), one.phone || one.text_line || one.address || one.website, one.hours, ...said].filter(Boolean).join(" · ") }))))));
+        el("span", {}, one.name, el("span", { class: "small muted help__facts", text: [t(`common.resource.${one.kind}`), way(one), one.hours, ...said].filter(Boolean).join(" · ") }))))));
     const ids = new Set(picked.map((one) => one.id));
     for (const box of findAll("[data-resource]", HTMLInputElement, this.list)) box.checked = ids.has(box.value);
   }
+}
+
+/** How to reach it, the quickest way. @param {CardResource} one */
+function way(one) {
+  return one.phone || (one.text_line && t("console.card.resources.text", { number: one.text_line })) || one.address || one.website;
 }
 
 /** @param {Found} one */

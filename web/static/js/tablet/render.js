@@ -404,8 +404,12 @@ function renderCard({ view, local }, screen) {
 /** @param {import("../lib/wire.js").CardResource} one */
 function helpNearBy(one) {
   const spanish = locale().startsWith("es");
-  const facts = [one.address, (spanish && one.hours_es) || one.hours, (spanish && one.accepts_es) || one.accepts].filter(Boolean).join(" · ");
-  return el("li", {}, el("strong", { text: one.name }), one.phone ? el("a", { href: telephone(one.phone), text: one.phone }) : null, facts ? el("span", { text: facts }) : null);
+  const elsewhere = one.phone || one.text_line || one.address ? "" : one.website; // words, no link: a kiosk goes nowhere
+  const facts = [one.address, elsewhere, (spanish && one.hours_es) || one.hours, (spanish && one.accepts_es) || one.accepts].filter(Boolean).join(" · ");
+  return el("li", {}, el("strong", { text: one.name }),
+    one.phone ? el("a", { href: telephone(one.phone), text: one.phone }) : null,
+    one.text_line ? el("a", { href: telephone(one.text_line).replace("tel:", "sms:"), text: t("tablet.card.text", { number: one.text_line }) }) : null,
+    facts ? el("span", { text: facts }) : null);
 }
 
 /** @param {Model} model @param {"outcome" | "reason"} screen */
