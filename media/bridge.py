@@ -161,44 +161,65 @@ class Bridge:
     def describe(self, call: str, seat: str, generation: str, description: str) -> str:
         """Answer a browser's offer for its seat.
 
-        The same generation again is a renegotiation or an ICE restart; a new one replaces the
-        seat's leg at once. Raises BadDescription, TooManyLegs, TooManyCalls, NotStarted; then
-        nothing has changed.
+        The same generation again is a renegotiation or an ICE restart. A new one takes the seat's
+        place: at once where nothing is connected there, and else when it is connected itself, so
+        that what still carries carries until then. Raises BadDescription, TooManyLegs,
+        TooManyCalls, NotStarted; then nothing has changed.
         """
         if not self._sockets:
             raise NotStarted
         sdp.read(description)  # refuse before anything is made
         place = self._place(call, seat)
-        now = time.monotonic()
-        leg = place.leg
-        if leg is None or leg.generation != generation:
-            fresh = Leg(
+        leg = next((one for one in place.legs if one.generation == generation), None)
+        if leg is not None:
+            offered = leg.describe(description)
+        else:
+            leg = Leg(
                 self._calls[call],
                 place,
                 generation,
                 self._identity,
-                now,
+                time.monotonic(),
                 self._leg_event,
                 self.settings.max_packets_per_second,
             )
-            offered = fresh.describe(description)
-            if leg is not None:
-                self._forget(leg)
-            place.leg = leg = fresh
-            for track in place.down.values():
-                track.restart()
-        else:
             offered = leg.describe(description)
+            self._seat(place, leg)
         for fragment in leg.retired():
             self._by_fragment.pop(fragment, None)
         self._by_fragment[leg.newest.fragment] = leg
-        for slot, track in place.down.items():
-            track.shape(offered.sections.get(slot))
-        self._calls[call].sources_changed()
-        if leg.connected:
-            self._calls[call].connected(place)
+        if leg is place.leg:
+            self._fit(leg)
         self._versions += 1
         return sdp.answer(offered, self._ours(leg))
+
+    def _seat(self, place: Seat, fresh: Leg) -> None:
+        """A new connection to a seat: beside the one that carries, or in its place."""
+        if place.coming is not None:
+            self._forget(place.coming)
+            place.coming = None
+        if place.leg is not None and place.leg.connected:
+            place.coming = fresh
+        else:
+            self._take_over(fresh)
+
+    def _take_over(self, leg: Leg) -> None:
+        """From now on this leg is the seat's, and the one before is not known any more."""
+        place = leg.seat
+        if place.leg is not None:
+            self._forget(place.leg)
+        place.leg, place.coming = leg, None
+        for track in place.down.values():
+            track.restart()
+
+    def _fit(self, leg: Leg) -> None:
+        """Send to the seat what its leg has described, as it has described it."""
+        sections = leg.offered.sections if leg.offered is not None else {}
+        for slot, track in leg.seat.down.items():
+            track.shape(sections.get(slot))
+        leg.call.sources_changed()
+        if leg.connected:
+            leg.call.connected(leg.seat)
 
     async def answer(self, call: str, seat: str, generation: str, description: str) -> str:
         """`describe`, for who need not know in which process the bridge is."""
@@ -251,16 +272,23 @@ class Bridge:
         known.move(seat, to)
 
     def leave(self, call: str, seat: str, generation: str | None = None) -> None:
-        """Put a leg out; with `generation`, only if that is the current one. Idempotent."""
+        """Put a seat's legs out; with `generation`, only that one. Idempotent."""
         known = self._calls.get(call)
         place = known.seats.get(seat) if known is not None else None
-        if known is None or place is None or place.leg is None:
+        if known is None or place is None:
             return
-        if generation is not None and place.leg.generation != generation:
-            return
-        self._forget(place.leg)
-        place.leg = None
-        known.sources_changed()
+        gone = [leg for leg in place.legs if generation in (None, leg.generation)]
+        for leg in gone:
+            self._put_out(leg)
+        if gone:
+            known.sources_changed()
+
+    def _put_out(self, leg: Leg) -> None:
+        self._forget(leg)
+        if leg.seat.leg is leg:
+            leg.seat.leg = None
+        else:
+            leg.seat.coming = None
 
     def close_call(self, call: str) -> None:
         """End a call and all its legs. Idempotent."""
@@ -268,9 +296,8 @@ class Bridge:
         if known is None:
             return
         for place in known.seats.values():
-            if place.leg is not None:
-                self._forget(place.leg)
-                place.leg = None
+            for leg in place.legs:
+                self._put_out(leg)
         known.part()
 
     def calls(self) -> list[str]:
@@ -312,7 +339,10 @@ class Bridge:
     def _leg_event(
         self, leg: Leg, kind: LegEventKind, medium: str | None, reason: str | None
     ) -> None:
-        if kind in (LegEventKind.CONNECTED, LegEventKind.RESUMED):
+        if kind is LegEventKind.CONNECTED and leg is leg.seat.coming:
+            self._take_over(leg)
+            self._fit(leg)
+        elif kind in (LegEventKind.CONNECTED, LegEventKind.RESUMED):
             leg.call.connected(leg.seat)  # it sees nothing before the next key frame
         self._on_event(LegEvent(leg.call.name, leg.seat.name, leg.generation, kind, medium, reason))
 
@@ -368,14 +398,13 @@ class Bridge:
         self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS / TURNS, self._tick)
         self._turn = (self._turn + 1) % TURNS
         for call in list(self._calls.values())[self._turn :: TURNS]:
-            for place in list(call.seats.values()):
-                leg = place.leg
-                if leg is None or not leg.due(now):
+            for leg in [leg for place in call.seats.values() for leg in place.legs]:
+                if not leg.due(now):
                     continue
                 try:
                     leg.tick(now, wall, self.settings.silence_after)
                 except Exception:
-                    log.exception("leg.failed seat=%s", place.name)
+                    log.exception("leg.failed seat=%s", leg.seat.name)
                     self._close_leg(leg, "failed")
                     continue
                 waited = now - leg.made_at

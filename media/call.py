@@ -24,8 +24,14 @@ class Seat:
     def __init__(self, name: str) -> None:
         self.name = name
         self.leg: Leg | None = None
+        self.coming: Leg | None = None  # takes over when it has its keys; until then `leg` carries
         # by slot: the first of each kind is the main one, the others carry further parties
         self.down = {slot: DownTrack(kind) for slot, (kind, _) in SLOTS.items()}
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """Every connection to this seat: the one that carries, and the one that will."""
+        return tuple(leg for leg in (self.leg, self.coming) if leg is not None)
 
     @property
     def ssrc(self) -> int:

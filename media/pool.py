@@ -46,7 +46,8 @@ class _Call:
 
     at: _Child | None = None  # None: nowhere yet, or its process has ended
     plan: words.Plan | None = None
-    legs: dict[str, str] = field(default_factory=dict)  # seat -> generation
+    # seat -> generations: the first that was told of and may still carry, and the newest
+    legs: dict[str, list[str]] = field(default_factory=dict)
 
 
 class _Child:
@@ -262,7 +263,9 @@ class BridgePool:
         child = known.at or self._place(known)
         no = next(self._numbers)
         text = await child.ask(no, words.Describe(no, call, seat, generation, description))
-        known.legs[seat] = generation
+        described = known.legs.get(seat, [])
+        if generation not in described:
+            known.legs[seat] = [*described[:1], generation]
         return text
 
     def plan(
@@ -291,8 +294,9 @@ class BridgePool:
         if known is None:
             return
         self._say(known, words.Leave(call, seat, generation))
-        if generation in (None, known.legs.get(seat)):
-            known.legs.pop(seat, None)
+        left = [one for one in known.legs.pop(seat, []) if generation not in (None, one)]
+        if left:
+            known.legs[seat] = left
 
     def close_call(self, call: str) -> None:
         """End a call and all its legs."""
@@ -354,9 +358,11 @@ class BridgePool:
     def heard(self, event: LegEvent) -> None:
         """A process told something of a leg."""
         known = self._calls.get(event.call)
-        closed = event.kind is LegEventKind.CLOSED
-        if known is not None and closed and known.legs.get(event.seat) == event.generation:
-            del known.legs[event.seat]
+        if known is not None and event.generation in known.legs.get(event.seat, []):
+            if event.kind is LegEventKind.CONNECTED:  # it carries: those before it are gone
+                known.legs[event.seat] = [event.generation]
+            elif event.kind is LegEventKind.CLOSED:
+                known.legs[event.seat].remove(event.generation)
         self._tell(event)
 
     def lost(self, child: _Child) -> None:
@@ -366,7 +372,7 @@ class BridgePool:
             if call.at is not child:
                 continue
             legs, call.legs, call.at = call.legs, {}, None
-            for seat, generation in legs.items():
+            for seat, generation in [(seat, one) for seat, many in legs.items() for one in many]:
                 self._tell(LegEvent(name, seat, generation, LegEventKind.CLOSED, reason=LOST))
 
     def _tell(self, event: LegEvent) -> None:

@@ -23,7 +23,9 @@ NOTED_EVERY = 4.0  # seconds between two steps of one side on the timeline; the 
 class SeatState:
     """One side's leg and what its page says about itself."""
 
-    generation: str | None = None
+    generation: str | None = None  # of the leg that carries
+    coming: str | None = None  # of one that is built beside it, and takes over when it is connected
+    holder: str | None = None  # whose leg it is
     connected: bool = False
     flowing: set[str] = field(default_factory=set)  # media that have arrived: audio, video
     silent_since: float | None = None
@@ -34,6 +36,13 @@ class SeatState:
     step: PictureStep = "720p"  # how much picture its page sends
     noted: PictureStep = "720p"  # what the timeline says of it
     noted_at: float = 0.0
+
+    def begin(self, generation: str) -> None:
+        """From now on it is this leg, of which nothing is known yet."""
+        self.generation, self.coming = generation, None
+        self.connected = False
+        self.flowing.clear()
+        self.silent_since = None
 
     @property
     def sends(self) -> bool:
@@ -60,19 +69,33 @@ class Legs:
         """The same, of a seat that is known; asking for one makes none."""
         return self._seats.get((session_id, seat))
 
-    def described(self, session_id: str, seat: str, generation: str) -> None:
-        """A description was answered; a new generation starts unconnected."""
+    def taken_by_another(self, session_id: str, seat: str, holder: str) -> bool:
+        """Whether somebody else's leg sits there."""
+        state = self.known(session_id, seat)
+        return state is not None and state.holder not in (None, holder)
+
+    def described(self, session_id: str, seat: str, generation: str, holder: str) -> None:
+        """A description was answered: of a leg beside the one that carries, or of the only one."""
         state = self.seat(session_id, seat)
-        if state.generation != generation:
-            state.generation = generation
-            state.connected = False
-            state.flowing.clear()
-            state.silent_since = None
+        state.holder = holder
+        if generation == state.generation:
+            return
+        if state.connected:
+            state.coming = generation
+        else:
+            state.begin(generation)
 
     def told(self, event: LegEvent, now: float) -> None:
         """Take one event from the bridge; those of an older generation are ignored."""
         state = self._seats.get((event.call, event.seat))
-        if state is None or state.generation != event.generation:
+        if state is None:
+            return
+        if state.coming == event.generation:
+            if event.kind is LegEventKind.CONNECTED:
+                state.begin(event.generation)
+            elif event.kind is LegEventKind.CLOSED:
+                state.coming = None
+        if state.generation != event.generation:
             return
         match event.kind:
             case LegEventKind.CONNECTED:

@@ -96,8 +96,10 @@ async def describe_media(
         desk.bridge.plan(row.id, {"tablet": ["tablet"]})  # a test call sees and hears itself
     else:
         await desk.company.arrange(row)
+    if desk.legs.taken_by_another(row.id, seat, actor.id):
+        desk.empty_seat(row.id, seat)  # a new leg is built beside one's own, never beside theirs
     answer = await desk.bridge.answer(row.id, seat, m.generation, m.description)
-    desk.legs.described(row.id, seat, m.generation)
+    desk.legs.described(row.id, seat, m.generation, actor.id)
     desk.cluster.legs_changed(row)
     return {"description": answer}
 

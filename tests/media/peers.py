@@ -104,6 +104,12 @@ class Peer:
         return self.seen.get(mid, 0) > 5
 
     async def join(self, *, video: bool = True, more: int = 0) -> str:
+        """Describe this peer to the bridge, and connect; gives the bridge's answer."""
+        answer = await self.describe(video=video, more=more)
+        await self.connect(answer)
+        return answer
+
+    async def describe(self, *, video: bool = True, more: int = 0) -> str:
         """Describe this peer to the bridge; gives the bridge's answer."""
         self.pc.addTrack(Tone())
         if video:
@@ -120,8 +126,11 @@ class Peer:
         answer = await self.bridge.answer(
             self.call, self.seat, self.generation, self.pc.localDescription.sdp
         )
-        await self.pc.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
         return answer
+
+    async def connect(self, answer: str) -> None:
+        """Take the bridge's answer: from now on the peer looks for its way."""
+        await self.pc.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(BOUND):

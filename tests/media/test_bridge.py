@@ -9,6 +9,7 @@ import socket
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -109,6 +110,62 @@ async def test_a_new_generation_takes_the_seat_and_the_other_side_renegotiates_n
     await clinician.until(lambda: clinician.frames > seen + 10)
     await again.until(lambda: again.frames > 5)
     assert clinician.pc.connectionState == "connected"
+
+
+async def test_a_leg_carries_until_the_one_that_is_built_beside_it_is_connected(
+    house: House,
+) -> None:
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    await tablet.until(lambda: tablet.frames > 5)
+    again = Peer(house.bridge, "call", "tablet", "g2")
+    house.peers.append(again)
+    answer = await again.describe()
+    for peer in (tablet, clinician):
+        seen = peer.frames
+        await peer.until(lambda peer=peer, seen=seen: peer.frames > seen + 10)  # type: ignore[misc]
+    assert [one.generation for one in house.bridge.stats("call")] == ["g1", "g1"]
+    await again.connect(answer)
+    await again.until(lambda: again.frames > 5)
+    assert [one.generation for one in house.bridge.stats("call")] == ["g2", "g1"]
+    assert house.bridge.totals().legs == 2
+    done, seen = tablet.frames, clinician.frames
+    await clinician.until(lambda: clinician.frames > seen + 10)
+    assert tablet.frames <= done + 2, "what was in its buffer; nothing is sent to it any more"
+    assert clinician.pc.connectionState == "connected"
+    assert not house.told(LegEventKind.CLOSED, "tablet")
+
+
+async def test_one_that_is_never_connected_goes_and_the_one_that_carries_stays(
+    house: House,
+) -> None:
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    await tablet.until(lambda: tablet.frames > 5)
+    await clinician.until(lambda: clinician.frames > 5)
+    house.bridge.settings = replace(house.bridge.settings, never_connected_after=0.1)
+    for generation in ("g2", "g3"):  # the second one takes the place of the first
+        waits = Peer(house.bridge, "call", "tablet", generation)
+        house.peers.append(waits)
+        await waits.describe()
+        assert house.bridge.totals().legs == 3
+    await tablet.until(lambda: bool(house.told(LegEventKind.CLOSED, "tablet")))
+    [gone] = house.told(LegEventKind.CLOSED, "tablet")
+    assert (gone.generation, gone.reason) == ("g3", "never-connected")
+    assert house.bridge.totals().legs == 2
+    seen = clinician.frames
+    await clinician.until(lambda: clinician.frames > seen + 10)
+
+
+async def test_who_is_put_out_is_put_out_with_what_was_being_built(house: House) -> None:
+    tablet, _ = await house.peer("tablet"), await house.peer("clinician")
+    await tablet.until(lambda: tablet.frames > 5)
+    again = Peer(house.bridge, "call", "tablet", "g2")
+    house.peers.append(again)
+    answer = await again.describe()
+    house.bridge.leave("call", "tablet")
+    assert house.bridge.totals().legs == 1
+    await again.connect(answer)
+    await again.until(lambda: "stun-unknown" in house.bridge.totals().dropped)
+    assert again.frames == 0
 
 
 async def test_a_seat_left_and_taken_by_somebody_else_goes_on_for_the_other_side(
@@ -219,7 +276,11 @@ async def test_a_wrong_fingerprint_gets_no_keys(house: House) -> None:
     describe = house.bridge.describe
 
     def forged(call: str, seat: str, generation: str, description: str) -> str:
-        wrong = re.sub(r"(a=fingerprint:\S+ )\S\S", r"\g<1>00", description)
+        wrong = re.sub(
+            r"(a=fingerprint:\S+ )(\S\S)",
+            lambda found: found[1] + ("FF" if found[2] == "00" else "00"),
+            description,
+        )
         return describe(call, seat, generation, wrong)
 
     house.bridge.describe = forged  # type: ignore[method-assign]

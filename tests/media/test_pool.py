@@ -110,6 +110,22 @@ async def test_a_killed_process_closes_its_own_legs_alone_and_its_call_goes_on_e
     await until(lambda: all(house.pool.pids) and killed not in house.pool.pids)
 
 
+async def test_with_a_killed_process_goes_what_was_built_beside_what_carried(
+    house: House,
+) -> None:
+    await house.pair("one")
+    for generation in ("g2", "g3"):
+        waits = Peer(house.pool, "one", "tablet", generation)
+        house.peers.append(waits)
+        await waits.describe()
+    killed = house.pool.pids[0]
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    await until(lambda: len(house.closed()) == 2)
+    told = [(e.seat, e.generation) for e in house.events if e.kind is LegEventKind.CLOSED]
+    assert sorted(told) == [("clinician", "g1"), ("tablet", "g1"), ("tablet", "g3")]
+
+
 async def test_a_process_that_hangs_is_ended_and_its_legs_are_told(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,8 @@
  * audio and one video section, both ways, for the life of the connection: mute, camera and flip only swap
  * tracks and never negotiate. Further parties arrive in sections that only receive, there from the start. When the path breaks: a word after 2.5 s, one ICE restart after 2 s of
  * 'disconnected', a new connection (a new generation of the same seat) when that has not helped in 8 s. Restarts never overlap:
- * each one resets the checks of the one before, and makes the gap longer.
+ * each one resets the checks of the one before, and makes the gap longer. A new connection is built beside the one before, which
+ * carries whatever it still can until the new one is connected.
  */
 
 import { WireError, randomKey } from "./socket.js";
@@ -52,6 +53,10 @@ export class Peer {
     this.remote = new MediaStream();
     /** @type {RTCPeerConnection | null} */
     this.pc = null;
+    /** @type {RTCPeerConnection | null} the connection before, until this one is connected */
+    this.former = null;
+    /** @type {(() => void)[]} what comes by this connection, to be shown once it is connected */
+    this.arriving = [];
     this.generation = "";
     /** @type {MediaStreamTrack | null} */
     this.microphone = null;
@@ -246,15 +251,33 @@ export class Peer {
   }
 
   #unbuild() {
+    this.#setAside();
+    this.#putAway();
+  }
+
+  /** Build no further. What has carried once, and may do so again, stays until the next one is connected. */
+  #setAside() {
     clearTimeout(this.verdict);
     clearTimeout(this.retry);
     const old = this.pc;
     this.pc = null;
-    old?.close();
+    this.arriving = [];
+    if (!old) return;
+    if (old.connectionState !== "connected" && old.connectionState !== "disconnected") {
+      old.close();
+      return;
+    }
+    this.#putAway();
+    this.former = old;
+  }
+
+  #putAway() {
+    this.former?.close();
+    this.former = null;
   }
 
   async #build() {
-    this.#unbuild();
+    this.#setAside();
     const generation = this.generation = randomKey();
     this.restarted = false;
     this.describing = false;
@@ -288,8 +311,12 @@ export class Peer {
     pc.addEventListener("track", (event) => {
       if (pc !== this.pc) return;
       const slot = slots.get(event.transceiver);
-      if (slot === undefined) this.#arrived(event.track);
-      else this.options.onMore(slot, event.track);
+      const show = () => {
+        if (slot === undefined) this.#arrived(event.track);
+        else this.options.onMore(slot, event.track);
+      };
+      if (this.former) this.arriving.push(show);
+      else show();
     });
     pc.addEventListener("connectionstatechange", () => { if (pc === this.pc) this.#changed(pc); });
     await this.#describe();
@@ -373,6 +400,7 @@ export class Peer {
         clearTimeout(this.verdict);
         this.restarted = false;
         this.reached = true;
+        this.#takeOver();
         this.watchdog = watchdog.begin(performance.now());
         this.connectedAt = performance.now();
         this.packetsAt = performance.now();
@@ -393,6 +421,12 @@ export class Peer {
         return;
       default:
     }
+  }
+
+  /** This connection carries from now on: what came by it is shown, and the one before is closed. */
+  #takeOver() {
+    for (const show of this.arriving.splice(0)) show();
+    this.#putAway();
   }
 
   /** @param {RTCPeerConnection} pc */
