@@ -581,7 +581,6 @@ def make_sample(args: argparse.Namespace) -> int:
 
 def make_folder(path: Path) -> None:
     """Make the data folder, for its owner only. Raises CannotStart."""
-    os.umask(0o077)
     try:
         Folder(path).prepare()
     except OSError as error:
@@ -745,6 +744,7 @@ def _count(text: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0 when it did what was asked, 2 for bad settings."""
     args = parser().parse_args(argv)
+    os.umask(0o077)  # whichever command makes the database, or a key, makes it for its owner alone
     try:
         code: int = args.run(args)
     except SettingsError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 import stat
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+import crisisbridge
 from auth.passwords import check_new_password, check_new_pin
 from web.dev import cast, certificate
 from web.dev.folder import Folder, card, welcome
@@ -28,6 +30,16 @@ def folder(tmp_path: Path) -> Folder:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_database_that_any_command_makes_is_for_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        arguments = ["sample", "--data", str(tmp_path), "--sessions", "2", "--days", "2"]
+        assert crisisbridge.main(arguments) == 0
+    finally:
+        os.umask(before)
+    assert {mode(one) for one in tmp_path.iterdir()} == {0o600}
 
 
 def test_secrets_are_made_once_and_kept(folder: Folder) -> None:
