@@ -28,6 +28,7 @@ from media.leg import Leg
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.02  # of one call
+OVERLAP_SECONDS = 1.0  # of a leg that was taken over from: its page closes it about then
 TURNS = 4  # a tick's calls take turns, so that no datagram waits for all of them
 TRIES_FOR_A_PORT = 20
 SOCKET_BUFFER = 4 << 20
@@ -204,13 +205,23 @@ class Bridge:
             self._take_over(fresh)
 
     def _take_over(self, leg: Leg) -> None:
-        """From now on this leg is the seat's, and the one before is not known any more."""
+        """From now on this leg is the seat's: what goes down goes by it, and what comes up is taken
+        from the one before for a moment more, until the same comes by this one."""
         place = leg.seat
-        if place.leg is not None:
+        self._let_go(place)
+        if place.leg is not None and place.leg.connected:
+            place.former, place.former_until = place.leg, time.monotonic() + OVERLAP_SECONDS
+        elif place.leg is not None:
             self._forget(place.leg)
         place.leg, place.coming = leg, None
         for track in place.down.values():
             track.restart()
+
+    def _let_go(self, place: Seat) -> None:
+        """What was taken over from is not known any more."""
+        if place.former is not None:
+            self._forget(place.former)
+            place.former = None
 
     def _fit(self, leg: Leg) -> None:
         """Send to the seat what its leg has described, as it has described it."""
@@ -285,10 +296,13 @@ class Bridge:
 
     def _put_out(self, leg: Leg) -> None:
         self._forget(leg)
-        if leg.seat.leg is leg:
-            leg.seat.leg = None
+        place = leg.seat
+        if place.leg is leg:
+            place.leg = None
+        elif place.coming is leg:
+            place.coming = None
         else:
-            leg.seat.coming = None
+            place.former = None
 
     def close_call(self, call: str) -> None:
         """End a call and all its legs. Idempotent."""
@@ -398,6 +412,10 @@ class Bridge:
         self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS / TURNS, self._tick)
         self._turn = (self._turn + 1) % TURNS
         for call in list(self._calls.values())[self._turn :: TURNS]:
+            for place in call.seats.values():
+                if place.former is not None and now >= place.former_until:
+                    self._let_go(place)
+                    call.sources_changed()
             for leg in [leg for place in call.seats.values() for leg in place.legs]:
                 if not leg.due(now):
                     continue

@@ -25,13 +25,15 @@ class Seat:
         self.name = name
         self.leg: Leg | None = None
         self.coming: Leg | None = None  # takes over when it has its keys; until then `leg` carries
+        self.former: Leg | None = None  # taken over from: still heard for a moment
+        self.former_until = 0.0
         # by slot: the first of each kind is the main one, the others carry further parties
         self.down = {slot: DownTrack(kind) for slot, (kind, _) in SLOTS.items()}
 
     @property
     def legs(self) -> tuple[Leg, ...]:
-        """Every connection to this seat: the one that carries, and the one that will."""
-        return tuple(leg for leg in (self.leg, self.coming) if leg is not None)
+        """Every connection to this seat: what carries, what will, and what has just done so."""
+        return tuple(leg for leg in (self.leg, self.coming, self.former) if leg is not None)
 
     @property
     def ssrc(self) -> int:
@@ -90,8 +92,8 @@ class Call:
         """Find each sink's source of each slot anew, and ask new ones for a key frame."""
         routes: dict[UpTrack, list[tuple[Seat, DownTrack]]] = {}
         for seat in self.seats.values():
-            if seat.leg is not None:
-                routes |= {track: [] for track in seat.leg.up.values()}
+            for leg in seat.legs:
+                routes |= {track: [] for track in leg.up.values()}
         for sink in self.seats.values():
             for slot, down in sink.down.items():
                 source = self._source(sink.name, *SLOTS[slot])
@@ -128,8 +130,11 @@ class Call:
         return found[number] if number < len(found) else None
 
     def _up(self, name: str, kind: str) -> UpTrack | None:
+        """A seat's stream: of a leg that has just taken over, as soon as it comes by that."""
         seat = self.seats.get(name)
-        return seat.leg.up.get(kind) if seat is not None and seat.leg is not None else None
+        legs = () if seat is None else (seat.leg, seat.former)
+        found = [leg.up[kind] for leg in legs if leg is not None and kind in leg.up]
+        return next((track for track in found if track.flowed), next(iter(found), None))
 
     def key_frame_for(self, sink: Seat, ssrc: int) -> None:
         """A browser asks for a key frame of what it receives."""

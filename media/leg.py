@@ -288,6 +288,8 @@ class Leg:
             return
         if lost:
             self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, lost))
+        if not track.flowed:
+            self._flows(track)
         for sink, down in track.routes:
             leg = sink.leg
             dtls = leg._dtls if leg is not None else None
@@ -297,11 +299,15 @@ class Leg:
                 )
                 if out is not None:
                     leg.send_rtp(out)
-        if not track.flowed:  # not for what only probes the path
-            track.flowed = True
-            if track.kind not in self._flowed:
-                self._flowed.add(track.kind)
-                self._on_event(self, LegEventKind.FLOWING, track.kind, None)
+
+    def _flows(self, track: UpTrack) -> None:
+        """The first packet of a stream, but for what only probes the path."""
+        track.flowed = True
+        if self.seat.former is not None:
+            self.call.sources_changed()  # before it is forwarded, or a picture would lack its start
+        if track.kind not in self._flowed:
+            self._flowed.add(track.kind)
+            self._on_event(self, LegEventKind.FLOWING, track.kind, None)
 
     def _learn(self, packet: rtp.Packet, now: float) -> tuple[UpTrack, bool] | None:
         """A stream that no description named: its payload type says what it is."""
@@ -336,6 +342,10 @@ class Leg:
                     known = self._streams.get(ssrc)
                     if known is not None and not known[1]:
                         known[0].reported(report, now)
+                case _ if self.seat.leg is not self:
+                    # what goes down goes by another leg, with other numbers: a repair of those
+                    # under this one's keys could use a number twice
+                    pass
                 case rtcp.ReportBlock(ssrc=ssrc):
                     self.seat.reported(ssrc, report, now)
                 case rtcp.Nack(media_ssrc=ssrc, lost=lost):

@@ -127,12 +127,28 @@ async def test_a_leg_carries_until_the_one_that_is_built_beside_it_is_connected(
     await again.connect(answer)
     await again.until(lambda: again.frames > 5)
     assert [one.generation for one in house.bridge.stats("call")] == ["g2", "g1"]
-    assert house.bridge.totals().legs == 2
+    await again.until(lambda: house.bridge.totals().legs == 2)
     done, seen = tablet.frames, clinician.frames
     await clinician.until(lambda: clinician.frames > seen + 10)
     assert tablet.frames <= done + 2, "what was in its buffer; nothing is sent to it any more"
     assert clinician.pc.connectionState == "connected"
     assert not house.told(LegEventKind.CLOSED, "tablet")
+
+
+async def test_what_a_new_leg_does_not_send_yet_is_taken_from_the_one_before_for_a_moment(
+    house: House,
+) -> None:
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    await tablet.until(lambda: tablet.frames > 5)
+    await clinician.until(lambda: clinician.frames > 5)
+    again = await house.peer("tablet", "g2", video=False)
+    await again.until(lambda: house.told(LegEventKind.CONNECTED, "tablet")[-1].generation == "g2")
+    seen = clinician.frames
+    await clinician.until(lambda: clinician.frames > seen + 5)
+    await again.until(lambda: house.bridge.totals().legs == 2)
+    clinician.heard.clear()
+    await clinician.until(lambda: clinician.hears("0"))
+    assert not house.bridge._calls["call"].seats["tablet"].down["video"].wanted
 
 
 async def test_one_that_is_never_connected_goes_and_the_one_that_carries_stays(

@@ -230,6 +230,24 @@ def test_requests_repeated_at_one_moment_are_answered_once() -> None:
     assert down.retransmitted == kept
 
 
+def test_a_leg_that_was_taken_over_from_is_sent_no_repairs() -> None:
+    """They would have the numbers of the leg after it, and might be numbers of its own."""
+    call = Call("call")
+    sink, source = Side("clinician", call), Side("tablet", call)
+    for seq in range(10):
+        source.rtp(seq)
+    seat = sink.leg.seat
+    down = seat.down["video"]
+    asks = rtcp.nack(1, down.ssrc, [down._last_seq])
+    seat.leg, seat.former = None, sink.leg
+    sink.port.sent.clear()
+    sink.leg.on_srtp(asks, 1.0, 1.0, (sink.port, HOME))
+    assert sink.port.sent == []
+    seat.leg, seat.former = sink.leg, None
+    sink.leg.on_srtp(asks, 1.0, 1.0, (sink.port, HOME))
+    assert len(sink.port.sent) == 1
+
+
 def track(kind: str, **extensions: int) -> DownTrack:
     made = DownTrack(kind)
     made.shape(sdp.read(OFFER).sections[kind])

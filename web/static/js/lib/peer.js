@@ -43,6 +43,7 @@ const HEARD_MS = 1800;
 const DISCONNECTED_MS = 2000;
 const VERDICT_MS = 8000;
 const QUALITY_MS = 5000;
+const OVERLAP_MS = 800; // the bridge forgets the former connection after a second
 const MAX_BITRATE = 1_200_000;
 export const MORE = 3; // further parties, as many as the bridge carries
 
@@ -423,10 +424,11 @@ export class Peer {
     }
   }
 
-  /** This connection carries from now on: what came by it is shown, and the one before is closed. */
+  /** This connection carries from now on: what comes by it is shown. The one before goes on sending until this one does. */
   #takeOver() {
     for (const show of this.arriving.splice(0)) show();
-    this.#putAway();
+    const { former } = this;
+    if (former) setTimeout(() => { if (former === this.former) this.#putAway(); }, OVERLAP_MS);
   }
 
   /** @param {RTCPeerConnection} pc */
