@@ -320,10 +320,14 @@ async def decide(
 
 
 async def lapse(conn: AsyncConnection, now: float) -> int:
-    """Close the offers of turns that are over; how many."""
+    """Close the offers of turns that are over, and of or to people who are shut out; how many."""
+    out = select(person.c.id).where(person.c.active.is_(False))
+    idle = or_(
+        roster_swap.c.ends_at <= now, roster_swap.c.from_id.in_(out), roster_swap.c.to_id.in_(out)
+    )
     done = await conn.execute(
         update(roster_swap)
-        .where(roster_swap.c.state == "proposed", roster_swap.c.ends_at <= now)
+        .where(roster_swap.c.state == "proposed", idle)
         .values(state="lapsed", decided_at=now)
     )
     return done.rowcount

@@ -623,7 +623,6 @@ class Desk:
                 self.screens.touch_tablet(tablet_id)
 
     async def ready_clinicians(self, agency_id: str) -> int:
-        """How many clinicians of the agency's provider could be rung now."""
+        """How many clinicians could be rung now for the agency."""
         picture = await self.screens.picture()
-        agency = picture.directory.agencies[agency_id]
-        return picture.ready_clinicians(agency.provider_id)
+        return sum(picture.ready_clinicians(one) for one in picture.within_reach(agency_id))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall.facts import Rules
-from oncall.fit import Offered
+from oncall.fit import Misfit, Offered
 from oncall.steps import Ladder
 from records import catchments, directory, escalations
 from records.directory import Directory
@@ -30,6 +30,15 @@ class Known:
     rules: Mapping[str, Rules]  # of the providers that have their own
     #: clinician -> what the policy asks of them that only the directory changes
     offered: dict[str, Offered] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def alone(self) -> frozenset[str]:
+        """The providers none of whose steps lets another provider's clinicians in."""
+        return frozenset(
+            provider_id
+            for provider_id, rules in self.rules.items()
+            if all(step.what is not Misfit.PROVIDER for step in rules.relaxations)
+        )
 
 
 class DirectoryReader:

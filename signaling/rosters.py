@@ -38,6 +38,7 @@ class RosterReader:
         self._plans: dict[str, Roster] = {}
         self._pieces: dict[str, list[Covered]] = {}
         self._openings: dict[str, tuple[float, float | None]] = {}  # looked at, comes on
+        self._people: Mapping[str, Person] = {}  # as they were when those were looked at
 
     async def on_call(self, conn: AsyncConnection, now: float) -> dict[str, int]:
         """Everybody who is on call now, of all providers: person to tier."""
@@ -56,16 +57,21 @@ class RosterReader:
         """Whether somebody is on call now, by what was read last."""
         return any(person_id in self._at(provider_id, now) for provider_id in self._plans)
 
-    async def openings(self, conn: AsyncConnection, now: float) -> dict[str, float]:
-        """Where nobody is on call now: when the next clinician comes on, within two weeks."""
+    async def openings(
+        self, conn: AsyncConnection, now: float, people: Mapping[str, Person]
+    ) -> dict[str, float]:
+        """Where nobody licensed is on call now: when somebody next comes on, within two weeks."""
         await self._refresh(conn, now)
+        if people is not self._people:
+            self._people = people
+            self._openings.clear()  # a licence may be another
         found = {}
         for provider_id, plan in self._plans.items():
-            if self._at(provider_id, now):
+            if any(_licensed(people, one, now) for one in self._at(provider_id, now)):
                 continue
             looked, comes = self._openings.get(provider_id, (0.0, None))
             if not looked <= now < (looked + KNOWN_SECONDS if comes is None else comes):
-                comes = _comes_on(plan, now)
+                comes = _comes_on(licensed_only(plan, people, now + AHEAD_SECONDS), now)
                 self._openings[provider_id] = (now, comes)
             if comes is not None:
                 found[provider_id] = comes
@@ -175,6 +181,11 @@ def override_of(row: OverrideRow) -> Override:
         tier=row.tier,
         order=row.made_at,
     )
+
+
+def _licensed(people: Mapping[str, Person], person_id: str, now: float) -> bool:
+    person = people.get(person_id)
+    return person is not None and person.licensed(now)
 
 
 def _comes_on(plan: Roster, now: float) -> float | None:

@@ -205,13 +205,16 @@ class Screens:
     async def _picture(self, conn: AsyncConnection) -> Picture:
         desk = self._desk
         now = desk.now()
+        known = await desk.directories.read(conn, desk.rules, now)
+        people = known.directory.people
         return Picture(
             now=now,
-            directory=(await desk.directories.read(conn, desk.rules, now)).directory,
+            directory=known.directory,
             sessions=await desk.ledger.open_sessions(conn),
             offers=await desk.ledger.open_offers(conn),
             clinicians=await clinician_states(desk, await desk.rosters.on_call(conn, now), now),
-            comes_on=await desk.rosters.openings(conn, now),
+            comes_on=await desk.rosters.openings(conn, now, people),
+            alone=known.alone,
             tablets_online=desk.cluster.tablets
             | {s.actor.id for s in desk.hub.of("tablet") if s.outlet is not None},
             legs=desk.legs,

@@ -18,6 +18,7 @@ import msgspec
 from oncall.policy import tablet_step
 from oncall.presence import PresenceState
 from records.assessments import AssessmentRow
+from records.catchments import Place
 from records.chat import ChatRow
 from records.consent_asks import Ask
 from records.consents import ConsentRow, newest, signed
@@ -102,6 +103,7 @@ class Picture:
     offers: Sequence[OfferRow]  # all that ring
     clinicians: Mapping[str, ClinicianState]
     comes_on: Mapping[str, float]  # provider without anybody on call: when somebody comes on
+    alone: frozenset[str]  # providers whose sessions never ring another's clinicians
     tablets_online: frozenset[str]
     legs: Legs
     details: Mapping[str, Details] = field(default_factory=dict)
@@ -168,6 +170,11 @@ class Picture:
         owed = [session for session in own if session.state == "wrap_up"]
         return led or min(owed, key=lambda session: session.ended_at or 0.0, default=None)
 
+    def within_reach(self, agency_id: str, place: Place | None = None) -> tuple[str, ...]:
+        """The providers whose clinicians a press there may ring (no place: the agency's own)."""
+        there = self.directory.providers_at(agency_id, place)
+        return there[:1] if there and there[0] in self.alone else there
+
     def ready_clinicians(self, provider_id: str | None) -> int:
         """How many of a provider's clinicians could be rung now."""
         return self.once(f"ready {provider_id}", lambda: self._ready(provider_id))
@@ -180,6 +187,7 @@ class Picture:
             and state.present
             and state.activity == "available"
             and state.tier is not None
+            and person.licensed(self.now)
             and self.work(person.id) in {"idle", "ringing"}
         )
 
@@ -206,6 +214,9 @@ def tablet_view(
     tablet = picture.directory.tablets[tablet_id]
     agency = picture.directory.agencies[tablet.agency_id]
     provider = picture.directory.providers.get(agency.provider_id or "")
+    place = place_of(session, agency) if session is not None and session.state != "closed" else None
+    near = picture.within_reach(agency.id, place)
+    openings = [picture.comes_on[one] for one in near if one in picture.comes_on]
     return wire.TabletView(
         agency=agency.name,
         unit=tablet.label,
@@ -213,9 +224,9 @@ def tablet_view(
         regional_line=agency.regional_line,
         provider_line=provider.bridge_line if provider else agency.regional_line,
         tiles=list(agency.tiles),
-        ready_clinicians=picture.ready_clinicians(agency.provider_id),
-        on_call=picture.anyone_on_call(agency.provider_id),
-        comes_on=picture.comes_on.get(agency.provider_id or ""),
+        ready_clinicians=sum(picture.ready_clinicians(one) for one in near),
+        on_call=any(picture.anyone_on_call(one) for one in near),
+        comes_on=min(openings, default=None),
         timezone=agency.timezone,
         session=_tablet_session(picture, session) if session is not None else None,
         owed=owed,

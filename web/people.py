@@ -20,6 +20,7 @@ from web.routes import Route, Who, fields
 ADDRESS = "/manager/people"
 ZONE = "UTC"
 DONE = frozenset({"roles", "closed", "opened", "released", "reset"})
+WHO_WORKS = frozenset({"roles", "closed", "opened"})  # with it, who is on call may be another
 LONGEST_SECRET = 1024
 
 
@@ -236,6 +237,8 @@ async def _done(
         return await _page(request, error)
     if out:
         await services_of(request).desk.dismiss_actor(person_id, "revoked")
+    if done in WHO_WORKS:
+        services_of(request).desk.roster_changed()
     return answers.moved(f"{ADDRESS}/{person_id}?done={done}")
 
 

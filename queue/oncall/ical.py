@@ -160,7 +160,8 @@ class _One:
         )  # fmt: skip
         out: list[WeeklyEvent | SingleEvent] = []
         line = self.lines.get("EXDATE", line)
-        for day in self.left_out(zone):
+        occurs = days, starts, until
+        for day in self.left_out(zone, occurs):
             start = moment(day, minute, ZoneInfo(zone))
             end = moment(day, minute + length, ZoneInfo(zone))
             if end > self.reader.now and end > start:
@@ -197,14 +198,24 @@ class _One:
             raise self.bad("rule", "RRULE")
         return days, until
 
-    def left_out(self, zone: str) -> list[date]:
-        """The days on which it does not take place."""
+    def left_out(self, zone: str, occurs: tuple[int, datetime, date | None]) -> list[date]:
+        """The days on which it does not take place.
+
+        A time that is none of the event's own leaves nothing out: calendars keep such ones after a
+        series was moved, and whoever is on call then by another shift stays.
+        """
         given = self.event.get("EXDATE")
         lists = given if isinstance(given, list) else [given] if given is not None else []
-        found = [_in_zone(one.dt, zone).date() for many in lists for one in many.dts]
-        if len(found) > MOST_EXCEPTIONS:
+        all_of_them = [one.dt for many in lists for one in many.dts]
+        if len(all_of_them) > MOST_EXCEPTIONS:
             raise self.bad("rule", "EXDATE")
-        return found
+        found = [_in_zone(at, zone).date() for at in all_of_them if _at_its_time(at, zone, occurs)]
+        days, starts, until = occurs
+        return [
+            day
+            for day in dict.fromkeys(found)
+            if days >> day.weekday() & 1 and starts.date() <= day <= (until or day)
+        ]
 
     def times(self) -> tuple[str, datetime, datetime]:
         """The zone, and the wall times of start and end in it."""
@@ -344,6 +355,18 @@ def _in_zone(at: date, zone: str) -> datetime:
     if at.tzinfo is None or getattr(at.tzinfo, "key", None) == zone:
         return at.replace(tzinfo=None, fold=0)
     return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+
+
+def _at_its_time(at: date, zone: str, occurs: tuple[int, datetime, date | None]) -> bool:
+    """Whether an event begins then on one of its days; a date stands for its whole day."""
+    if not isinstance(at, datetime):
+        return True
+    wall = _in_zone(at, zone)
+    own = datetime.combine(wall.date(), occurs[1].time())
+    if wall == own or at.tzinfo is None:
+        return wall == own
+    # where the clocks skip its time, others count on with the offset before
+    return own.replace(tzinfo=ZoneInfo(zone)).timestamp() == at.timestamp()
 
 
 def _moment(wall: datetime, zone: str) -> float:

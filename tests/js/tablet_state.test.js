@@ -120,7 +120,17 @@ test("nobody being alerted is never said to be an alert", () => {
   for (const step of /** @type {const} */ (["alerting", "still-trying", "more-people"])) {
     assert.equal(words({ step }).words, "tablet.status.finding");
   }
-  assert.equal(words({}, { on_call: false }).next, "tablet.next.nobody_on_call");
+  assert.equal(words({}).next, "tablet.next.finding");
+  assert.equal(words({ alerted: both }).next, "tablet.next.alerting");
+});
+
+test("while nobody is on call and nobody is alerted, no step promises somebody: it names the regional line", () => {
+  for (const step of /** @type {const} */ (["alerting", "still-trying", "more-people"])) {
+    const alone = words({ step }, { on_call: false });
+    assert.deepEqual([alone.words, alone.next, alone.number, alone.tone], ["tablet.status.finding", "tablet.next.nobody_on_call", "605-555-0142", "wait"]);
+  }
+  const paged = words({ alerted: [rung("Ada")] }, { on_call: false }); // a supervisor, or another center's clinician
+  assert.deepEqual([paged.words, paged.next, paged.number], ["tablet.status.alerting", "tablet.next.alerting", null]);
 });
 
 test("a press without network says so, and whom to call", () => {

@@ -57,6 +57,39 @@ def test_a_weekly_event_is_a_weekly_shift_on_the_wall_clock() -> None:
 
 
 @pytest.mark.parametrize(
+    ("left_out", "days"),
+    [
+        ("EXDATE;TZID=America/Chicago:20260112T220000", ["2026-01-12"]),
+        ("EXDATE:20260113T040000Z", ["2026-01-12"]),
+        ("EXDATE;TZID=America/Denver:20260112T210000", ["2026-01-12"]),
+        ("EXDATE;VALUE=DATE:20260112", ["2026-01-12"]),
+        ("EXDATE;VALUE=DATE:20260112,20260112", ["2026-01-12"]),
+        # none of its own times: what else the person has then stays
+        ("EXDATE;TZID=America/Chicago:20260112T210000", []),
+        ("EXDATE;TZID=America/Chicago:20260113T220000", []),
+        ("EXDATE;VALUE=DATE:20260113", []),
+        ("EXDATE;TZID=America/Chicago:20260202T220000", []),
+    ],
+)
+def test_only_a_time_of_the_event_itself_is_left_out(left_out: str, days: list[str]) -> None:
+    parsed = read("SUMMARY:Dana", *NIGHT, "RRULE:FREQ=WEEKLY;UNTIL=20260130", left_out)
+    assert [one.starts_at for one in parsed.single] == [at(f"{day} 22:00") for day in days]
+
+
+def test_a_time_that_the_clocks_skip_is_left_out_as_others_count_it() -> None:
+    parsed = read(
+        "SUMMARY:Dana",
+        "DTSTART;TZID=America/Chicago:20260301T023000",
+        "DURATION:PT1H30M",
+        "RRULE:FREQ=WEEKLY",
+        "EXDATE:20260308T083000Z",
+    )
+    assert [(one.starts_at, one.ends_at) for one in parsed.single] == [
+        (at("2026-03-08 03:00"), at("2026-03-08 04:00"))
+    ]
+
+
+@pytest.mark.parametrize(
     ("rule", "days", "last"),
     [
         ("FREQ=WEEKLY", 1, None),

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from records import roster, schema
@@ -165,6 +165,16 @@ async def test_an_offer_lapses_when_its_turn_is_over_and_not_before(db: Database
         assert (await roster.swap(conn, "prv_1", swap)).state == "lapsed"
         with pytest.raises(NotFound):
             await roster.swap(conn, "prv_other", swap)
+
+
+@pytest.mark.parametrize("gone", ["per_dana", "per_miguel"])
+async def test_an_offer_lapses_when_one_of_the_two_is_shut_out(db: Database, gone: str) -> None:
+    swap = await db.write(lambda conn: roster.propose(conn, **offered(to_id="per_miguel")))
+    out = update(schema.person).where(schema.person.c.id == gone).values(active=False)
+    await db.write(lambda conn: conn.execute(out))
+    assert await db.write(lambda conn: roster.lapse(conn, NOW)) == 1
+    async with db.read() as conn:
+        assert (await roster.swap(conn, "prv_1", swap)).state == "lapsed"
 
 
 async def test_a_feed_is_found_by_its_token_which_is_not_kept(db: Database) -> None:

@@ -149,6 +149,18 @@ async def test_a_console_says_that_no_licence_is_valid_any_more(house: House) ->
     await dana.until_view(lambda v: not v["me"]["licensed"])
 
 
+async def test_the_tablet_counts_nobody_whose_licence_has_run_out(house: House) -> None:
+    await profile(house, "dana", licences=(SOUTH,))
+    await profile(house, "miguel", licences=(replace(SOUTH, expires_at=house.clock.now + 60),))
+    for who in ("dana", "miguel"):
+        await house.page(who)
+    tablet = await house.page("tablet")
+    await tablet.until_view(lambda v: v["ready_clinicians"] == 2)
+    await pass_time(house, 61)
+    house.desk.screens.touch_all()  # time alone does it, too, in seconds
+    await tablet.until_view(lambda v: v["ready_clinicians"] == 1)
+
+
 async def test_the_place_of_the_incident_decides_which_licence_is_needed(house: House) -> None:
     await house.db.write(
         lambda conn: catchments.replace_places(conn, AGENCY_ID, [Place("Adams", "ND")])

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import catchments, clinicians, schema, sessions
-from records.catchments import Place
+from records.catchments import Place, SettingsRow
 from records.clinicians import LicenceRow, Profile
 from records.sessions import SessionRow
 from signaling.rosters import REREAD_SECONDS
@@ -126,8 +126,22 @@ async def test_with_nobody_of_their_own_the_other_provider_rings_at_once(house: 
     await next_door(house, own=[(HOME, 1)], other=[(HOME, 2)])
     await house.page("stranger")
     tablet = await house.page("tablet")
+    view = await tablet.until_view(lambda v: v["ready_clinicians"] == 1)
+    assert (view["on_call"], await house.desk.ready_clinicians(AGENCY_ID)) == (True, 1)
     session = await house.pressed(tablet)
     await rings_only(house, session, "stranger")
+
+
+async def test_where_no_step_lets_another_provider_in_its_clinicians_are_not_counted_on_the_tablet(
+    house: House,
+) -> None:
+    await next_door(house, own=[(HOME, 1)], other=[(HOME, 2)])
+    own = SettingsRow(relaxations=(("language", 20.0, True),))
+    await house.db.write(lambda conn: catchments.replace_settings(conn, PROVIDER_ID, own))
+    await house.page("stranger")
+    tablet = await house.page("tablet")
+    view = await tablet.until_view(lambda v: v["on_call"])  # its own provider's, without a console
+    assert view["ready_clinicians"] == 0
 
 
 async def test_a_provider_that_lists_a_place_alone_gets_nobodys_sessions(house: House) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import roster, schema
+from records import directory, roster, schema
+from records.clinicians import LicenceRow
+from records.directory import Person
 from records.engine import Database
 from records.roster import OverrideRow, RosterRow
 from signaling.rosters import REREAD_SECONDS, RosterReader, plan_of
@@ -34,9 +38,18 @@ async def now_on_call(db: Database, reader: RosterReader, now: float) -> dict[st
         return await reader.on_call(conn, now)
 
 
-async def opens(db: Database, reader: RosterReader, now: float) -> dict[str, float]:
+async def everybody(conn: AsyncConnection) -> Mapping[str, Person]:
+    """All people, with a licence that does not run out."""
+    licences = (LicenceRow("LPC", "SD", "1", None),)
+    people = (await directory.read(conn)).people
+    return {key: replace(one, licences=licences) for key, one in people.items()}
+
+
+async def opens(
+    db: Database, reader: RosterReader, now: float, people: Mapping[str, Person] | None = None
+) -> dict[str, float]:
     async with db.read() as conn:
-        return await reader.openings(conn, now)
+        return await reader.openings(conn, now, people or await everybody(conn))
 
 
 def without_dana(starts: float, ends: float) -> dict[str, Any]:
@@ -78,6 +91,29 @@ async def test_with_nobody_on_call_it_says_when_somebody_comes_on(db: Database) 
     values = without_dana(NOW, NOW + 30 * 86_400)
     await db.write(lambda conn: roster.add_override(conn, **values))
     assert await opens(db, reader, NOW) == {}  # not within two weeks: nothing is promised
+
+
+async def test_who_has_no_valid_licence_neither_is_on_call_nor_comes_on(db: Database) -> None:
+    reader = RosterReader()
+    values = {
+        **without_dana(NOW + HOUR, NOW + 2 * HOUR),
+        "person_id": "per_miguel",
+        "instead_of_id": None,
+        "tier": 1,
+    }
+    await db.write(lambda conn: roster.add_override(conn, **values))
+    async with db.read() as conn:
+        valid = await everybody(conn)
+    over = (LicenceRow("LPC", "SD", "1", NOW),)
+    dana_over = {**valid, "per_dana": replace(valid["per_dana"], licences=over)}
+    assert await opens(db, reader, NOW - 1, dana_over) == {}
+    # Dana is planned all along, yet it is Miguel who comes on; after him there is nobody
+    assert await opens(db, reader, NOW, dana_over) == {"prv_1": NOW + HOUR}
+    assert await opens(db, reader, NOW + HOUR, dana_over) == {}
+    assert await opens(db, reader, NOW + 2 * HOUR, dana_over) == {}
+    both_over = {**dana_over, "per_miguel": replace(valid["per_miguel"], licences=())}
+    assert await opens(db, reader, NOW, both_over) == {}  # nobody can be promised
+    assert await opens(db, reader, NOW, valid) == {}  # Dana's was renewed: she is there
 
 
 async def test_a_clock_that_goes_back_is_answered_for_its_own_time(db: Database) -> None:

@@ -97,8 +97,10 @@ async def test_shutting_out_ends_the_open_pages_and_letting_in_again_works(site:
     assert (response.status, response.headers["Location"]) == (303, f"{page}?done=closed")
     assert site.desk.dismissed == [(demo.DANA.id, "revoked")]
     assert "shut out" in (await (await site.client.get("/manager/people")).text())
+    assert site.desk.roster_changes == 1, "their shifts are nobody's now"
     response = await site.post(f"{page}/open", {}, page=page)
     assert response.headers["Location"] == f"{page}?done=opened"
+    assert site.desk.roster_changes == 2
 
 
 async def test_a_lock_is_seen_and_released(site: Site) -> None:

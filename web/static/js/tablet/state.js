@@ -144,6 +144,7 @@ export function connectingWords({ view, local, online, now, names, number: fallb
   }
   if (late) return say("call_instead", nearest ? "call_instead_coming" : "call_instead", "wait", values["number"] ?? null);
   if (nearest) return say(alerted.length > 1 ? nearest.state : `${nearest.state}_alone`, nearest.state);
+  if (view && !view.on_call && alerted.length === 0) return say("finding", "nobody_on_call", "wait", view.regional_line);
   const words = alerted.length > 0 ? "alerting" : "finding";
   switch (open.step) {
     case "more-people":
@@ -151,7 +152,7 @@ export function connectingWords({ view, local, online, now, names, number: fallb
     case "still-trying":
       return say(alerted.length > 0 ? "still_trying" : "finding", "still_trying", "wait");
     default:
-      return say(words, view && !view.on_call ? "nobody_on_call" : "alerting");
+      return say(words, words);
   }
 }
 
