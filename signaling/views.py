@@ -191,16 +191,22 @@ class Picture:
             and self.work(person.id) in {"idle", "ringing"}
         )
 
-    def anyone_on_call(self, provider_id: str | None) -> bool:
-        """Whether the plan has anybody now whose licence has not run out."""
-        return self.once(f"on call {provider_id}", lambda: self._anyone(provider_id))
+    def anyone_for(self, near: Sequence[str]) -> bool:
+        """Whether a press there may be answered: the plan of its first provider has anybody now
+        whose licence has not run out, or a console of another's is open; they are rung, not paged.
+        """
+        return any(self._anyone(one, there=place > 0) for place, one in enumerate(near))
 
-    def _anyone(self, provider_id: str | None) -> bool:
-        return any(
-            (state := self.clinicians.get(person.id)) is not None
-            and state.tier is not None
-            and person.licensed(self.now)
-            for person in self.directory.clinicians(provider_id or "")
+    def _anyone(self, provider_id: str, *, there: bool) -> bool:
+        return self.once(
+            f"on call {provider_id} {there}",
+            lambda: any(
+                (state := self.clinicians.get(person.id)) is not None
+                and state.tier is not None
+                and (state.present or not there)
+                and person.licensed(self.now)
+                for person in self.directory.clinicians(provider_id)
+            ),
         )
 
 
@@ -216,7 +222,6 @@ def tablet_view(
     provider = picture.directory.providers.get(agency.provider_id or "")
     place = place_of(session, agency) if session is not None and session.state != "closed" else None
     near = picture.within_reach(agency.id, place)
-    openings = [picture.comes_on[one] for one in near if one in picture.comes_on]
     return wire.TabletView(
         agency=agency.name,
         unit=tablet.label,
@@ -225,8 +230,8 @@ def tablet_view(
         provider_line=provider.bridge_line if provider else agency.regional_line,
         tiles=list(agency.tiles),
         ready_clinicians=sum(picture.ready_clinicians(one) for one in near),
-        on_call=any(picture.anyone_on_call(one) for one in near),
-        comes_on=min(openings, default=None),
+        on_call=picture.anyone_for(near),
+        comes_on=picture.comes_on.get(near[0]) if near else None,
         timezone=agency.timezone,
         session=_tablet_session(picture, session) if session is not None else None,
         owed=owed,

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import catchments, clinicians, schema, sessions
+from records import catchments, clinicians, roster, schema, sessions
 from records.catchments import Place, SettingsRow
 from records.clinicians import LicenceRow, Profile
 from records.sessions import SessionRow
@@ -69,6 +69,23 @@ async def next_door(
     house.desk.roster_changed()
 
 
+async def off_for_a_day(house: House, person: str) -> None:
+    now = house.clock.now
+    await house.db.write(
+        lambda conn: roster.add_override(
+            conn,
+            provider_id=PROVIDER_ID,
+            person_id=None,
+            instead_of_id=person,
+            starts_at=now,
+            ends_at=now + 86_400,
+            tier=None,
+            made_at=now,
+            made_by=person,
+        )
+    )
+
+
 async def row_of(house: House, session: str) -> SessionRow:
     async with house.db.read() as conn:
         row = await sessions.get(conn, session)
@@ -124,10 +141,14 @@ async def test_another_provider_rings_after_its_time_and_has_the_session_from_th
 
 async def test_with_nobody_of_their_own_the_other_provider_rings_at_once(house: House) -> None:
     await next_door(house, own=[(HOME, 1)], other=[(HOME, 2)])
-    await house.page("stranger")
+    for who in ("dana", "miguel", "priya"):
+        await off_for_a_day(house, f"per_{who}")
     tablet = await house.page("tablet")
-    view = await tablet.until_view(lambda v: v["ready_clinicians"] == 1)
-    assert (view["on_call"], await house.desk.ready_clinicians(AGENCY_ID)) == (True, 1)
+    # Noor is on call, but nobody would page her: without her console there is nobody
+    await tablet.until_view(lambda v: not v["on_call"] and v["comes_on"] is not None)
+    await house.page("stranger")
+    await tablet.until_view(lambda v: v["on_call"] and v["ready_clinicians"] == 1)
+    assert await house.desk.ready_clinicians(AGENCY_ID) == 1
     session = await house.pressed(tablet)
     await rings_only(house, session, "stranger")
 
