@@ -114,13 +114,21 @@ async def offer_delivered(
     async with desk.db.read() as conn:
         offer = await _own_offer(conn, actor, m.offer)
 
+    transfer = offer.purpose == "transfer"  # of a call that runs: its session stays as it is
+
     async def decide(conn: AsyncConnection, row: SessionRow, now: float) -> Step | None:
-        if row.state != State.WAITING or not await offers.deliver(conn, m.offer, now):
+        there = row.state in LIVE if transfer else row.state == State.WAITING
+        if not there or not await offers.deliver(conn, m.offer, now):
             return None
-        return handle(desk.machine(row), Alerted(actor.id), now)
+        before = desk.machine(row)
+        if transfer:
+            rings = TimelineEvent("offer.delivered", {"clinician": actor.id})
+            return Step(before, before, (rings,))
+        return handle(before, Alerted(actor.id), now)
 
     row = await desk.change(offer.session_id, decide, by(actor))
-    metrics.observe_alert(row)
+    if not transfer:
+        metrics.observe_alert(row)
     desk.line.first_rings.heard(actor.id)
     return {}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from media import LegEvent, LegEventKind
-from records import parties, sessions, transfers
+from records import offers, parties, sessions, transfers
 from records.sessions import SessionRow
 from tests.signaling import services
 from tests.signaling.conftest import House
@@ -211,7 +211,13 @@ async def test_a_ring_that_nobody_answers_runs_out_and_the_lead_reads_it(
     dana, miguel, tablet = three
     _session, _epoch, offer = await asked(house, dana, miguel, tablet, to=None)
     await miguel.send("offer.delivered", offer=offer["offer"])
-    house.clock.advance(21)
+    house.clock.advance(3)  # longer than a console has to say that it rings
+    rows = list((await house.desk.screens.picture()).sessions)
+    await house.desk.company.tick(rows, house.clock.now)
+    async with house.db.read() as conn:
+        [ring] = [one for one in await offers.open_offers(conn) if one.id == offer["offer"]]
+    assert ring.state == "delivered"
+    house.clock.advance(18)
     view = await dana.until_view(lambda v: (v["session"]["transfer"] or {}).get("outcome"))
     assert view["session"]["transfer"]["outcome"] == "nobody"
 
