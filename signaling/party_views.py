@@ -114,6 +114,7 @@ def transfer(picture: Picture, session: SessionRow, details: Details) -> shapes.
     seats = [p.seat for p in picture.parties if p.session_id == session.id and p.role == "receiver"]
     stage = "ended" if row.ended_at else "sitting" if row.receiver_id else "ringing"
     return shapes.TransferView(
+        id=row.id,
         stage=cast('Literal["ringing", "sitting", "ended"]', stage),
         to=name(row.to_id),
         receiver=name(row.receiver_id),

@@ -272,6 +272,7 @@ class WrapupView(Struct, frozen=True):
 class TransferView(Struct, frozen=True):
     """How far the handing on of a session has come; `ended`: the last one came to nothing."""
 
+    id: str
     stage: Literal["ringing", "sitting", "ended"]
     to: str | None  # the colleague who was chosen; None: whoever is free
     receiver: str | None  # who has accepted

@@ -9,7 +9,7 @@ import { slotOf } from "../../web/static/js/lib/more.js";
 
 /** @param {Partial<TransferView>} [changes] @returns {TransferView} */
 const transfer = (changes = {}) => ({
-  stage: "sitting", to: "Miguel", receiver: "Miguel", ringing: [], expires_at: null, joined: false, lead_ready: false, receiver_ready: false, note: "", outcome: null, reason: null, ...changes,
+  id: "trf_1", stage: "sitting", to: "Miguel", receiver: "Miguel", ringing: [], expires_at: null, joined: false, lead_ready: false, receiver_ready: false, note: "", outcome: null, reason: null, ...changes,
 });
 /** @param {Partial<ConsoleSession>} changes @returns {ConsoleSession} */
 const session = (changes) => /** @type {ConsoleSession} */ (/** @type {unknown} */ ({
@@ -43,7 +43,9 @@ test("the panel follows the transfer, and an end is shown until it is put away",
   assert.equal(panelOf(session({ transfer: transfer() }), idle), "sitting");
   const over = session({ transfer: transfer({ stage: "ended", outcome: "declined", reason: "busy" }) });
   assert.equal(panelOf(over, idle), "ended");
-  assert.equal(panelOf(over, { asks: false, seen: "ses_1:1:declined:Miguel:busy" }), "none");
+  assert.equal(panelOf(over, { asks: false, seen: "trf_1" }), "none");
+  const again = session({ transfer: transfer({ id: "trf_2", stage: "ended", outcome: "declined", reason: "busy" }) });
+  assert.equal(panelOf(again, { asks: false, seen: "trf_1" }), "ended"); // declined a second time: said a second time
   assert.equal(panelOf(session({ role: "receiver" }), idle), "receive");
   assert.equal(panelOf(session({ role: "supervisor" }), idle), "listen");
 });

@@ -18,7 +18,7 @@ import { comesBack, mayEnd, REASON } from "./idle.js";
 import { IdleEnd } from "./idle_end.js";
 import { Preview } from "./preview.js";
 import { Records } from "./records.js";
-import { endKey, placeKey, wantsMedia } from "./parties.js";
+import { placeKey, wantsMedia } from "./parties.js";
 import { render } from "./render.js";
 import { Ringing } from "./ringing.js";
 import { advised, liveSession, screenOf } from "./state.js";
@@ -400,7 +400,7 @@ export class Console {
 
   transferSeen() {
     const session = liveSession(this.model.view);
-    if (session) this.set({ transferSeen: endKey(session) });
+    if (session) this.set({ transferSeen: session.transfer?.id ?? null });
   }
 
   /** @param {string} reason */

@@ -33,7 +33,7 @@ export function wantsMedia(session, joined) {
 /**
  * What stands below the call's controls.
  * @param {ConsoleSession} session
- * @param {{ asks: boolean, seen: string | null }} local  asks: Transfer was pressed; seen: the ended transfer that was put away
+ * @param {{ asks: boolean, seen: string | null }} local  asks: Transfer was pressed; seen: the id of the ended transfer that was put away
  * @returns {Panel}
  */
 export function panelOf(session, { asks, seen }) {
@@ -42,16 +42,7 @@ export function panelOf(session, { asks, seen }) {
   const transfer = session.transfer;
   if (transfer && transfer.stage !== "ended") return transfer.stage;
   if (asks) return "ask";
-  return transfer && endKey(session) !== seen ? "ended" : "none";
-}
-
-/**
- * Names a transfer that came to nothing, so that its notice is shown once.
- * @param {ConsoleSession} session
- */
-export function endKey(session) {
-  const transfer = session.transfer;
-  return transfer ? `${session.id}:${session.epoch}:${transfer.outcome}:${transfer.receiver ?? transfer.to ?? ""}:${transfer.reason ?? ""}` : "";
+  return transfer && transfer.id !== seen ? "ended" : "none"; // each one's end is said, also when it ends as the last one did
 }
 
 /**

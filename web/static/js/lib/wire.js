@@ -41,7 +41,7 @@
  *   purpose: "answer" | "transfer", by: string | null, relaxed: string[], scene: "go" | "stop" | "open" | null, stops: Question[],
  * }} OfferView
  * @typedef {{
- *   stage: "ringing" | "sitting" | "ended", to: string | null, receiver: string | null, ringing: string[], expires_at: number | null,
+ *   id: string, stage: "ringing" | "sitting" | "ended", to: string | null, receiver: string | null, ringing: string[], expires_at: number | null,
  *   joined: boolean, lead_ready: boolean, receiver_ready: boolean, note: string, outcome: string | null, reason: string | null,
  * }} TransferView
  * @typedef {{
