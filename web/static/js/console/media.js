@@ -12,28 +12,28 @@ export class ConsoleMedia extends CallMedia {
     this.elsewhere = false; // another page of ours holds this call
     /** @type {(() => void) | null} */
     this.letGo = null;
-    // A device was unplugged, or the laptop slept.
-    navigator.mediaDevices?.addEventListener("devicechange", () => { void this.wake(); });
+    this.queued = false; // waits until the page that holds it lets go
   }
 
   /** @protected @override @param {import("../lib/call_media.js").CallSession} session */
   join(session) {
-    void this.#hold(session.id, false);
+    void this.#hold(session.id, { ifAvailable: true });
   }
 
   /** Take the call over from our other page. */
   takeHere() {
-    if (this.sessionId !== null && this.elsewhere) void this.#hold(this.sessionId, true);
+    if (this.sessionId !== null && this.elsewhere) void this.#hold(this.sessionId, { steal: true });
   }
 
   /**
    * One page a call: two would replace each other's leg for ever.
-   * @param {string} id @param {boolean} steal
+   * @param {string} id @param {LockOptions} how
    */
-  async #hold(id, steal) {
+  async #hold(id, how) {
     if (!navigator.locks) return this.#enter(id); // an insecure page: no camera either
-    const name = `crisisbridge-call-${id}`;
+    const waits = !how.steal && !how.ifAvailable;
     const held = (/** @type {Lock | null} */ lock) => {
+      if (waits) this.queued = false;
       if (this.sessionId !== id) return undefined;
       this.elsewhere = lock === null;
       this.options.changed();
@@ -42,8 +42,7 @@ export class ConsoleMedia extends CallMedia {
       return /** @type {Promise<void>} */ (new Promise((resolve) => { this.letGo = resolve; }));
     };
     try {
-      await navigator.locks.request(name, steal ? { steal: true } : { ifAvailable: true }, held);
-      if (this.elsewhere && this.sessionId === id) await navigator.locks.request(name, held); // when that page closes, go on here
+      await navigator.locks.request(`crisisbridge-call-${id}`, how, held);
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
       if (this.sessionId !== id) return; // taken over by another page of ours
@@ -51,6 +50,9 @@ export class ConsoleMedia extends CallMedia {
       this.elsewhere = true;
       this.options.changed();
     }
+    if (!this.elsewhere || this.sessionId !== id || this.queued) return;
+    this.queued = true;
+    void this.#hold(id, {}); // when that page closes, the call goes on here
   }
 
   /**
@@ -97,7 +99,7 @@ export class ConsoleMedia extends CallMedia {
 
   /** @override */
   stop() {
-    this.elsewhere = false;
+    this.elsewhere = this.queued = false;
     this.letGo?.();
     this.letGo = null;
     super.stop();

@@ -33,6 +33,9 @@ import * as devices from "./devices.js";
 const CAPTURE_PATIENCE_MS = 1500; // a permission question may stay open: then the leg starts without tracks
 const FRAMES_MS = 500;
 const HEAL_AGAIN_MS = 60_000; // a device that fails again so soon is not healed by opening it anew
+const PROBLEM = /** @type {const} */ ({ microphone: "microphoneProblem", camera: "cameraProblem" });
+/** @type {readonly (devices.Why | null)[]} what may be over when the page is looked at again, or a device is plugged in */
+const PASSES = ["missing", "busy", "failed"];
 
 export class CallMedia {
   /** @param {MediaOptions} options */
@@ -70,7 +73,11 @@ export class CallMedia {
     /** @type {string | null} */
     this.sessionId = null;
     setInterval(() => this.#countFrames(), FRAMES_MS);
+    this.waking = Promise.resolve(); // one look after another: two would open a device twice
+    this.onEnded = () => { void this.wake(); };
     document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") void this.wake(); });
+    // something was pulled out or plugged in, or the laptop slept
+    navigator.mediaDevices?.addEventListener("devicechange", this.onEnded);
   }
 
   /** Whether the other side's picture should move and does not. */
@@ -114,14 +121,14 @@ export class CallMedia {
     return false;
   }
 
-  /** Whether a camera track is there at all. */
+  /** Whether a camera is open. */
   get hasCamera() {
-    return (this.stream?.getVideoTracks().length ?? 0) > 0;
+    return lives(this.stream?.getVideoTracks());
   }
 
-  /** Whether a microphone track is there at all. */
+  /** Whether a microphone is open. */
   get hasMicrophone() {
-    return (this.stream?.getAudioTracks().length ?? 0) > 0;
+    return lives(this.stream?.getAudioTracks());
   }
 
   /**
@@ -137,9 +144,7 @@ export class CallMedia {
       this.captured = true;
       this.microphoneProblem = opened.microphone;
       this.cameraProblem = opened.camera;
-      for (const track of opened.stream?.getTracks() ?? []) {
-        track.addEventListener("ended", () => { void this.wake(); });
-      }
+      this.#mind();
       this.showSelf();
       await this.peer?.replaceStream(this.stream);
       this.tell();
@@ -154,6 +159,7 @@ export class CallMedia {
     devices.release(this.stream);
     this.stream = null;
     this.capturing = null;
+    this.captured = false;
     this.capture({ camera });
     await this.capturing;
   }
@@ -328,8 +334,9 @@ export class CallMedia {
     try {
       const track = await devices.openCamera(this.facing);
       this.cameraProblem = null;
-      this.stream ??= new MediaStream();
-      this.stream.addTrack(track);
+      const others = this.stream?.getTracks().filter(({ kind }) => kind !== "video") ?? [];
+      this.stream = new MediaStream([...others, track]);
+      this.#mind();
       if (this.peer) this.peer.cameraOn = true;
       await this.peer?.replaceStream(this.stream);
     } catch (error) {
@@ -385,26 +392,49 @@ export class CallMedia {
     this.options.changed();
   }
 
-  /** The page was away, or a device stopped: open again what died, and play again what was paused. @protected */
+  /** The page was away, or a device went or came: open what is not there any more, and play again what was paused. @protected */
   async wake() {
-    const peer = this.peer;
-    if (!peer) return;
-    try {
-      if (await peer.heal()) this.healed(peer);
-    } catch (error) {
-      this.cameraProblem = devices.why(error);
-      this.options.changed();
-    }
+    if (!this.peer) return;
+    this.waking = this.waking.then(async () => {
+      for (const what of /** @type {const} */ (["microphone", "camera"])) {
+        if (this.peer && this.#misses(this.peer, what)) await this.#reopen(this.peer, what);
+      }
+    });
+    await this.waking;
     if (this.video.srcObject && this.video.paused) void this.video.play().catch(() => { /* on the next wake */ });
     if (this.audio.srcObject && this.audio.paused) await this.playSound();
   }
 
-  /** The peer has opened devices anew: its tracks are ours now. @protected @param {Peer} peer */
-  healed(peer) {
-    const tracks = [peer.microphone, peer.camera].filter((track) => track !== null);
-    this.stream = new MediaStream(tracks);
+  /** Whether a device that is wanted died, or could not be opened for a reason that passes. @param {Peer} peer @param {"camera" | "microphone"} what */
+  #misses(peer, what) {
+    if (!this.captured || (what === "camera" && !this.cameraOn)) return false;
+    return peer.died(what) || (peer[what] === null && PASSES.includes(this[PROBLEM[what]]));
+  }
+
+  /** @param {Peer} peer @param {"camera" | "microphone"} what */
+  async #reopen(peer, what) {
+    try {
+      await peer.reopen(what);
+      this[PROBLEM[what]] = null;
+    } catch (error) {
+      this[PROBLEM[what]] = devices.why(error);
+    }
+    if (peer === this.peer) this.adopt(peer);
+    else peer[what]?.stop(); // the call has ended meanwhile
+  }
+
+  /** The peer has opened devices anew, or could not: its tracks are ours now, and the other side reads what we send. @protected @param {Peer} peer */
+  adopt(peer) {
+    this.stream = new MediaStream([peer.microphone, peer.camera].filter((track) => track !== null));
+    this.#mind();
     this.showSelf();
+    this.tell();
     this.options.changed();
+  }
+
+  /** Hear of it when one of our devices ends. */
+  #mind() {
+    for (const track of this.stream?.getTracks() ?? []) track.addEventListener("ended", this.onEnded);
   }
 
   /** What gives nothing is opened anew by itself, once; after that somebody must look. @param {import("./watchdog.js").Found} found */
@@ -419,18 +449,12 @@ export class CallMedia {
   /** @param {"camera" | "microphone"} what */
   async #heal(what) {
     const peer = this.peer;
-    const problem = what === "camera" ? "cameraProblem" : "microphoneProblem";
     const now = performance.now();
-    if (!peer || this[problem] === "silent") return;
-    if (now - this.healedAt[what] < HEAL_AGAIN_MS) this[problem] = "silent";
+    if (!peer || this[PROBLEM[what]] === "silent") return;
+    if (now - this.healedAt[what] < HEAL_AGAIN_MS) this[PROBLEM[what]] = "silent";
     else {
       this.healedAt[what] = now;
-      try {
-        await peer.reopen(what);
-        this.healed(peer);
-      } catch (error) {
-        this[problem] = devices.why(error);
-      }
+      await this.#reopen(peer, what);
     }
     this.options.changed();
   }
@@ -447,6 +471,11 @@ export class CallMedia {
     const frames = String(Math.max(painted, this.peer?.frames ?? 0));
     if (video.dataset["frames"] !== frames) video.dataset["frames"] = frames;
   }
+}
+
+/** @param {readonly MediaStreamTrack[]} [tracks] */
+function lives(tracks = []) {
+  return tracks.some(({ readyState }) => readyState === "live");
 }
 
 /** Whether the other side's sound and picture have no way. @param {{ step: string, blocked: boolean }} peer */

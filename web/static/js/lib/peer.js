@@ -172,25 +172,6 @@ export class Peer {
     await this.#putTracks();
   }
 
-  /**
-   * Look whether a device died while the page was away (iPads stop the camera at a lock) and open it again.
-   * @returns {Promise<boolean>} whether anything was opened
-   */
-  async heal() {
-    let healed = false;
-    if (this.camera?.readyState === "ended" && this.cameraOn) {
-      this.camera = await openCamera(this.facing);
-      healed = true;
-    }
-    if (this.microphone?.readyState === "ended") {
-      this.microphone = await openMicrophone();
-      this.microphone.enabled = !this.muted;
-      healed = true;
-    }
-    if (healed) await this.#putTracks();
-    return healed;
-  }
-
   /** A new connection for the same seat, as when the bridge has lost this leg. */
   restart() {
     if (this.word === "closed") return;
@@ -223,9 +204,11 @@ export class Peer {
   }
 
   async #putTracks() {
-    await this.#sender("audio")?.replaceTrack(this.microphone);
-    const sender = this.#sender("video");
-    await sender?.replaceTrack(this.#moving);
+    for (const pc of [this.former, this.pc]) { // what carries until the new one does must not send what is off, or a track that is gone
+      await put(senderOf(pc, "audio"), this.microphone);
+      await put(senderOf(pc, "video"), this.#moving);
+    }
+    const sender = senderOf(this.pc, "video");
     if (sender) await this.#shape(sender);
   }
 
@@ -244,11 +227,6 @@ export class Peer {
     } catch (error) {
       if (!(error instanceof DOMException)) throw error; // negotiating at this moment: done with the next step, or the next answer
     }
-  }
-
-  /** @param {"audio" | "video"} kind */
-  #sender(kind) {
-    return this.pc?.getTransceivers().find((one) => one.receiver.track.kind === kind)?.sender;
   }
 
   #unbuild() {
@@ -351,7 +329,7 @@ export class Peer {
       if (pc !== this.pc) return; // a newer connection took over meanwhile
       await pc.setRemoteDescription({ type: "answer", sdp: String(description) });
       this.#followPath(pc);
-      const sender = this.#sender("video");
+      const sender = senderOf(pc, "video");
       if (sender) await this.#shape(sender);
       this.#expectVerdict();
     } catch (error) {
@@ -526,14 +504,27 @@ export class Peer {
     if (JSON.stringify(before) !== JSON.stringify(found)) this.options.onFound(found);
   }
 
-  /** A camera or microphone that is open and gives nothing: closed, and opened anew. @param {"camera" | "microphone"} what */
+  /** Whether a device has ended by itself: pulled out, or stopped by an iPad at a lock. @param {"camera" | "microphone"} what */
+  died(what) {
+    return this[what]?.readyState === "ended";
+  }
+
+  /**
+   * A camera or microphone that gives nothing, or has died: closed, and opened anew. Rejects where that cannot be; then there is none.
+   * @param {"camera" | "microphone"} what
+   */
   async reopen(what) {
     this[what]?.stop();
-    if (what === "camera") this.camera = await openCamera(this.facing);
-    else this.microphone = await openMicrophone();
-    if (this.camera) this.camera.enabled = this.cameraOn;
-    if (this.microphone) this.microphone.enabled = !this.muted;
-    await this.#putTracks();
+    try {
+      this[what] = await (what === "camera" ? openCamera(this.facing) : openMicrophone());
+    } catch (error) {
+      this[what] = null;
+      throw error;
+    } finally {
+      if (this.camera) this.camera.enabled = this.cameraOn;
+      if (this.microphone) this.microphone.enabled = !this.muted;
+      await this.#putTracks();
+    }
   }
 
   async #measure() {
@@ -557,6 +548,23 @@ export class Peer {
     if (this.word === word) return;
     this.word = word;
     this.options.onState(word);
+  }
+}
+
+/**
+ * Of our own sound or picture: the first section of each kind.
+ * @param {RTCPeerConnection | null} pc @param {"audio" | "video"} kind
+ */
+function senderOf(pc, kind) {
+  return pc?.getTransceivers().find((one) => one.receiver.track.kind === kind)?.sender;
+}
+
+/** @param {RTCRtpSender | undefined} sender @param {MediaStreamTrack | null} track */
+async function put(sender, track) {
+  try {
+    await sender?.replaceTrack(track);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error; // closed meanwhile: the one after it was made with this track
   }
 }
 

@@ -39,30 +39,7 @@ export class TabletMedia extends CallMedia {
       this.cameraProblem = devices.why(error);
     }
     this.facing = peer.facing;
-    this.#adopt(peer.camera);
-  }
-
-  /**
-   * Put a track which the peer opened into our own stream.
-   * @param {MediaStreamTrack | null} track
-   */
-  #adopt(track) {
-    if (!this.stream || !track) return;
-    for (const old of this.stream.getTracks()) {
-      if (old.kind === track.kind && old !== track) this.stream.removeTrack(old);
-    }
-    if (!this.stream.getTracks().includes(track)) this.stream.addTrack(track);
-    this.showSelf();
-    this.options.changed();
-  }
-
-  /**
-   * iPads stop cameras and pause elements at a lock, often without an event.
-   * @protected @override @param {import("../lib/peer.js").Peer} peer
-   */
-  healed(peer) {
-    this.#adopt(peer.microphone);
-    this.#adopt(peer.camera);
+    this.adopt(peer);
   }
 
   /** Nothing is said to be off while the devices are still being opened. @protected @override */

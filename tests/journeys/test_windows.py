@@ -1,0 +1,39 @@
+"""One clinician with the console open twice: one page has the call, whichever of them goes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import expect
+
+from tests.journeys.chromium import People
+from tests.journeys.harness import Demo
+from tests.journeys.steps import Clinician, Officer, picture_moves
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
+
+
+async def test_the_window_that_gave_the_call_away_goes_on_with_it_when_the_other_closes(
+    fresh_demo: Demo, people: People
+) -> None:
+    await asyncio.to_thread(fresh_demo.start)
+    officer = Officer(await people.page("sam", size=(1024, 768)), fresh_demo.card["tablet"])
+    dana = Clinician(await people.page("dana"), fresh_demo.card["clinicians"][0])
+    await officer.enrol()
+    await dana.arrive()
+    await officer.press()
+    await dana.accept()
+    first = dana.page
+    await picture_moves(first, "#remote-video", 40)
+    for _ in range(2):  # once more: by the same window as before
+        other = await people.page("dana")
+        await other.goto(dana.card["url"])
+        await other.click("#take-here")
+        await picture_moves(other, "#remote-video", 20)
+        await expect(first.locator("#elsewhere")).to_be_visible()
+        await other.close()
+        await picture_moves(first, "#remote-video", 20)
+        await expect(first.locator("#elsewhere")).to_be_hidden()
+        await picture_moves(officer.page, "#remote-video", 20)
+    assert people.errors["dana"] == []
