@@ -188,6 +188,14 @@ class NotYourself(AuthError):
     sentence = "You cannot change that for yourself. Another administrator can."
 
 
+class TooManyPlaces(AuthError):
+    """An agency has no room for another place."""
+
+    code = "too-many-places"
+    status = 422
+    sentence = "An agency has at most 60 other counties. Nothing was saved."
+
+
 class InACall(AuthError):
     """The person is in a call, which the change would end; wait until it is over."""
 

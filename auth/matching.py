@@ -13,16 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth import audit
 from auth.actors import Actor
 from auth.alerts import providers_of
-from auth.errors import AuthError, NoSuchRecord
-from auth.policy import Action
+from auth.errors import AuthError, NoSuchRecord, TooManyPlaces
+from auth.policy import Action, Target, allows
 from records import catchments, clinicians, directory
 from records.catchments import CatchmentRow, Place, SettingsRow
 from records.clinicians import Profile
-from records.directory import Directory, Person
+from records.directory import Agency, Directory, Person
 from records.engine import Database
 
 Work = Callable[[AsyncConnection, Directory], Awaitable[None]]
 Steps = tuple[tuple[str, float, bool], ...]
+MOST_PLACES = 60  # of one agency: an officer finds theirs in a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class House:
     places: tuple[CatchmentRow, ...]
     people: tuple[Person, ...]
     settings: SettingsRow
+    agencies: tuple[Agency, ...]  # with an agreement, whose places this person may set, by name
 
 
 async def houses(db: Database, actor: Actor, now: float) -> list[House]:
@@ -56,6 +58,16 @@ async def houses(db: Database, actor: Actor, now: float) -> list[House]:
                 places=tuple(row for row in rows if row.provider_id == id_),
                 people=tuple(p for p in who.clinicians(id_) if "clinician" in p.roles),
                 settings=own.get(id_, SettingsRow()),
+                agencies=tuple(
+                    sorted(
+                        (
+                            a
+                            for a in who.agencies.values()
+                            if a.provider_id == id_ and _may(actor, a)
+                        ),
+                        key=lambda a: (a.name, a.id),
+                    )
+                ),
             )
             for id_, name in sorted(found.items(), key=lambda pair: pair[1])
         ]
@@ -90,6 +102,35 @@ async def remove_place(
     await _set(db, actor, provider_id, "matching.remove_place", now, work)
 
 
+async def set_agency_place(
+    db: Database, actor: Actor, agency_id: str, place: Place, now: float, *, there: bool
+) -> None:
+    """The agency's officers may choose this place on the tablet, or (not `there`) no longer.
+
+    Raises NoSuchRecord for a place that is not there, TooManyPlaces.
+    """
+
+    async def work(conn: AsyncConnection) -> AuthError | None:
+        agency = (await directory.read(conn)).agencies.get(agency_id)
+        allowed = agency is not None and _may(actor, agency)
+        if agency is not None and allowed:
+            kept = [one for one in agency.other_places if not one.same(place)]
+            if not there and len(kept) == len(agency.other_places):
+                raise NoSuchRecord
+            if there and len(kept) >= MOST_PLACES:
+                raise TooManyPlaces
+            new = [place] if there and not place.same(agency.home) else []
+            await catchments.replace_places(conn, agency_id, [*kept, *new])
+        outcome: audit.Outcome = "allowed" if allowed else "refused"
+        known = agency_id if agency is not None else None
+        await audit.record(conn, actor, "matching.set_places", "agency", known, outcome, now)
+        return None if allowed else NoSuchRecord()
+
+    refusal = await db.write(work)
+    if refusal is not None:
+        raise refusal
+
+
 async def set_ring(
     db: Database, actor: Actor, provider_id: str, ring: str, steps: Steps | None, now: float
 ) -> None:
@@ -115,6 +156,12 @@ async def set_person(
         await clinicians.replace(conn, person_id, profile)
 
     await _set(db, actor, provider_id, "matching.set_person", now, work, ("person", person_id))
+
+
+def _may(actor: Actor, agency: Agency) -> bool:
+    return allows(
+        actor, Action.MATCHING_SET, Target(agency.id, agency.provider_id, agency.program_id)
+    )
 
 
 async def _places(conn: AsyncConnection, provider_id: str) -> list[tuple[Place, int]]:

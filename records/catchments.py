@@ -20,6 +20,11 @@ class Place:
     county: str
     state: str
 
+    @property
+    def words(self) -> str:
+        """As an officer reads it."""
+        return f"{self.county}, {self.state}" if self.county else self.state
+
     def same(self, other: Place) -> bool:
         """Whether they are one place, however it is written."""
         return _folded(self) == _folded(other)

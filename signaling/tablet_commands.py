@@ -224,6 +224,8 @@ async def tell_place(
     if m.place >= len(agency.places):
         raise UnknownCode
     place = agency.places[m.place]
+    if m.words not in (None, place.words):
+        raise UnknownCode
     first = next(iter(who.providers_at(agency.id, place)), None)
     await _feed(desk, actor, m.session, PlaceTold(place.county, place.state, first))
     desk.line.wake()

@@ -233,6 +233,7 @@ def tablet_view(
         on_call=picture.anyone_for(near),
         comes_on=picture.comes_on.get(near[0]) if near else None,
         timezone=agency.timezone,
+        places=[one.words for one in agency.places],
         session=_tablet_session(picture, session) if session is not None else None,
         owed=owed,
     )

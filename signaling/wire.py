@@ -143,11 +143,14 @@ class SessionLanguage(ClientMessage, frozen=True, tag="session.language"):
 
 
 class SessionPlace(ClientMessage, frozen=True, tag="session.place"):
-    """Where the incident is: a place of the tablet's `places`, by its number from 0."""
+    """Where the incident is: a place of the tablet's `places`, by its number from 0. `words`: what
+    the officer read there, so that a list that changed meanwhile does not make it another place.
+    """
 
     audience = ("tablet",)
     session: Id
     place: Number
+    words: Annotated[str, Meta(max_length=80)] | None = None
 
 
 class SessionOtherwise(ClientMessage, frozen=True, tag="session.otherwise"):
@@ -586,6 +589,7 @@ class TabletView(ServerMessage, frozen=True, tag="tablet"):
     on_call: bool  # whether the roster has anybody now
     comes_on: float | None  # with nobody on call: when the next clinician comes on, if planned
     timezone: str  # the agency's, for such times
+    places: list[str]  # where its officers may be, its own county first
     session: TabletSession | None
     owed: str | None  # id of a finished session whose actual disposition is still missing
 

@@ -43,7 +43,6 @@ async def tablet(request: web.Request) -> web.Response:
             "bodyCamera": list(vocabulary.BODY_CAMERA),
             "flags": list(vocabulary.OFFICER_FLAGS),
             "languages": list(vocabulary.LANGUAGES),
-            "places": [f"{place.county}, {place.state}" for place in agency.places],
             "relay": {"servers": [], "expires_at": 0},  # run out: asked for at once
             "demo": settings_of(request).demo,
         },

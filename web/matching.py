@@ -9,6 +9,7 @@ from datetime import datetime
 from aiohttp import web
 
 from auth import matching
+from auth.errors import TooManyPlaces
 from auth.matching import House
 from auth.policy import Action
 from oncall.facts import Rules
@@ -65,6 +66,8 @@ def routes() -> list[Route]:
         ("places/remove", remove_place),
         ("ring", set_ring),
         ("people/{person}", set_person),
+        ("agencies/{agency}/add", add_agency_place),
+        ("agencies/{agency}/remove", remove_agency_place),
     )
     return [
         Route("GET", ADDRESS, show, Who.PERSON, needs),
@@ -102,6 +105,32 @@ async def remove_place(request: web.Request) -> web.StreamResponse:
         services.db, actor_of(request), _id(request), place, now_of(request)
     )
     return _saved(request, "places")
+
+
+async def add_agency_place(request: web.Request) -> web.StreamResponse:
+    """POST /manager/matching/{id}/agencies/{agency}/add: a county that its officers may choose."""
+    return await _agency_place(request, there=True)
+
+
+async def remove_agency_place(request: web.Request) -> web.StreamResponse:
+    """POST /manager/matching/{id}/agencies/{agency}/remove."""
+    return await _agency_place(request, there=False)
+
+
+async def _agency_place(request: web.Request, *, there: bool) -> web.StreamResponse:
+    services, agency_id = services_of(request), request.match_info["agency"]
+    try:
+        form = await _form(request)
+        place = matching_forms.county(form) if there else matching_forms.place(form)
+        await matching.set_agency_place(
+            services.db, actor_of(request), agency_id, place, now_of(request), there=there
+        )
+    except BadMatching as error:
+        return await _page(request, wrong=error.field)
+    except TooManyPlaces:
+        return await _page(request, wrong="many_places")
+    services.desk.roster_changed()
+    return answers.moved(f"{ADDRESS}#agency-{agency_id}")
 
 
 async def set_ring(request: web.Request) -> web.StreamResponse:

@@ -36,6 +36,14 @@ def place(form: Form) -> Place:
     return Place(county, _state(_text(form, "state")))
 
 
+def county(form: Form) -> Place:
+    """A county: an officer cannot be in a whole state. Raises BadMatching."""
+    found = place(form)
+    if not found.county:
+        raise BadMatching("no_county")
+    return found
+
+
 def rank(form: Form) -> int:
     """Which turn the provider has there. Raises BadMatching."""
     typed = _text(form, "rank")

@@ -15,7 +15,7 @@ const session = (changes) => ({
 /** @param {Partial<TabletView>} [changes] @returns {TabletView} */
 const view = (changes = {}) => ({
   type: "tablet", agency: "Prairie County Sheriff", unit: "Unit 12", officer: "Sam Rivera", regional_line: "605-555-0142", provider_line: "605-555-0188",
-  tiles: [], ready_clinicians: 3, on_call: true, comes_on: null, timezone: "America/Chicago", session: null, owed: null, ...changes,
+  tiles: [], ready_clinicians: 3, on_call: true, comes_on: null, timezone: "America/Chicago", places: ["Prairie, SD"], session: null, owed: null, ...changes,
 });
 /** @type {TabletSession["card"]} */
 const card = { rev: 2, card: { level: "soon", disposition: "remain_in_place", actions: [], words: "" }, clinician: "Dana", licence: "", sent_at: 1, acknowledged: false };

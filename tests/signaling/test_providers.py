@@ -183,7 +183,11 @@ async def test_the_place_that_the_officer_names_decides_which_provider_is_first(
     dana, noor, tablet = [await house.page(who) for who in ("dana", "stranger", "tablet")]
     session = await house.pressed(tablet)
     await rings_only(house, session, "dana")
-    await tablet.send("session.place", session=session, place=1)
+    view = await tablet.until_view(lambda v: v["places"] == [HOME.words, AWAY.words])
+    with pytest.raises(Refused) as caught:  # the list was another when the officer chose
+        await tablet.send("session.place", session=session, place=1, words=HOME.words)
+    assert caught.value.code == "unknown-code"
+    await tablet.send("session.place", session=session, place=1, words=view["places"][1])
     await rings_only(house, session, "stranger")
     assert (await row_of(house, session)).provider_id == OTHER
     offer = await house.rung(noor)

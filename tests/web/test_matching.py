@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from records import catchments, clinicians, directory, schema
-from records.catchments import SettingsRow
+from records.catchments import Place, SettingsRow
 from records.clinicians import LicenceRow, Profile
 from records.directory import Person
 from tests.web.cast import AWAY_MANAGER, NOW, PASSWORD, Site
@@ -63,6 +63,36 @@ async def test_a_manager_adds_a_place_and_takes_it_away_again(site: Site) -> Non
     assert "Adams/ND/3" not in (await stored(site))[0]
     assert (await site.post(f"{BASE}/places/remove", gone, ADDRESS)).status == 404
     assert await audited(site, "matching.add_place") == ["allowed", "allowed"]
+
+
+async def other_places(site: Site) -> list[str]:
+    async with site.services.db.read() as conn:
+        found = (await catchments.places(conn)).get(demo.AGENCY_ID, [])
+    return [one.words for one in found]
+
+
+async def test_a_manager_says_where_an_agency_s_officers_may_be(site: Site) -> None:
+    await site.sign_in(demo.LENA)
+    places = f"{BASE}/agencies/{demo.AGENCY_ID}"
+    adams = {"county": " Adams ", "state": "ND"}
+    own = {"county": demo.COUNTY.upper(), "state": demo.STATE}  # there without being listed
+    for form in (adams, {"county": "Brown", "state": "SD"}, adams, own):
+        changes = site.desk.roster_changes
+        assert (await site.post(f"{places}/add", form, ADDRESS)).status == 303
+        assert site.desk.roster_changes == changes + 1, "tablets and the line follow at once"
+    assert await other_places(site) == ["Brown, SD", "Adams, ND"]
+    assert "Adams, ND" in await (await site.client.get(ADDRESS)).text()
+    for wrong in ({"county": " ", "state": "SD"}, {"county": "Adams", "state": "XX"}):
+        assert (await site.post(f"{places}/add", wrong, ADDRESS)).status == 422
+    gone = {"county": "ADAMS", "state": "ND"}
+    assert (await site.post(f"{places}/remove", gone, ADDRESS)).status == 303
+    assert await other_places(site) == ["Brown, SD"]
+    assert (await site.post(f"{places}/remove", gone, ADDRESS)).status == 404
+    many = [Place(f"County {number}", "SD") for number in range(60)]
+    await site.services.db.write(lambda conn: catchments.replace_places(conn, demo.AGENCY_ID, many))
+    assert (await site.post(f"{places}/add", adams, ADDRESS)).status == 422
+    assert len(await other_places(site)) == 60
+    assert await audited(site, "matching.set_places") == ["allowed"] * 5
 
 
 async def test_a_clinician_is_saved_as_a_whole_and_shown(site: Site) -> None:
@@ -124,7 +154,10 @@ async def test_another_program_s_manager_changes_nothing_of_ours(site: Site) -> 
     assert (await site.post("/sign-in", form)).status == 303
     before = await stored(site)
     place = {"county": "Adams", "state": "ND", "rank": "1"}
-    for address, typed in ((f"{BASE}/places/add", place), (f"{BASE}/ring", RING), (DANA, PROFILE)):
+    agency = f"{BASE}/agencies/{demo.AGENCY_ID}/add"
+    for address, typed in (
+        (f"{BASE}/places/add", place), (f"{BASE}/ring", RING), (DANA, PROFILE), (agency, place),
+    ):  # fmt: skip
         assert (await site.post(address, typed, ADDRESS)).status == 404, address
     assert await stored(site) == before
     assert await audited(site, "matching.set_ring") == ["refused"]

@@ -29,7 +29,7 @@
  * }} TabletSession
  * @typedef {{
  *   type: "tablet", n?: number, agency: string, unit: string, officer: string | null, regional_line: string,
- *   provider_line: string, tiles: string[], ready_clinicians: number, on_call: boolean, comes_on: number | null, timezone: string,
+ *   provider_line: string, tiles: string[], ready_clinicians: number, on_call: boolean, comes_on: number | null, timezone: string, places: string[],
  *   session: TabletSession | null, owed: string | null,
  * }} TabletView
  *

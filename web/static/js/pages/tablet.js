@@ -90,7 +90,7 @@ on("#problem-close", () => tablet.set({ problem: null }));
 // Connecting
 onEach("#tiles", "tile", (code) => tablet.tapTile(code));
 find("#language", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.language", { language: target.value || null }); });
-find("#place", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.place", { place: Number(target.value) }); });
+find("#place", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement) void tablet.tell("session.place", { place: Number(target.value), words: target.selectedOptions[0]?.text ?? null }); });
 find("#otherwise", HTMLSelectElement).addEventListener("change", ({ target }) => { if (target instanceof HTMLSelectElement && target.value) void tablet.tell("session.otherwise", { otherwise: target.value }); });
 for (const select of findAll("[data-body-camera]", HTMLSelectElement)) {
   select.addEventListener("change", () => { if (select.value) void tablet.tell("session.body_camera", { camera: select.value }); });

@@ -21,7 +21,7 @@ import { sentWords } from "../lib/ladder.js";
  * @property {import("./state.js").Local} local
  * @property {import("../lib/socket.js").LineState} line
  * @property {string | null} dismissed  why the server sent this page away for good
- * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, keyByCode: boolean, languages: readonly string[], places: readonly string[], otherwise: readonly string[], bodyCamera: readonly string[], flags: readonly string[] }} given
+ * @property {{ agency: string, unit: string, regionalLine: string, providerLine: string, keyByCode: boolean, languages: readonly string[], otherwise: readonly string[], bodyCamera: readonly string[], flags: readonly string[] }} given
  *   what the page was loaded with: right even when the server cannot be reached
  * @property {import("./media.js").TabletMedia} media
  * @property {import("./self_test.js").SelfTest} selfTest
@@ -236,9 +236,10 @@ function renderTiles({ view, tiles, given }, session, test) {
   const offered = view?.tiles.slice(0, MAX_TILES) ?? [];
   at.intake.hidden = test || session === null;
   fill(at.language, "languages", () => ["", ...given.languages].map((code) => el("option", { value: code, text: t(code ? `common.language.${code}` : "common.language.en") })));
-  fill(at.place, "places", () => given.places.map((words, index) => el("option", { value: String(index), text: words })));
+  const places = view?.places ?? [];
+  fill(at.place, places.join("\n"), () => places.map((words, index) => el("option", { value: String(index), text: words })));
   fill(at.otherwise, "otherwise", () => [el("option", { value: "", text: t("tablet.otherwise.choose") }), ...given.otherwise.map((code) => el("option", { value: code, text: t(`common.otherwise.${code}`) }))]);
-  at.placeField.hidden = given.places.length < 2;
+  at.placeField.hidden = places.length < 2;
   for (const select of at.bodyCamera) {
     fill(select, "cameras", () => [el("option", { value: "", text: t("tablet.body_camera.choose") }), ...given.bodyCamera.map((code) => el("option", { value: code, text: t(`common.body_camera.${code}`) }))]);
     const value = session?.body_camera ?? "";

@@ -25,7 +25,7 @@ import { MAX_TILES } from "./vocabulary.js";
 /** @typedef {import("../lib/wire.js").TabletSession} TabletSession */
 /**
  * @typedef {{ agency: string, unit: string, regionalLine: string, providerLine: string,
- *   keyByCode: boolean, build: string, languages: string[], places: string[], otherwise: string[], bodyCamera: string[], flags: string[], relay: import("../lib/relay.js").Known }} TabletBoot
+ *   keyByCode: boolean, build: string, languages: string[], otherwise: string[], bodyCamera: string[], flags: string[], relay: import("../lib/relay.js").Known }} TabletBoot
  */
 
 const HOLD_TONE_SECONDS = 60;
