@@ -42,7 +42,7 @@ def table(site: Site) -> list[Route]:
 
 def filled_in(path: str) -> str:
     known = path.replace("{id}", "ses_nobody").replace("{other}", "ses_other")
-    known = known.replace("{person}", "per_nobody")
+    known = known.replace("{person}", "per_nobody").replace("{agency}", "agy_nobody")
     known = known.replace("{issuer}", "prairie").replace("{why}", "away")
     known = known.replace("{other}", "ses_nobody_else")
     known = known.replace("{code}/{version}", "field-safety/1.0")
