@@ -210,11 +210,7 @@ async def unread(conn: AsyncConnection, since: float) -> list[MissedOffer]:
             session.c.agency_id,
         )
         .join(session, session.c.id == offer.c.session_id)
-        .where(
-            UNREAD,
-            offer.c.ended_at > since,
-            offer.c.purpose == "answer",
-        )
+        .where(UNREAD, offer.c.ended_at > since)
         .order_by(offer.c.ended_at.desc(), offer.c.id)
     )
     return [MissedOffer(**row._mapping) for row in rows]

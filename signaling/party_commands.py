@@ -174,6 +174,7 @@ async def sit_in(desk: Desk, actor: Actor, offer: OfferRow) -> dict[str, object]
             raise OfferGone
         losers.extend(await offers.withdraw_all(conn, row.id, "taken", now, purpose="transfer"))
         await _sit(conn, row, Role.RECEIVER, Mode.SPEAK, actor, now)
+        await offers.forgive(conn, actor.id, now)
         await transfers.change(conn, open_one.id, receiver_id=actor.id, accepted_at=now)
         await record(conn, actor, "transfer.accept", "session", row.id, "allowed", now)
         before = desk.machine(row)

@@ -64,6 +64,11 @@ async def sat_in(house: House, dana: Page, miguel: Page, tablet: Page, **more: A
     return session, epoch
 
 
+async def missed_in_a_row(house: House) -> dict[str, int]:
+    async with house.db.read() as conn:
+        return await offers.missed_in_a_row(conn, 0.0)
+
+
 async def joined(house: House, page: Page, session: str, epoch: int, seat: str) -> None:
     await page.send(
         "media.describe", session=session, epoch=epoch, generation="g-side", description="v=0"
@@ -209,7 +214,7 @@ async def test_a_ring_that_nobody_answers_runs_out_and_the_lead_reads_it(
     house: House, three: tuple[Page, Page, Page]
 ) -> None:
     dana, miguel, tablet = three
-    _session, _epoch, offer = await asked(house, dana, miguel, tablet, to=None)
+    session, epoch, offer = await asked(house, dana, miguel, tablet, to=None)
     await miguel.send("offer.delivered", offer=offer["offer"])
     house.clock.advance(3)  # longer than a console has to say that it rings
     rows = list((await house.desk.screens.picture()).sessions)
@@ -226,6 +231,14 @@ async def test_a_ring_that_nobody_answers_runs_out_and_the_lead_reads_it(
 
     await miguel.until(gone)
     assert gone() == ["expired"]
+    # it stands under what he missed, and counts towards a pause until he takes the next one
+    await miguel.until_view(lambda v: [one["state"] for one in v["missed"]] == ["expired"])
+    assert await missed_in_a_row(house) == {"per_miguel": 1}
+    await miguel.send("beat")
+    await dana.send("transfer.ask", session=session, epoch=epoch, to="per_miguel")
+    offer = (await miguel.until_view(lambda v: v["offers"]))["offers"][0]
+    await miguel.send("offer.accept", offer=offer["offer"], token=offer["token"])
+    assert await missed_in_a_row(house) == {}
 
 
 async def test_of_two_who_are_asked_one_takes_it_and_the_other_reads_who(house: House) -> None:
