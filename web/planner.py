@@ -13,13 +13,15 @@ from oncall.coverage import Roster
 from oncall.demand import Call, forecast, starts_of_week, week_plan
 from oncall.erlang import Outlook
 from oncall.errors import BadDemand
-from signaling.rosters import read_plan
+from records import directory
+from signaling.rosters import licensed_only, read_plan
 from web import answers
 from web.errors import BadRequest
 from web.keys import actor_of, now_of, services_of
 from web.manager import nav
 
-WEEK = 7 * 86_400.0
+DAY = 86_400.0
+WEEK = 7 * DAY
 DEFAULTS = {"weeks": "13", "share": "90", "seconds": "30"}
 CHOICES: Mapping[str, Sequence[str]] = {
     "weeks": ("4", "8", "13", "26", "52"),
@@ -54,11 +56,14 @@ async def show(request: web.Request) -> web.Response:
     ahead = forecast(calls, since, now, zone)
     async with services.db.read() as conn:
         roster = await read_plan(conn, planned.provider.id, now)
+        people = (await directory.read(conn)).people
     try:
         plan = week_plan(ahead, share / 100, seconds)
     except BadDemand as error:
         raise BadRequest from error
-    cells = _cells(plan, _rostered(roster, now, ZoneInfo(zone)))
+    # who has no licence any more answers nobody, whatever the plan says
+    there = licensed_only(roster, people, now + WEEK + DAY)
+    cells = _cells(plan, _rostered(there, now, ZoneInfo(zone)))
     return answers.page(
         request,
         "manager_planner",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from records import schema
 from tests.web.cast import NOW, Site
@@ -42,6 +42,17 @@ async def test_an_hour_without_enough_clinicians_is_said_in_words(site: Site) ->
     assert html.count("data-short") == 7 * 24
     assert "1 short" in html
     assert "168 hours of the coming week" in html
+
+
+async def test_whose_licence_runs_out_is_on_call_until_then(site: Site) -> None:
+    over = NOW + 3 * 86_400
+    dana = schema.licence.c.person_id == demo.DANA.id
+    await site.services.db.write(
+        lambda conn: conn.execute(update(schema.licence).where(dana).values(expires_at=over))
+    )
+    await site.sign_in(demo.LENA)
+    there = [one for _, one in cells(await page(site))]
+    assert (there.count(3), there.count(2)) == (3 * 24, 4 * 24)
 
 
 async def test_many_calls_in_one_hour_need_more_clinicians_there(site: Site) -> None:
