@@ -129,6 +129,10 @@ test("while nobody is on call and nobody is alerted, no step promises somebody: 
     const alone = words({ step }, { on_call: false });
     assert.deepEqual([alone.words, alone.next, alone.number, alone.tone], ["tablet.status.finding", "tablet.next.nobody_on_call", "605-555-0142", "wait"]);
   }
+  const last = words({ step: "call-instead" }, { on_call: false });
+  assert.deepEqual([last.words, last.next, last.number], ["tablet.status.call_instead", "tablet.next.nobody_on_call", "605-555-0142"]);
+  const lost = words({ requeued: true, clinician: "Dana" }, { on_call: false });
+  assert.deepEqual([lost.words, lost.next, lost.number], ["tablet.status.requeued", "tablet.next.nobody_on_call", "605-555-0142"]);
   const paged = words({ alerted: [rung("Ada")] }, { on_call: false }); // a supervisor, or another center's clinician
   assert.deepEqual([paged.words, paged.next, paged.number], ["tablet.status.alerting", "tablet.next.alerting", null]);
 });

@@ -136,15 +136,16 @@ export function connectingWords({ view, local, online, now, names, number: fallb
   values["name"] = open.clinician ?? local.clinician ?? "";
   if (open.state === "answering") return say("joining", "joining");
   const late = open.step === "call-instead";
+  const nobody = view !== null && !view.on_call && alerted.length === 0; // at the clinicians' own number neither
+  const line = nobody ? view.regional_line : (values["number"] ?? null);
   if (open.requeued) {
-    // The step counts from the press, so after a call it is always the last one: the number is shown, the words stay.
-    const number = late ? (values["number"] ?? null) : null;
-    if (open.handed_back) return say(values["name"] ? "handed_back" : "handed_back_unnamed", alerted.length > 0 ? "requeued_alerting" : "handed_back", "wait", number);
-    return say(values["name"] ? "requeued" : "requeued_unnamed", alerted.length > 0 ? "requeued_alerting" : "requeued", "wait", number);
+    const why = open.handed_back ? "handed_back" : "requeued"; // these words stay
+    const next = nobody ? "nobody_on_call" : alerted.length > 0 ? "requeued_alerting" : why;
+    return say(values["name"] ? why : `${why}_unnamed`, next, "wait", late || nobody ? line : null);
   }
+  if (nobody) return say(late ? "call_instead" : "finding", "nobody_on_call", "wait", line);
   if (late) return say("call_instead", nearest ? "call_instead_coming" : "call_instead", "wait", values["number"] ?? null);
   if (nearest) return say(alerted.length > 1 ? nearest.state : `${nearest.state}_alone`, nearest.state);
-  if (view && !view.on_call && alerted.length === 0) return say("finding", "nobody_on_call", "wait", view.regional_line);
   const words = alerted.length > 0 ? "alerting" : "finding";
   switch (open.step) {
     case "more-people":
