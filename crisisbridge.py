@@ -170,6 +170,7 @@ def bridge_of(settings: Settings) -> Callable[[Callable[[LegEvent], None]], Forw
         addresses=tuple(addresses.for_media(settings.media_addresses)),
         port=settings.media_port,
         public_addresses=settings.media_public_addresses,
+        max_calls=settings.media_calls,
     )
     processes = settings.media_processes
     if processes:

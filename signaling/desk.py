@@ -513,8 +513,10 @@ class Desk:
             await self._recovering(row, missing=since is not None, overdue=overdue)
 
     async def _setup_overdue(self, row: SessionRow, *, leg_up: bool, here: bool) -> None:
-        """No media in time. A clinician who waits for a rebooting tablet is not sent away."""
-        if here and leg_up and not self.legs.seat(row.id, "tablet").up:
+        """No media in time. A clinician who waits for a rebooting tablet is not sent away, nor one
+        for whom a tablet without any way writes and shows stills: nobody else could do better."""
+        tablet = self.legs.seat(row.id, "tablet")
+        if here and not tablet.up and (leg_up or tablet.blocked):
 
             async def wait_on(_conn: AsyncConnection, r: SessionRow, now: float) -> Step:
                 before = machine(r)

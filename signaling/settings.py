@@ -145,6 +145,11 @@ class Settings:
     media_port: int = _setting(
         parse.port, "The one UDP port for sound and picture; 0 takes any.", default=9443
     )
+    media_calls: int = _setting(
+        parse.whole(1, 10_000),
+        "Sessions with sound and picture at once, in each process; one more is told to phone.",
+        default=200,
+    )
     media_processes: int = _setting(
         parse.whole(0, 64),
         "Processes for sound and picture, each on a core and a UDP port of its own, counted from "

@@ -188,6 +188,7 @@ test("what is wrong with the other side is said in words, the worst first", () =
   assert.equal(say({}, "silent"), "tablet.peer.reconnecting");
   assert.equal(say({}, "reconnecting"), "tablet.peer.own_link");
   assert.equal(say({ state: "answering" }, "blocked"), "tablet.peer.blocked");
+  assert.equal(say({ state: "answering" }, "full"), "tablet.peer.full");
   assert.equal(say({ state: "recovering" }, "reconnecting"), "tablet.peer.recovering");
 });
 

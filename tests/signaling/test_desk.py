@@ -628,3 +628,22 @@ async def test_a_card_names_help_in_the_directorys_words_and_the_tablet_reads_on
     await dana.send("card.save", **at, rev=1, card={**CARD, "words": "New.", "resources": picked})
     view = await tablet.until_view(lambda v: v["session"]["card"]["card"]["words"] == "New.")
     assert view["session"]["card"]["card"]["resources"][0]["phone"] == "605-555-0100"
+
+
+@pytest.mark.parametrize("blocked", [True, False], ids=["no way", "late"])
+async def test_who_answered_a_tablet_that_finds_no_way_writes_to_it_and_is_not_sent_away(
+    house: House, *, blocked: bool
+) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session = await house.pressed(tablet)
+    offer = await house.rung(dana)
+    await dana.send("offer.accept", offer=offer["offer"], token=offer["token"])
+    house.desk.legs.stated(
+        session, "tablet", muted=False, camera=True, quality="none", blocked=blocked
+    )
+    row = await row_of(house, session)
+    await house.desk._setup_overdue(row, leg_up=False, here=True)
+    after = await row_of(house, session)
+    assert (after.state, after.lead_id) == (
+        ("answering", "per_dana") if blocked else ("waiting", None)
+    )

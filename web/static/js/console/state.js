@@ -35,8 +35,7 @@ export function screenOf(view, ringing) {
  * @returns {string | null}
  */
 export function peerWords(session, link, frozen = false) {
-  if (link === "refused") return "console.peer.refused";
-  if (link === "blocked") return "console.peer.blocked";
+  if (link === "refused" || link === "blocked" || link === "full") return `console.peer.${link}`;
   if (link === "reconnecting") return "console.peer.own_link";
   if (session.peer.blocked && !session.peer.connected) return "console.peer.tablet_blocked";
   if (!session.tablet_online && !session.peer.connected) return session.tablet_revoked ? "console.peer.tablet_revoked" : "console.peer.tablet_lost";

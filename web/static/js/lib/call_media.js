@@ -67,7 +67,7 @@ export class CallMedia {
     /** @type {Record<"camera" | "microphone", number>} ms: when it was last opened anew by itself */
     this.healedAt = { camera: -HEAL_AGAIN_MS, microphone: -HEAL_AGAIN_MS };
     this.soundBlocked = false;
-    this.blocked = false; // this network lets nothing through
+    this.blocked = false; // this network lets nothing through, or the server has no room
     /** @type {Quality} */
     this.quality = "good";
     /** @type {string | null} */
@@ -225,8 +225,9 @@ export class CallMedia {
       onRemote: (stream) => this.#showRemote(stream),
       onMore: (slot, track) => this.more.take(slot, track),
       onState: (word) => {
-        if ((word === "blocked") !== this.blocked) {
-          this.blocked = word === "blocked";
+        const blocked = word === "blocked" || word === "full";
+        if (blocked !== this.blocked) {
+          this.blocked = blocked;
           this.#wantStills();
           this.tell(); // the other side reads it, too
         }

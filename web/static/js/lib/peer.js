@@ -17,9 +17,9 @@ import * as watchdog from "./watchdog.js";
 /** @typedef {import("./devices.js").Facing} Facing */
 /**
  * "connecting": no path yet; "up": a path, packets may flow; "silent": packets came and stopped;
- * "blocked": no path was ever found, by no way, in VERDICT_MS, and the search goes on; "reconnecting": the path is lost and
- * being rebuilt; "refused": the server does not want this leg; "closed".
- * @typedef {"connecting" | "up" | "silent" | "blocked" | "reconnecting" | "refused" | "closed"} PeerWord
+ * "blocked": no path was ever found, by no way, in VERDICT_MS, and the search goes on; "full": the server has no room for this
+ * leg, and is asked again; "reconnecting": the path is lost and being rebuilt; "refused": the server does not want this leg; "closed".
+ * @typedef {"connecting" | "up" | "silent" | "blocked" | "full" | "reconnecting" | "refused" | "closed"} PeerWord
  */
 /**
  * @typedef {object} PeerOptions
@@ -44,6 +44,7 @@ const DISCONNECTED_MS = 2000;
 const VERDICT_MS = 8000;
 const QUALITY_MS = 5000;
 const OVERLAP_MS = 800; // the bridge forgets the former connection after a second
+const FULL = ["too-many-calls", "too-many-legs"];
 const MAX_BITRATE = 1_200_000;
 export const MORE = 3; // further parties, as many as the bridge carries
 
@@ -350,6 +351,7 @@ export class Peer {
       this.#say("refused"); // the next snapshot tells the page what to do
       return;
     }
+    if (FULL.includes(code) && !this.former) this.#say("full");
     clearTimeout(this.retry);
     this.retry = setTimeout(() => this.restart(), 2000);
   }
@@ -535,7 +537,7 @@ export class Peer {
     if (pc !== this.pc) return;
     const before = this.reading;
     this.reading = reading;
-    if (["reconnecting", "connecting", "blocked"].includes(this.word)) this.options.onQuality("none", reading);
+    if (["reconnecting", "connecting", "blocked", "full"].includes(this.word)) this.options.onQuality("none", reading);
     else if (before) {
       const warm = now - this.connectedAt > 15_000 && ["720p", "360p"].includes(this.step);
       const context = { expectMedia: this.expectMedia, warm, slow: this.expectSlow };

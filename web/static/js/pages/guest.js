@@ -118,7 +118,7 @@ function call(shown) {
   const empty = held || !peer.camera || !(media.seesStills || moves);
   show("remote-empty", empty);
   byId("remote-empty").dataset["calm"] = String(held);
-  const words = held ? "held" : media.link === "blocked" ? "blocked" : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : !peer.camera ? "no_camera" : peer.step === "stills" ? "stills" : "voice";
+  const words = held ? "held" : media.blocked ? media.link : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : !peer.camera ? "no_camera" : peer.step === "stills" ? "stills" : "voice";
   setText(byId("remote-words"), empty ? t(`guest.peer.${words}`, { lead: shown.session.lead }) : "");
   const supervisor = shown.role === "supervisor";
   const whispers = shown.session.mode === "whisper";

@@ -142,10 +142,10 @@ function renderBanners({ view, given, line, dismissed, media, problem }, screen)
   at.soundBlocked.hidden = !media.soundBlocked;
   const session = openSession(view);
   const voiceless = session?.state === "connected" && (media.step === "phone" || session.peer?.step === "phone");
-  const blocked = (media.link === "blocked" || voiceless) && (screen === "connecting" || screen === "call");
+  const blocked = (media.blocked || voiceless) && (screen === "connecting" || screen === "call");
   at.blocked.hidden = !blocked;
   if (blocked) {
-    setText(at.blockedText, t(media.link === "blocked" ? "tablet.blocked" : "tablet.voiceless", { code: openSession(view)?.code ?? "" }));
+    setText(at.blockedText, t(media.link === "full" ? "tablet.full" : media.blocked ? "tablet.blocked" : "tablet.voiceless", { code: openSession(view)?.code ?? "" }));
     phoneLink(at.blockedCall, view?.provider_line ?? given.providerLine);
   }
   const device = deviceProblem(media);
@@ -265,7 +265,7 @@ function renderChecks({ media, line, selfTest }, session) {
     ["camera", media.hasCamera ? "ok" : media.cameraProblem === null ? "waiting" : "failed"],
     ["microphone", media.microphoneProblem !== null ? "failed" : microphone],
     ["server", line === "open" && session !== null ? "ok" : "waiting"],
-    ["media", media.link === "up" || media.link === "silent" ? "ok" : media.link === "refused" || media.link === "blocked" ? "failed" : "waiting"],
+    ["media", media.link === "up" || media.link === "silent" ? "ok" : media.link === "refused" || media.blocked ? "failed" : "waiting"],
     ["upload", upload],
     ...(relay === null ? [] : [/** @type {[string, import("./self_test.js").Result]} */ (["relay", relay])]),
     ["heard", heard],

@@ -95,7 +95,7 @@ export class SelfTest {
     const { media, meter } = this.given;
     if (this.upAt === 0 && media.link === "up") this.upAt = performance.now();
     if (media.link === "up") this.came = "ok";
-    else if (media.link === "refused" || media.link === "blocked") this.came = "failed";
+    else if (media.link === "refused" || media.blocked) this.came = "failed";
     const audio = sounds.unlocked();
     if (audio && media.stream && media.stream !== this.listening) this.#listen(audio, media.stream);
     const level = this.#level();

@@ -180,7 +180,7 @@ export function closedWords(view, now, locale) {
 export function peerWords(session, link, frozen = false) {
   if (session.state === "recovering") return "tablet.peer.recovering";
   if (session.state === "waiting") return "tablet.peer.finding";
-  if (link === "blocked") return "tablet.peer.blocked";
+  if (link === "blocked" || link === "full") return `tablet.peer.${link}`;
   if (session.state === "answering") return "tablet.peer.joining";
   if (link === "reconnecting" || link === "connecting") return "tablet.peer.own_link";
   if (session.held_at !== null) return "tablet.peer.held";
