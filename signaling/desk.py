@@ -22,7 +22,7 @@ from media import Forwarding, LegEvent, LegEventKind, MediaError, Relay
 from oncall.errors import OnCallError
 from oncall.live import EmbeddedLiveStore, LiveStore
 from oncall.policy import Rules
-from records import parties, people, sessions
+from records import offers, parties, people, sessions
 from records.crypto import Vault
 from records.engine import Database
 from records.errors import RecordAway, RecordError, StaleSession, only_away
@@ -288,7 +288,18 @@ class Desk:
                 await self._dismiss(stream, reason, retry=False)
         await self.tablets.put_out(actor_id)
         await self._put_out_person(actor_id)
+        await self._stop_ringing(actor_id)
         self.line.wake()
+
+    async def _stop_ringing(self, person_id: str) -> None:
+        """Nothing rings for somebody who has left on purpose: who is in line rings for others now,
+        and not when the lease of a page that may only have been loaded anew has run out."""
+        async with self.db.read() as conn:
+            rings = [one for one in await offers.open_offers(conn) if one.clinician_id == person_id]
+        for ring in rings:
+            ended = await self.line.end_ring(ring.id, "withdrawn", "console_lost")
+            if ended and ring.purpose == "transfer":
+                await self.company.settle(ring.session_id)
 
     async def _put_out_person(self, person_id: str) -> None:
         """Take the seats away that somebody has in a call which is at home here.

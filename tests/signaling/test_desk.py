@@ -476,6 +476,16 @@ async def test_a_paused_clinician_is_not_rung_and_an_available_one_is(house: Hou
     assert not dana.view["offers"]
 
 
+async def test_who_signs_out_while_it_rings_is_not_waited_for(house: House) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    await house.pressed(tablet)
+    await house.rung(dana)
+    await tablet.until_view(lambda v: v["session"]["alerted"])
+    await house.desk.dismiss_actor("per_dana", "signed_out")
+    # no time has passed: her lease has not run out
+    await tablet.until_view(lambda v: v["session"]["alerted"] == [])
+
+
 async def test_a_declined_offer_goes_to_somebody_else(house: House) -> None:
     dana, tablet = await house.page("dana"), await house.page("tablet")
     session = await house.pressed(tablet)
