@@ -53,6 +53,7 @@ test("the panel follows the transfer, and an end is shown until it is put away",
 test("each side reads what is missing for the change", () => {
   const at = (/** @type {Partial<TransferView>} */ changes, /** @type {Partial<ConsoleSession>} */ more = {}) => handingWords(session({ transfer: transfer(changes), ...more })).key.replace("console.handing.", "");
   assert.equal(at({}), "reads");
+  assert.equal(at({ lead_ready: true }), "receiver_lost"); // they were in the call when the lead confirmed
   assert.equal(at({ joined: true }), "hears");
   assert.equal(at({ joined: true, lead_ready: true }), "wait_for_receiver");
   assert.equal(at({ joined: true, receiver_ready: true }), "receiver_is_ready");

@@ -61,7 +61,8 @@ export function handingWords(session) {
     if (transfer.receiver_ready) return say(transfer.lead_ready ? "changing" : "wait_for_lead");
     return say(transfer.lead_ready ? "lead_is_ready" : "both_here");
   }
-  if (!transfer?.joined) return say("reads");
+  // only who is in the call can have confirmed, or have been confirmed to
+  if (!transfer?.joined) return say(transfer?.lead_ready || transfer?.receiver_ready ? "receiver_lost" : "reads");
   if (transfer.lead_ready) return say(transfer.receiver_ready ? "changing" : "wait_for_receiver");
   return say(transfer.receiver_ready ? "receiver_is_ready" : "hears");
 }
