@@ -42,6 +42,7 @@ async def test_whoever_finds_all_lines_in_use_reads_it_and_whom_to_phone_until_o
     assert code.isdigit()
     await expect(blocked.locator("#blocked-call")).to_have_attribute("href", "tel:6055550188")
     await miguel.accept()
+    await expect(jo.page.locator("#status-next")).to_have_text("")  # not "in a second or two"
     words = miguel.page.locator("#remote-words")
     await expect(words).to_contain_text("All lines of this server are in use")
     await expect(words).to_contain_text(code)

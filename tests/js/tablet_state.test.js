@@ -175,6 +175,8 @@ test("what is wrong with the other side is said in words, the worst first", () =
   assert.equal(say({ peer: { ...peer, muted: true, camera: false } }), "tablet.peer.muted_no_camera");
   assert.equal(say({ peer: { ...peer, camera: false } }), "tablet.peer.no_camera");
   assert.equal(say({ peer: { ...peer, quality: "poor" } }), "tablet.peer.weak");
+  // what we send on a thin line of ours arrives badly: that is not theirs
+  assert.equal(peerWords(session({ state: "connected", peer: { ...peer, quality: "poor" } }), "up", false, true), null);
   assert.equal(peerWords(session({ state: "connected", peer: { ...peer, quality: "poor" } }), "up", true), "tablet.peer.frozen");
   assert.equal(peerWords(session({ state: "connected", peer: { ...peer, camera: false } }), "up", true), "tablet.peer.no_camera");
   assert.equal(say({ peer: { ...peer, quality: "poor", step: "180p" } }), "tablet.peer.180p");

@@ -285,7 +285,7 @@ function call(model, session) {
   write("call-clock", duration(now - (session.media_at ?? session.accepted_at ?? session.pressed_at)));
   drawScene(session.scene);
   const outside = !wantsMedia(session, model.joined);
-  const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link, media.frozen);
+  const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link, media.frozen, media.step !== "720p");
   const moves = session.peer.connected && media.link === "up" && PICTURES[session.peer.step] !== undefined && media.video.videoWidth > 0;
   const picture = session.peer.camera && (media.seesStills || moves);
   show("remote-empty", !picture);

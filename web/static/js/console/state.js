@@ -32,9 +32,10 @@ export function screenOf(view, ringing) {
  * @param {ConsoleSession} session
  * @param {import("../lib/peer.js").PeerWord} link  our own leg
  * @param {boolean} [frozen]  the tablet's picture should move and does not
+ * @param {boolean} [thin]  our own line carries less than a full picture: that it arrives badly says nothing of theirs
  * @returns {string | null}
  */
-export function peerWords(session, link, frozen = false) {
+export function peerWords(session, link, frozen = false, thin = false) {
   if (link === "refused" || link === "blocked" || link === "full") return `console.peer.${link}`;
   if (link === "reconnecting") return "console.peer.own_link";
   if (session.peer.blocked && !session.peer.connected) return "console.peer.tablet_blocked";
@@ -47,7 +48,7 @@ export function peerWords(session, link, frozen = false) {
   if (!session.peer.camera) return "console.peer.no_camera";
   if (frozen) return "console.peer.frozen";
   if (session.peer.step !== "720p") return session.peer.step === "stills" && session.saver ? "console.peer.saver" : `console.peer.${session.peer.step}`;
-  return session.peer.quality === "poor" || session.peer.quality === "none" ? "console.peer.weak" : null;
+  return !thin && (session.peer.quality === "poor" || session.peer.quality === "none") ? "console.peer.weak" : null;
 }
 
 /**

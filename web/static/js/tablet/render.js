@@ -206,13 +206,13 @@ function renderReady({ view, line, local, devices, now }) {
 
 /** @param {Model} model */
 function renderConnecting(model) {
-  const { view, local, line } = model;
+  const { view, local, line, media } = model;
   const session = openSession(view);
   const words = connectingWords({ view, local, online: line === "open", now: model.now, names: list, number: model.given.providerLine });
   at.progress.dataset["tone"] = words.tone;
   const status = t(words.words, words.values);
   if (at.status.textContent !== status) setText(at.status, status);
-  setText(at.statusNext, t(words.next, words.values));
+  setText(at.statusNext, session?.state === "answering" && media.blocked ? "" : t(words.next, words.values)); // no picture comes in a second
   at.statusNumber.hidden = words.number === null;
   if (words.number !== null) phoneLink(at.statusCall, words.number);
   const since = session?.pressed_at ?? local.press?.at ?? model.now;
@@ -315,7 +315,7 @@ function renderCall(model, screen) {
 
 /** @param {TabletSession} session @param {import("./media.js").TabletMedia} media @param {string} name */
 function renderPeer(session, media, name) {
-  const key = peerWords(session, media.link, media.frozen);
+  const key = peerWords(session, media.link, media.frozen, media.step !== "720p");
   const words = key === null ? "" : t(key, { name });
   const awaited = session.peer?.step === "stills" && !media.seesStills; // what stands there is an old picture
   const seen = media.seesStills && key !== "tablet.peer.held";

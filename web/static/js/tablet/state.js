@@ -175,9 +175,10 @@ export function closedWords(view, now, locale) {
  * @param {TabletSession} session
  * @param {import("../lib/peer.js").PeerWord} link  our own leg
  * @param {boolean} [frozen]  the other side's picture should move and does not
+ * @param {boolean} [thin]  our own line carries less than a full picture: that it arrives badly says nothing of theirs
  * @returns {string | null}
  */
-export function peerWords(session, link, frozen = false) {
+export function peerWords(session, link, frozen = false, thin = false) {
   if (session.state === "recovering") return "tablet.peer.recovering";
   if (session.state === "waiting") return "tablet.peer.finding";
   if (link === "blocked" || link === "full") return `tablet.peer.${link}`;
@@ -191,8 +192,7 @@ export function peerWords(session, link, frozen = false) {
   if (!peer.camera) return "tablet.peer.no_camera";
   if (frozen) return "tablet.peer.frozen";
   if (peer.step !== "720p") return peer.step === "stills" && session.saver ? "tablet.peer.saver" : `tablet.peer.${peer.step}`;
-  if (peer.quality === "poor" || peer.quality === "none") return "tablet.peer.weak";
-  return null;
+  return !thin && (peer.quality === "poor" || peer.quality === "none") ? "tablet.peer.weak" : null;
 }
 
 /** What stands over the other side's picture; all other words stand in its place. */
