@@ -146,7 +146,9 @@ async def test_a_clinician_who_vanishes_gives_the_session_back_to_the_head_of_th
     house: House,
 ) -> None:
     dana, miguel, tablet = [await house.page(who) for who in ("dana", "miguel", "tablet")]
+    ringing = asyncio.create_task(house.rung(dana))
     session, epoch = await house.in_call(tablet, dana)
+    answered = await ringing
     await dana.drop()
     house.bridge.tell(session, "clinician", LegEventKind.SILENT)
     async with asyncio.timeout(BOUND):
@@ -166,6 +168,10 @@ async def test_a_clinician_who_vanishes_gives_the_session_back_to_the_head_of_th
     with pytest.raises(Refused) as refused:
         await page.send("session.end", session=session, epoch=epoch)
     assert refused.value.code == "stale-epoch"
+    with pytest.raises(Refused) as refused:  # the word that won it once wins nothing again
+        await page.send("offer.accept", offer=answered["offer"], token=answered["token"])
+    assert refused.value.code == "offer-gone"
+    assert (await row_of(house, session)).state == "waiting"
     kinds = await kinds_of(house, session)
     assert kinds.index("clinician.lost") < kinds.index("session.requeued")
 
