@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, picture_moves, sound
+from tests.journeys.steps import Clinician, Officer, heard, picture_moves
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
@@ -30,13 +30,6 @@ async def picture(page: Page, name: str) -> None:
         await page.screenshot(path=Path(folder) / f"{name}-{size}.png")
     if before is not None:
         await page.set_viewport_size(before)
-
-
-async def hears(page: Page, selector: str) -> None:
-    """Something sounds there, at last."""
-    async with asyncio.timeout(20):
-        while await sound(page, selector) < 0.01:
-            await asyncio.sleep(0.2)
 
 
 async def test_an_interpreter_by_link_hears_and_is_heard_until_the_link_is_taken_back(
@@ -78,10 +71,10 @@ async def test_an_interpreter_by_link_hears_and_is_heard_until_the_link_is_taken
 
     # everybody hears everybody, and is told who has come
     await picture_moves(marta, "#remote-video", 20)
-    await hears(marta, "#remote-audio")
-    await hears(marta, "#more-audio-1")
-    await hears(tablet, "#more-audio-1")
-    await hears(console, "#more-audio-1")
+    await heard(marta, "#remote-audio")
+    await heard(marta, "#more-audio-1")
+    await heard(tablet, "#more-audio-1")
+    await heard(console, "#more-audio-1")
     await expect(tablet.locator("#company-words")).to_contain_text("Marta R.")
     await expect(console.locator("#company")).to_contain_text("Marta R.")
     await picture_moves(marta, "#more-video-1")
@@ -101,7 +94,7 @@ async def test_an_interpreter_by_link_hears_and_is_heard_until_the_link_is_taken
     await picture(console, "guest-held-console")
     await console.click("#company-hold-1")
     await picture_moves(marta, "#remote-video", 20)
-    await hears(tablet, "#more-audio-1")
+    await heard(tablet, "#more-audio-1")
 
     # the same link opens no second door; a reload comes back to the call
     other = await people.page("stranger", size=(390, 844))
@@ -112,7 +105,7 @@ async def test_an_interpreter_by_link_hears_and_is_heard_until_the_link_is_taken
     people.errors["stranger"].clear()  # the browser's own line about the 410
     await marta.reload()
     await picture_moves(marta, "#remote-video", 20)
-    await hears(tablet, "#more-audio-1")
+    await heard(tablet, "#more-audio-1")
 
     # put out: at once, and for good
     await console.click("#company-out-1")

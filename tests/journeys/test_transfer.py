@@ -10,18 +10,20 @@ from playwright.async_api import Page, expect
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, picture, picture_moves, sign_in, sound, until
+from tests.journeys.steps import (
+    Clinician,
+    Officer,
+    heard,
+    picture,
+    picture_moves,
+    sign_in,
+    sound,
+    until,
+)
 
 pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(300)]
 
 TABLET = (1024, 768)
-
-
-async def hears(page: Page, selector: str) -> None:
-    """Something sounds there, at last."""
-    async with asyncio.timeout(20):
-        while await sound(page, selector) < 0.01:
-            await asyncio.sleep(0.2)
 
 
 async def quiet(page: Page, selector: str) -> None:
@@ -76,10 +78,10 @@ async def test_a_warm_transfer_and_then_a_supervisor_who_takes_over(
     # he joins: everybody hears everybody, and Dana's face stays on the tablet
     await other.click("#handing-join")
     await picture_moves(other, "#remote-video", 20)
-    await hears(other, "#remote-audio")  # the tablet
-    await hears(other, "#more-audio-1")  # Dana
-    await hears(tablet, "#more-audio-1")  # Miguel
-    await hears(record, "#more-audio-1")  # Miguel
+    await heard(other, "#remote-audio")  # the tablet
+    await heard(other, "#more-audio-1")  # Dana
+    await heard(tablet, "#more-audio-1")  # Miguel
+    await heard(record, "#more-audio-1")  # Miguel
     await picture_moves(record, "#more-video-1")
     await picture(record, "transfer-both")
     await picture(other, "transfer-joined")
@@ -90,8 +92,8 @@ async def test_a_warm_transfer_and_then_a_supervisor_who_takes_over(
     await expect(tablet.locator("#face-words")).to_contain_text("Dana has stepped aside")
     await quiet(tablet, "#remote-audio")
     await quiet(tablet, "#more-audio-1")
-    await hears(record, "#remote-audio")  # the tablet is heard as before
-    await hears(other, "#more-audio-1")
+    await heard(record, "#remote-audio")  # the tablet is heard as before
+    await heard(other, "#more-audio-1")
     for page in (record, tablet):
         assert await axe.violations(page) == []
     await picture(tablet, "hold-tablet")
@@ -99,7 +101,7 @@ async def test_a_warm_transfer_and_then_a_supervisor_who_takes_over(
     await record.click("#held-end")
     await expect(tablet.locator("#face-words")).to_be_hidden()
     await picture_moves(tablet, "#remote-video", 20)
-    await hears(tablet, "#remote-audio")
+    await heard(tablet, "#remote-audio")
 
     # both confirm
     await record.click("#handing-ready")
@@ -114,7 +116,7 @@ async def test_a_warm_transfer_and_then_a_supervisor_who_takes_over(
     await expect(record.locator("#wrapup")).to_be_hidden()
     await picture(record, "transfer-sender-after")
     await picture_moves(tablet, "#remote-video", 20)
-    await hears(tablet, "#remote-audio")
+    await heard(tablet, "#remote-audio")
     await other.check('[data-item="plan"] input[value="no"]', force=True)
     await expect(other.locator("#save-state")).to_contain_text("Saved")
     await other.reload()
@@ -129,7 +131,7 @@ async def test_a_warm_transfer_and_then_a_supervisor_who_takes_over(
     await picture(ada, "live-board")
     await ada.click("[data-listen]")
     await picture_moves(ada, "#remote-video", 20)
-    await hears(ada, "#remote-audio")
+    await heard(ada, "#remote-audio")
     await expect(tablet.locator("#company-words")).to_contain_text("Ada, is listening")
     await expect(other.locator("#company")).to_contain_text("Ada")
     assert await axe.violations(ada) == []
