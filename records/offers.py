@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, insert, select, update
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import sessions
 from records.errors import BadInput, Busy, RecordError, StaleSession
 from records.refusals import already_there, by_index
+from records.rows import values_of
 from records.schema import offer, session
 from records.states import LED, RINGS, UNFORGIVEN, UNREAD
 from records.states import RINGING as RINGING
@@ -63,12 +64,16 @@ _LEADS = select(session.c.id).where(
 )
 
 
+_NAMES = tuple(field.name for field in fields(OfferRow))
+_RELAXED = _NAMES.index("relaxed")
+
+
 def offer_of(row: Row[Any]) -> OfferRow:
     """A result row of `select(offer)` as an OfferRow."""
-    values = dict(row._mapping)
-    steps = json.loads(values["relaxed"])
-    values["relaxed"] = tuple((step, float(seconds)) for step, seconds in steps)
-    return OfferRow(**values)
+    values = values_of(row, _NAMES)
+    steps = json.loads(values[_RELAXED])
+    values[_RELAXED] = tuple((step, float(seconds)) for step, seconds in steps)
+    return OfferRow(*values)
 
 
 async def add(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, tuple_, update
@@ -19,6 +19,7 @@ from records import facts, parties
 from records.errors import BadInput, Busy, OpenSessionExists, StaleSession
 from records.ids import new_id
 from records.refusals import already_there, by_index
+from records.rows import values_of
 from records.schema import PRESS_LOCK, coverage, session, timeline
 from records.states import LED, LIVE, OPEN, WRAP_UP
 
@@ -138,11 +139,15 @@ class TimelineRow:
     data: Mapping[str, Any]
 
 
+_NAMES = tuple(field.name for field in fields(SessionRow))
+_INTAKE = _NAMES.index("intake")
+
+
 def row_of(row: Row[Any]) -> SessionRow:
     """A result row of `select(session)` as a SessionRow."""
-    values = dict(row._mapping)
-    values["intake"] = tuple(json.loads(values["intake"]))
-    return SessionRow(**values)
+    values = values_of(row, _NAMES)
+    values[_INTAKE] = tuple(json.loads(values[_INTAKE]))
+    return SessionRow(*values)
 
 
 # What a press, a ring and an answer ask is made once, not each time: somebody waits for it, and
@@ -173,6 +178,7 @@ _BY_ID = select(session).where(session.c.id == bindparam("id"))
 _BY_ID_HELD = _BY_ID.with_for_update(key_share=True)
 _BY_TABLET = select(session).where(session.c.tablet_id == bindparam("tablet"), LIVE)
 _OPEN = select(session).where(OPEN).order_by(session.c.seq)
+_OPEN_BY_STATE = select(session.c.state, func.count()).where(OPEN).group_by(session.c.state)
 _LOCK = select(session.c.id).where(session.c.id == bindparam("id")).with_for_update(key_share=True)
 _HELD = (
     select(session)
@@ -323,6 +329,11 @@ async def owed(conn: AsyncConnection, tablet_id: str, now: float) -> SessionRow 
 async def open_sessions(conn: AsyncConnection) -> list[SessionRow]:
     """All sessions that are not closed, oldest place in line first."""
     return [row_of(row) for row in await conn.execute(_OPEN)]
+
+
+async def open_by_state(conn: AsyncConnection) -> dict[str, int]:
+    """How many sessions are not closed, by their state; states without any are left out."""
+    return {row[0]: row[1] for row in await conn.execute(_OPEN_BY_STATE)}
 
 
 async def led_by(conn: AsyncConnection, person_id: str) -> SessionRow | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from oncall import policy
 from oncall.fit import AgeGroup, Licence, Misfit, Offered
 from oncall.presence import PresenceState
+from oncall.stepwise import Steps
 from records import directory, offers, parties, sessions
 from records.offers import OfferRow
 from records.sessions import SessionRow
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 LOOK_BACK_SECONDS = 300.0  # ended offers that still matter for cool-downs
 MISSED_SECONDS = 12 * 3600.0  # so long ago a missed ring is of another turn
+AT_ONCE = 100  # rows made into facts in one step
 IDLE_LOOK_BACK_SECONDS = 24 * 3600.0  # whose last work was before has been idle longest
 
 T = TypeVar("T")
@@ -79,11 +82,11 @@ async def read(desk: Desk, excluded: Excluded) -> Reading:
         known.offered,
         now,
     )
-    await desk.pace.breathe()
-    clinicians = one.clinicians()
+    clinicians = await desk.pace.through(one.clinicians())
+    sessions_now = await desk.pace.through(one.waiting(waiting, excluded))
     await desk.pace.breathe()
     snapshot = policy.Snapshot(
-        waiting=one.waiting(waiting, excluded),
+        waiting=sessions_now,
         offers=_open_offers(desk.line.rings_read, rings),
         clinicians=clinicians,
         now=now,
@@ -120,28 +123,35 @@ class _Look:
 
     def waiting(
         self, rows: Iterable[SessionRow], excluded: Excluded
-    ) -> tuple[policy.WaitingSession, ...]:
+    ) -> Steps[tuple[policy.WaitingSession, ...]]:
+        """In steps, as all that is long."""
         ended = _grouped(self.ended, lambda offer: offer.session_id)
         kept_out: dict[str, dict[str, float]] = {}
         for (session_id, clinician_id), until in excluded.items():
             kept_out.setdefault(session_id, {})[clinician_id] = until
         known = lru_cache(partial(needs.specialities_known, self.who))
-        return tuple(
-            self._waiting(row, ended.get(row.id, []), kept_out.get(row.id, {}), known)
-            for row in rows
-        )
+        made: list[policy.WaitingSession] = []
+        for row in rows:
+            if len(made) % AT_ONCE == 0:
+                yield
+            out = kept_out.get(row.id, {})
+            made.append(self._waiting(row, ended.get(row.id, []), out, known))
+        return tuple(made)
 
-    def clinicians(self) -> tuple[policy.ClinicianNow, ...]:
+    def clinicians(self) -> Steps[tuple[policy.ClinicianNow, ...]]:
+        """In steps."""
         ended = _grouped(self.ended, lambda offer: offer.clinician_id)
         led: dict[str | None, set[str]] = {}
         for row in self.rows:
             led.setdefault(row.lead_id, set()).add(row.state)
-        return tuple(
-            self._clinician(person, led.get(person.id, set()), ended.get(person.id, []))
-            for provider_id in self.who.providers
-            for person in self.who.clinicians(provider_id)
-            if "clinician" in person.roles
-        )
+        made: list[policy.ClinicianNow] = []
+        for person in chain.from_iterable(map(self.who.clinicians, self.who.providers)):
+            if len(made) % AT_ONCE == 0:
+                yield
+            if "clinician" in person.roles:
+                own = ended.get(person.id, [])
+                made.append(self._clinician(person, led.get(person.id, set()), own))
+        return tuple(made)
 
     def _rules(self, provider_id: str | None) -> policy.Rules:
         return self.own.get(provider_id or "", self.default)

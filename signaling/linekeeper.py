@@ -173,7 +173,8 @@ class Linekeeper:
         for number in range(MOST_ROUNDS):
             self._woken = False
             self.first_rings.look_begins()
-            plan = await self._plan(await self._look())
+            with self._desk.pace.look():
+                plan = await self._plan(await self._look())
             moves = [action for action in plan.actions if not isinstance(action, WORDS)]
             done = [each for group in alike(moves) for each in await self._act_all(group)]
             rests = all(done) and await self.first_rings.at_rest(plan, self._act)
@@ -207,14 +208,7 @@ class Linekeeper:
 
     async def _plan(self, snapshot: policy.Snapshot) -> policy.Plan:
         """In steps: a press need not wait for the whole of a long line's plan."""
-        steps = policy.planning(snapshot, self._desk.rules)
-        while True:
-            await self._desk.pace.breathe()
-            try:
-                next(steps)
-            except StopIteration as done:
-                decided: policy.Plan = done.value
-                return decided
+        return await self._desk.pace.through(policy.planning(snapshot, self._desk.rules))
 
     async def _look(self) -> policy.Snapshot:
         now = self._desk.now()

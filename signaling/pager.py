@@ -21,7 +21,7 @@ from oncall.pager import (
     SendPage,
     StandDown,
     Withdraw,
-    plan_pages,
+    planning_pages,
     retry_after,
 )
 from records import contacts, escalations, pages, people, sessions
@@ -157,7 +157,8 @@ class Pager:
         rows = [*waiting, *others]
         picture = await desk.screens.picture()
         steps = {r.provider_id: ladder_for(r.provider_id, own, desk.rules) for r in rows}
-        plan = plan_pages(snapshot_of(picture, rows, known, ways, steps), self.post.rules)
+        snapshot = snapshot_of(picture, rows, known, ways, steps)
+        plan = await desk.pace.through(planning_pages(snapshot, self.post.rules))
         await self._carry_out(plan, {row.id: row for row in rows})
         return plan.next_deadline
 

@@ -160,7 +160,7 @@ class Screens:
         ]
         if not streams:
             return
-        await self._desk.pace.breathe()
+        await self._desk.pace.give_way()
         async with self._desk.db.read() as conn:
             picture = await self._picture(conn)
             if picture.offers:  # a sign is for who is rung
@@ -172,7 +172,7 @@ class Screens:
                 if message is not None:
                     self._show(stream, message)
                 if number % BREATH == 0:
-                    await self._desk.pace.breathe()
+                    await self._desk.pace.give_way()
         if consoles:
             ended = loop.time()
             self._rested_at = ended + min(LONGEST_REST_SECONDS, REST * (ended - began))

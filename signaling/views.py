@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from typing import Any, Literal, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -133,6 +132,10 @@ class Picture:
     def offers_to(self, person_id: str) -> list[OfferRow]:
         rings = self.once("rung", lambda: _grouped(self.offers, lambda one: one.clinician_id))
         return rings.get(person_id, [])
+
+    def pages_for(self, session_id: str) -> list[PageRow]:
+        sent = self.once("pages", lambda: _grouped(self.pages, lambda one: one.session_id or ""))
+        return sent.get(session_id, [])
 
     def sides_of(self, person_id: str) -> list[PartyRow]:
         """Where a person sits at the side of a call."""
@@ -328,9 +331,9 @@ def alerted(picture: Picture, session: SessionRow) -> list[shapes.Alerted]:
     if session.state == "waiting":
         for offer in picture.ringing(session.id):
             at_least(offer.clinician_id, "ringing" if offer.state == "delivered" else "alerted")
-        for page in picture.pages:
-            since = _waiting_since(session)
-            if page.session_id == session.id and page.queued_at >= since:
+        since = _waiting_since(session)
+        for page in picture.pages_for(session.id):
+            if page.queued_at >= since:
                 state = _reached(page, picture.now)
                 if state is not None:
                     at_least(page.person_id, state)
@@ -395,9 +398,10 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
     """All that one clinician's console shows."""
     provider_id = picture.directory.people[person_id].provider_id or ""
     shared = picture.once(f"provider {provider_id}", lambda: _shared(picture, provider_id))
+    most = MOST_TO_HAND_TO if session else MOST_COLLEAGUES
     rung = picture.by_id  # also for another provider's sessions, when the search was widened
     return wire.ConsoleView(
-        me=shared.staff.get(person_id) or _me(picture, person_id),
+        me=_me(picture, person_id),
         waiting=shared.waiting,
         waiting_total=shared.waiting_total,
         offers=[
@@ -412,10 +416,10 @@ def console_view(picture: Picture, person_id: str, session: SessionRow | None) -
         ],
         missed=_missed(picture, person_id),
         session=_console_session(picture, session, person_id) if session is not None else None,
-        colleagues=shared.but(person_id, MOST_TO_HAND_TO if session else MOST_COLLEAGUES),
-        colleagues_total=len(shared.staff) - (person_id in shared.staff),
+        colleagues=_colleagues(picture, provider_id, shared, person_id, most),
+        colleagues_total=len(shared.staff) - (person_id in shared.places),
         live=_live(picture, provider_id) if _supervises(picture, person_id) else [],
-        owners=shared.owners if session is not None else [],
+        owners=_owners(picture, provider_id) if session is not None else [],
     )
 
 
@@ -471,39 +475,52 @@ class _Shared:
 
     waiting: Alike[shapes.WaitingRow]
     waiting_total: int
-    staff: Mapping[str, shapes.Me]  # who could be reached first, then by name
-    owners: Alike[shapes.Option]
+    staff: Sequence[str]  # ids; who could be reached first, then by name
     places: Mapping[str, int]  # person -> where in `staff`
-    _first: dict[int, Alike[shapes.Me]]
-
-    def but(self, person_id: str, most: int) -> Alike[shapes.Me]:
-        """The first of everybody else."""
-        at = self.places.get(person_id, most)
-        return self._upto(most) if at >= most else self._upto(most + 1).without(at)
-
-    def _upto(self, most: int) -> Alike[shapes.Me]:
-        if most not in self._first:
-            self._first[most] = Alike(islice(self.staff.values(), most))
-        return self._first[most]
 
 
 def _shared(picture: Picture, provider_id: str) -> _Shared:
     mine = [s for s in picture.sessions if s.provider_id == provider_id]
     waiting = sorted((s for s in mine if s.state == "waiting" and not s.test), key=_in_line)
-    staff = picture.directory.clinicians(provider_id)
-    shown = sorted((_me(picture, person.id) for person in staff), key=_out_of_reach)
+    staff = [person.id for person in picture.directory.clinicians(provider_id)]
+    staff.sort(key=lambda person_id: _out_of_reach(picture.clinicians.get(person_id)))
     return _Shared(
         waiting=Alike(_waiting_row(picture, s) for s in waiting[:MOST_WAITING]),
         waiting_total=len(waiting),
-        staff={one.id: one for one in shown},
-        owners=Alike(shapes.Option(person.id, person.name) for person in staff),
-        places={one.id: at for at, one in enumerate(shown)},
-        _first={},
+        staff=staff,
+        places={person_id: at for at, person_id in enumerate(staff)},
     )
 
 
-def _out_of_reach(one: shapes.Me) -> bool:
-    return one.activity == "offline" and not one.on_call
+def _colleagues(
+    picture: Picture, provider_id: str, shared: _Shared, person_id: str, most: int
+) -> Alike[shapes.Me]:
+    """The first of everybody else."""
+
+    def first(most: int) -> Alike[shapes.Me]:
+        # of a large staff only these are made: they are drawn with every change of the line
+        return picture.once(
+            f"staff {provider_id} {most}",
+            lambda: Alike(_me(picture, one) for one in shared.staff[:most]),
+        )
+
+    at = shared.places.get(person_id, most)
+    return first(most) if at >= most else first(most + 1).without(at)
+
+
+def _owners(picture: Picture, provider_id: str) -> Alike[shapes.Option]:
+    """Who may look after a follow-up."""
+    staff = picture.directory.clinicians(provider_id)
+    return picture.once(
+        f"owners {provider_id}",
+        lambda: Alike(shapes.Option(person.id, person.name) for person in staff),
+    )
+
+
+def _out_of_reach(state: ClinicianState | None) -> bool:
+    if state is None:
+        return True
+    return state.tier is None and not (state.present and state.activity != "offline")
 
 
 def _grouped(rows: Sequence[R], key: Callable[[R], str]) -> dict[str, list[R]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 
 from aiohttp import web
 from sqlalchemy import text
@@ -58,9 +57,9 @@ async def show_metrics(request: web.Request) -> web.Response:
         raise PageNotFound
     services = services_of(request)
     async with services.db.read() as conn:
-        states = Counter(row.state for row in await sessions.open_sessions(conn))
+        states = await sessions.open_by_state(conn)
     metrics.DISK_FREE.set(disk.free_bytes(settings))
-    counted = {state: states[state] for state in OPEN_STATES}
+    counted = {state: states.get(state, 0) for state in OPEN_STATES}
     live = metrics.Live(lambda: counted, lambda: bridge_totals(services))
     return web.Response(
         body=metrics.render(live), headers={**NO_STORE, "Content-Type": metrics.CONTENT_TYPE}

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from oncall.steps import Act, Ladder, Step
+from oncall.stepwise import Steps, at_once
 
+AT_ONCE = 100  # sessions that are gone through in one step
 GONE_QUIET_SECONDS = 900.0  # after so long nobody is woken to be told that all is well
 
 
@@ -168,7 +170,14 @@ def retry_after(attempt: int, asked: float | None, rules: PagerRules) -> float |
 
 def plan_pages(snapshot: PagerSnapshot, rules: PagerRules) -> PagerPlan:
     """Everything that is due at `snapshot.now`."""
-    return _Planner(snapshot, rules).plan()
+    return at_once(planning_pages(snapshot, rules))
+
+
+def planning_pages(snapshot: PagerSnapshot, rules: PagerRules) -> Steps[PagerPlan]:
+    """The same in steps, for whoever has something to do between them."""
+    planner = _Planner(snapshot, rules)
+    yield
+    return (yield from planner.plan())
 
 
 class _Planner:
@@ -180,22 +189,30 @@ class _Planner:
             s.id: s.requeued_at or s.pressed_at for s in snapshot.sessions if s.waiting
         }
         self._ringing = {session for session, _ in snapshot.ringing}
-        self._calls: dict[tuple[str, str], list[Sent]] = {}
+        self._calls: dict[str, dict[str, list[Sent]]] = {}  # by session, and person
+        self._stood_down: dict[str, dict[str, float]] = {}  # the same: when they were told
         self._of_person: dict[str, list[Sent]] = {}
         for page in snapshot.pages:
-            if not page.stand_down:
-                self._calls.setdefault((page.session_id, page.person_id), []).append(page)
+            if page.stand_down:
+                told = self._stood_down.setdefault(page.session_id, {})
+                told[page.person_id] = max(page.queued_at, told.get(page.person_id, page.queued_at))
+            else:
+                calls = self._calls.setdefault(page.session_id, {})
+                calls.setdefault(page.person_id, []).append(page)
                 self._of_person.setdefault(page.person_id, []).append(page)
         # (provider, number of steps due) -> who is meant and may hear from us now, by which step
         self._ready: dict[tuple[str, int], dict[str, tuple[Pageable, Step]]] = {}
         self._without: dict[tuple[str, int], frozenset[str]] = {}
 
-    def plan(self) -> PagerPlan:
+    def plan(self) -> Steps[PagerPlan]:
         ended: list[PagerAction] = []
         sent: list[PagerAction] = []
         unreachable: dict[str, frozenset[str]] = {}
         paged: set[str] = set()
-        for session in sorted(self._s.sessions, key=lambda s: s.place):
+        in_order = sorted(self._s.sessions, key=lambda s: s.place)
+        for number, session in enumerate(in_order):
+            if number % AT_ONCE == 0:
+                yield
             if not session.waiting:
                 ended += self._stand_down(session)
                 continue
@@ -246,7 +263,7 @@ class _Planner:
     def _page(self, session: PagedSession, person: Pageable, step: Step) -> SendPage | None:
         if (session.id, person.id) in self._s.ringing:
             return None
-        rounds = self._calls.get((session.id, person.id), [])
+        rounds = self._calls.get(session.id, {}).get(person.id, [])
         ways, due = self._next_ways(rounds, person, step)
         if due > self._s.now:
             self._moments.append(due)
@@ -295,13 +312,8 @@ class _Planner:
         return groups[0], max(min(p.queued_at for p in tried) + step.repeat, after_last)
 
     def _stand_down(self, session: PagedSession) -> Iterator[PagerAction]:
-        told: dict[str, float] = {}
-        for page in self._s.pages:
-            if page.stand_down and page.session_id == session.id:
-                told[page.person_id] = max(page.queued_at, told.get(page.person_id, page.queued_at))
-        for (session_id, person_id), pages in self._calls.items():
-            if session_id != session.id:
-                continue
+        told = self._stood_down.get(session.id, {})
+        for person_id, pages in self._calls.get(session.id, {}).items():
             yield from (Withdraw(p.id) for p in pages if p.state is PageState.QUEUED)
             fresh = [
                 page

@@ -17,7 +17,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from oncall.eligible import Eligibility, in_line, off_duty
@@ -44,6 +44,7 @@ from oncall.facts import (
 from oncall.fit import Misfit, due, misfits, steps_needed
 from oncall.presence import PresenceState
 from oncall.sharing import Sharing
+from oncall.stepwise import Steps, at_once
 
 __all__ = [
     "Action",
@@ -71,31 +72,28 @@ __all__ = [
 ]
 
 
-AT_ONCE = 250  # sessions whose candidates are looked for in one step
+AT_ONCE = 100  # rings, clinicians or sessions that are gone through in one step
 
 
 def plan(snapshot: Snapshot, rules: Rules) -> Plan:
     """Everything that is due at `snapshot.now`, and when to look again at the latest."""
-    steps = planning(snapshot, rules)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            decided: Plan = done.value
-            return decided
+    return at_once(planning(snapshot, rules))
 
 
-def planning(snapshot: Snapshot, rules: Rules) -> Generator[None, None, Plan]:
+def planning(snapshot: Snapshot, rules: Rules) -> Steps[Plan]:
     """The same in steps, for whoever has something to do between them. The snapshot stays as it is,
     so that it does not matter what happens meanwhile."""
-    ended = {action.offer_id: action for action in _ended_offers(snapshot, rules)}
-    yield
+    ended = yield from _ended_offers(snapshot, rules)
     ringing = [offer for offer in snapshot.offers if offer.id not in ended]
-    clinicians, missing = _paused(_after(ended, snapshot, rules), ringing, snapshot, rules)
     yield
+    after = _after(ended, snapshot, rules)
+    yield
+    clinicians, missing = _paused(after, ringing, snapshot, rules)
     escalations: list[Escalate] = []
     clock: list[float] = []
-    for session in snapshot.waiting:
+    for number, session in enumerate(snapshot.waiting):
+        if number % AT_ONCE == 0:
+            yield
         ladder = ladder_for(session.provider_id, snapshot.ladders, rules)
         due, then = due_steps(session, snapshot.now, ladder)
         escalations += due
@@ -109,7 +107,15 @@ def planning(snapshot: Snapshot, rules: Rules) -> Generator[None, None, Plan]:
     actions: list[Action] = [*ended.values(), *missing, *moved, *made, *escalations]
     actions += [Explain(session_id, reason) for session_id, reason in reasons.items()]
     gone = {action.offer_id for action in moved}
-    clock += _moments(snapshot, [o for o in ringing if o.id not in gone], made, clinicians, rules)
+    yield
+    clock += _ring_moments([o for o in ringing if o.id not in gone], made)
+    for number, session in enumerate(snapshot.waiting):
+        if number % AT_ONCE == 0:
+            yield
+        clock += _session_moments(session, snapshot, rules)
+    yield
+    if snapshot.waiting:
+        clock += _clinician_moments(clinicians)
     later = min((moment for moment in clock if moment > snapshot.now), default=None)
     return Plan(tuple(actions), later, reasons)
 
@@ -117,27 +123,42 @@ def planning(snapshot: Snapshot, rules: Rules) -> Generator[None, None, Plan]:
 # --- what has ended -------------------------------------------------------------------------------
 
 
-def _ended_offers(snapshot: Snapshot, rules: Rules) -> Iterator[ExpireOffer | WithdrawOffer]:
+def _ended_offers(
+    snapshot: Snapshot, rules: Rules
+) -> Steps[dict[str, ExpireOffer | WithdrawOffer]]:
+    """Ring -> how it ends, of those that do."""
     waiting = {session.id: session for session in snapshot.waiting}
     clinicians = {clinician.id: clinician for clinician in snapshot.clinicians}
-    for offer in snapshot.offers:
-        session = waiting.get(offer.session_id)
-        if session is None or session.epoch != offer.epoch:
-            yield WithdrawOffer(offer.id, "session_moved_on")
-            continue
-        clinician = clinicians.get(offer.clinician_id)
-        why = _may_not_answer(clinician, session, snapshot.now) or _fits_no_longer(
-            clinician, offer, session, snapshot, rules
-        )
-        if why is not None:
-            yield WithdrawOffer(offer.id, why)
-        elif offer.state is OfferState.PENDING:
-            if snapshot.now >= min(offer.deliver_by, offer.expires_at) or _from_ahead(
-                offer, snapshot
-            ):
-                yield ExpireOffer(offer.id, undelivered=True)
-        elif snapshot.now >= offer.expires_at or _from_ahead(offer, snapshot):
-            yield ExpireOffer(offer.id, undelivered=False)
+    ended: dict[str, ExpireOffer | WithdrawOffer] = {}
+    for number, offer in enumerate(snapshot.offers):
+        if number % AT_ONCE == 0:
+            yield
+        clinician, session = clinicians.get(offer.clinician_id), waiting.get(offer.session_id)
+        end = _end_of(offer, clinician, session, snapshot, rules)
+        if end is not None:
+            ended[offer.id] = end
+    return ended
+
+
+def _end_of(
+    offer: OpenOffer,
+    clinician: ClinicianNow | None,
+    session: WaitingSession | None,
+    snapshot: Snapshot,
+    rules: Rules,
+) -> ExpireOffer | WithdrawOffer | None:
+    if session is None or session.epoch != offer.epoch:
+        return WithdrawOffer(offer.id, "session_moved_on")
+    why = _may_not_answer(clinician, session, snapshot.now) or _fits_no_longer(
+        clinician, offer, session, snapshot, rules
+    )
+    if why is not None:
+        return WithdrawOffer(offer.id, why)
+    pending = offer.state is OfferState.PENDING
+    until = min(offer.deliver_by, offer.expires_at) if pending else offer.expires_at
+    if snapshot.now >= until or _from_ahead(offer, snapshot):
+        return ExpireOffer(offer.id, undelivered=pending)
+    return None
 
 
 def _from_ahead(offer: OpenOffer, snapshot: Snapshot) -> bool:
@@ -242,7 +263,7 @@ def _offerable(clinician: ClinicianNow, now: float) -> bool:
 
 def _rings(
     snapshot: Snapshot, ringing: list[OpenOffer], clinicians: list[ClinicianNow], rules: Rules
-) -> Generator[None, None, tuple[list[WithdrawOffer], list[MakeOffer], dict[str, str]]]:
+) -> Steps[tuple[list[WithdrawOffer], list[MakeOffer], dict[str, str]]]:
     """Rings that must move, new ones, and why the silent sessions are silent."""
     own = {s.id: snapshot.rules_of(s.provider_id, rules) for s in snapshot.waiting}
     in_order = sorted(
@@ -312,34 +333,31 @@ def _offer(
     )
 
 
-# --- when to look again ---------------------------------------------------------------------------
+# --- when to look again: moments at which time alone may change the plan; some may be past --------
 
 
-def _moments(
-    snapshot: Snapshot,
-    ringing: list[OpenOffer],
-    made: list[MakeOffer],
-    clinicians: list[ClinicianNow],
-    rules: Rules,
-) -> Iterator[float]:
-    """Every moment at which time alone may change the plan; some may be past."""
+def _ring_moments(ringing: list[OpenOffer], made: list[MakeOffer]) -> Iterator[float]:
     for offer in ringing:
         pending = offer.state is OfferState.PENDING
         yield min(offer.deliver_by, offer.expires_at) if pending else offer.expires_at
     for new in made:
         yield min(new.deliver_by, new.expires_at)
-    for session in snapshot.waiting:
-        ladder = ladder_for(session.provider_id, snapshot.ladders, rules)
-        yield session.pressed_at + ladder.second_tier_after
-        own = snapshot.rules_of(session.provider_id, rules)
-        yield session.pressed_at + own.promote_after
-        for step in own.relaxations:
-            yield session.pressed_at + step.after
-        yield from session.excluded.values()
-    if snapshot.waiting:
-        for clinician in clinicians:
-            yield clinician.cooldown_until
-            yield clinician.resting_until
-            for licence in clinician.licences:
-                if licence.expires is not None:
-                    yield licence.expires
+
+
+def _session_moments(session: WaitingSession, snapshot: Snapshot, rules: Rules) -> Iterator[float]:
+    ladder = ladder_for(session.provider_id, snapshot.ladders, rules)
+    yield session.pressed_at + ladder.second_tier_after
+    own = snapshot.rules_of(session.provider_id, rules)
+    yield session.pressed_at + own.promote_after
+    for step in own.relaxations:
+        yield session.pressed_at + step.after
+    yield from session.excluded.values()
+
+
+def _clinician_moments(clinicians: list[ClinicianNow]) -> Iterator[float]:
+    for clinician in clinicians:
+        yield clinician.cooldown_until
+        yield clinician.resting_until
+        for licence in clinician.licences:
+            if licence.expires is not None:
+                yield licence.expires

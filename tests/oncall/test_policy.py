@@ -9,6 +9,7 @@ import pytest
 
 from oncall.errors import BadRules
 from oncall.policy import (
+    AT_ONCE,
     Activity,
     ClinicianNow,
     Escalate,
@@ -16,6 +17,7 @@ from oncall.policy import (
     Rules,
     WaitingSession,
     plan,
+    planning,
 )
 from oncall.presence import PresenceState
 from tests.oncall.line import (
@@ -310,3 +312,15 @@ def test_overdue_steps_are_all_taken_in_order_and_none_twice() -> None:
     taken = plan(line([session(age=61, level=4)], []), RULES)
     assert [a for a in taken.actions if isinstance(a, Escalate)] == []
     assert taken.next_deadline == NOW + 59
+
+
+def test_a_long_line_is_planned_in_many_steps_and_a_short_one_in_few() -> None:
+    """What comes between two steps does not wait for the whole of it."""
+
+    def steps(many: int) -> int:
+        waiting = tuple(session(f"s{n}", seq=n) for n in range(many))
+        people = tuple(clinician(f"c{n}") for n in range(many))
+        return sum(1 for _ in planning(line(waiting, people), RULES))
+
+    assert steps(2) < 20
+    assert steps(1000) > steps(2) + 4 * (1000 // AT_ONCE - 1)

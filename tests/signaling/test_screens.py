@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from signaling import screens
+from signaling.views import Picture, console_view
 from tests.signaling.conftest import House
 from tests.signaling.pages import BOUND
 
@@ -94,3 +96,23 @@ async def test_a_line_that_never_stands_still_does_not_stop_the_clocks_of_tablet
             house.clock.advance(1)
             house.desk.screens.touch_consoles()  # something changes all the time, elsewhere
             await asyncio.sleep(0.05)
+
+
+async def test_a_picture_that_was_shown_is_gone_without_a_search_for_garbage(house: House) -> None:
+    """One is made with each change, of the whole line: a thousand rows that wait for the collector
+    make it stop everything for a tenth of a second, also a press."""
+    dana = await house.page("dana")
+    await dana.until_view(lambda v: v["me"])
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        picture = await house.desk.screens.picture()
+        me = next(one for one in picture.directory.people.values() if one.short_name == "Dana")
+        assert console_view(picture, me.id, None).me.id == me.id
+        del picture
+        gc.collect()
+        kept = [one for one in gc.garbage if isinstance(one, Picture)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert kept == []
