@@ -41,6 +41,14 @@ class IllegalTransition(SessionError):
         self.item = item
 
 
+class CarriedElsewhere(SessionError):
+    """Another window of the same person has the call, and this one did not ask to take it."""
+
+    code = "carried-elsewhere"
+    status = 409
+    sentence = "This call is open in another window of yours. Picture and sound are there."
+
+
 class BadMessage(SessionError):
     """Not JSON, an unknown type or field, or a value out of bounds; nothing was changed."""
 

@@ -17,6 +17,19 @@ Quality = Literal["good", "fair", "poor", "none"]
 
 MOVING: frozenset[PictureStep] = frozenset({"720p", "360p", "180p"})
 NOTED_EVERY = 4.0  # seconds between two steps of one side on the timeline; the last one is made up
+ALIVE_SECONDS = 10.0  # so long a page may be silent, or build, before another one counts as alone
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which of a person's windows speaks, by the name that it gives itself, and whether it comes
+    for the call on purpose: opened, loaded anew, or by a press."""
+
+    page: str | None = None
+    take: bool = False
+
+
+UNNAMED = Window()
 
 
 @dataclass(slots=True)
@@ -26,6 +39,10 @@ class SeatState:
     generation: str | None = None  # of the leg that carries
     coming: str | None = None  # of one that is built beside it, and takes over when it is connected
     holder: str | None = None  # whose leg it is
+    page: str | None = None  # which of the holder's windows has it, as it calls itself
+    coming_page: str | None = None
+    taker: str | None = None  # the window that came on purpose last: it may try until it is in
+    described_at: float = 0.0
     connected: bool = False
     flowing: set[str] = field(default_factory=set)  # media that have arrived: audio, video
     silent_since: float | None = None
@@ -39,10 +56,18 @@ class SeatState:
 
     def begin(self, generation: str) -> None:
         """From now on it is this leg, of which nothing is known yet."""
+        if generation == self.coming:
+            self.page = self.coming_page
         self.generation, self.coming = generation, None
         self.connected = False
         self.flowing.clear()
         self.silent_since = None
+
+    def carrier(self, now: float) -> str | None:
+        """The holder's window that has the call; None when it seems to be gone."""
+        here = now - self.described_at < ALIVE_SECONDS
+        silent = self.silent_since is not None and now - self.silent_since >= ALIVE_SECONDS
+        return self.page if here or (self.connected and not silent) else None
 
     @property
     def sends(self) -> bool:
@@ -74,16 +99,42 @@ class Legs:
         state = self.known(session_id, seat)
         return state is not None and state.holder not in (None, holder)
 
-    def described(self, session_id: str, seat: str, generation: str, holder: str) -> None:
+    def elsewhere(
+        self, session_id: str, seat: str, generation: str, window: Window, now: float
+    ) -> bool:
+        """Whether another window of the same person has the call, and this one did not come for it.
+
+        The newest on purpose wins; one that merely reconnects does not win against one that lives,
+        or both would take the call from each other for ever.
+        """
+        state = self.known(session_id, seat)
+        if state is None or window.page is None or window.take:
+            return False
+        if generation in (state.generation, state.coming) or window.page == state.taker:
+            return False
+        return state.carrier(now) not in (None, window.page)
+
+    def described(
+        self,
+        session_id: str,
+        seat: str,
+        generation: str,
+        holder: str,
+        window: Window = UNNAMED,
+        now: float = 0.0,
+    ) -> None:
         """A description was answered: of a leg beside the one that carries, or of the only one."""
         state = self.seat(session_id, seat)
         state.holder = holder
+        if window.take:
+            state.taker = window.page
         if generation == state.generation:
             return
         if state.connected:
-            state.coming = generation
+            state.coming, state.coming_page = generation, window.page
         else:
             state.begin(generation)
+            state.page, state.described_at = window.page, now
 
     def told(self, event: LegEvent, now: float) -> None:
         """Take one event from the bridge; those of an older generation are ignored."""
@@ -170,6 +221,11 @@ class Legs:
             blocked=state.blocked and not state.connected,
             step=state.step,
         )
+
+    def carrier(self, session_id: str, seat: str, now: float) -> str | None:
+        """Which window of whoever sits there has the call, as `SeatState.carrier` says."""
+        state = self.known(session_id, seat)
+        return state.carrier(now) if state is not None else None
 
     def move(self, session_id: str, seat: str, to: str) -> None:
         """The leg of one seat sits in another from now on; what was there is forgotten."""

@@ -9,6 +9,7 @@ from records.sessions import SessionRow
 from signaling import shapes
 from signaling.guest_wire import GuestSession, GuestView
 from signaling.needs import elsewhere, place_of
+from signaling.parties import CLINICIAN
 
 if TYPE_CHECKING:
     from auth.actors import Actor
@@ -92,6 +93,12 @@ def guest_view(
             company=company(picture, session, names),
         ),
     )
+
+
+def own_page(picture: Picture, session: SessionRow, party: str | None) -> str | None:
+    """Which window of mine has the call; `party`: my place at its side, if I do not lead it."""
+    seats = (one.seat for one in picture.parties if one.id == party)
+    return picture.legs.carrier(session.id, next(seats, CLINICIAN), picture.now)
 
 
 def place(picture: Picture, session: SessionRow, person_id: str) -> tuple[str, str | None]:

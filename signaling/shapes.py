@@ -377,6 +377,7 @@ class ConsoleSession(Struct, frozen=True):
     debrief_seconds: float
     role: Literal["lead", "receiver", "supervisor"]  # mine; only the lead writes and ends
     party: str | None  # my place at the side, if I do not lead
+    page: str | None  # which of my windows has sound and picture; None: none, or it seems gone
     lead: str  # short name of who leads
     company: list[PartyView]
     links: list[LinkView]

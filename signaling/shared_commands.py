@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records import chat, parties, sessions
 from records.sessions import SessionRow
 from signaling import wire
-from signaling.errors import IllegalTransition, NoSuchSession
+from signaling.errors import CarriedElsewhere, IllegalTransition, NoSuchSession
+from signaling.legs import Window
 from signaling.scope import by, seat_of, takes_part
 from signaling.session import (
     LIVE,
@@ -98,8 +99,11 @@ async def describe_media(
         await desk.company.arrange(row)
     if desk.legs.taken_by_another(row.id, seat, actor.id):
         desk.empty_seat(row.id, seat)  # a new leg is built beside one's own, never beside theirs
+    window = Window(m.page, m.take)
+    if desk.legs.elsewhere(row.id, seat, m.generation, window, desk.now()):
+        raise CarriedElsewhere
     answer = await desk.bridge.answer(row.id, seat, m.generation, m.description)
-    desk.legs.described(row.id, seat, m.generation, actor.id)
+    desk.legs.described(row.id, seat, m.generation, actor.id, window, desk.now())
     desk.cluster.legs_changed(row)
     return {"description": answer}
 

@@ -642,6 +642,7 @@ def _console_session(
         debrief_seconds=session.debrief_seconds,
         role=cast('Literal["lead", "receiver", "supervisor"]', role),
         party=party,
+        page=party_views.own_page(picture, session, party),
         lead=picture.directory.short_name(session.lead_id) or "",
         company=party_views.company(picture, session, details.guests),
         links=party_views.links(picture, session, person_id, details),

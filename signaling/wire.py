@@ -248,6 +248,8 @@ class MediaDescribe(ClientMessage, frozen=True, tag="media.describe"):
     epoch: Epoch  # console: the epoch of its assignment; tablet: any, its leg outlives epochs
     generation: Id  # one per RTCPeerConnection; the same again is a renegotiation
     description: Description
+    page: Id | None = None  # console: a name of this window's own, the same for the whole call
+    take: bool = False  # it was opened, loaded anew or pressed for the call: any other gives way
 
 
 class MediaRelay(ClientMessage, frozen=True, tag="media.relay"):

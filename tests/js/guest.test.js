@@ -23,6 +23,7 @@ test("a guest is at the door, in the call, waiting for the next clinician, or ou
   assert.equal(stageOf(view({ state: "waiting" }), null), "waiting");
   assert.equal(stageOf(view({ state: "wrap_up" }), null), "over");
   assert.equal(stageOf(view({}), "revoked"), "over");
+  assert.equal(stageOf(view({}), "replaced"), "elsewhere", "the call is not over for them");
 });
 
 test("media run only while a guest sits in a running call", () => {

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Never
 
@@ -127,6 +128,30 @@ async def test_a_leg_that_the_bridge_lost_is_made_again_by_its_page_wherever_tha
     one.bridge.tell(session, "tablet", LegEventKind.CLOSED)
     await tablet.until(lambda: tablet.seen("media.rebuild"))
     assert len(console.seen("media.rebuild")) == 1, "the other side's leg is none of its business"
+
+
+async def test_of_two_windows_at_two_processes_both_read_which_one_has_the_call(two: Two) -> None:
+    one, other = two
+    tablet, laptop = await one.page("tablet"), await other.page("dana")
+    await known_to(one, "per_dana")
+    session, epoch = await connected(tablet, laptop, one)
+    desk = await one.page("dana")
+
+    async def describes(window: Page, name: str, **more: object) -> None:
+        described = {"generation": f"g-{name}", "description": "v=0", "page": name, **more}
+        await window.send("media.describe", session=session, epoch=epoch, **described)
+        one.bridge.flow(session, "clinician")
+
+    def carried(name: str, view: dict[str, Any]) -> bool:
+        return bool(view["session"]["page"] == name)
+
+    for window, name in ((desk, "desk"), (laptop, "laptop")):
+        await describes(window, name, take=True)
+        for page in (desk, laptop):
+            await page.until_view(partial(carried, name))
+    with pytest.raises(Refused) as refused:
+        await describes(desk, "desk", generation="g-again")
+    assert refused.value.code == "carried-elsewhere"
 
 
 async def test_a_press_here_rings_a_console_there_which_answers_and_talks_here(two: Two) -> None:

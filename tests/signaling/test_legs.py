@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from media import LegEvent, LegEventKind
-from signaling.legs import Legs
+from signaling.legs import ALIVE_SECONDS, Legs, Window
 from tests.signaling.conftest import House
-from tests.signaling.pages import Page
+from tests.signaling.pages import Page, Refused
 
 CALL, SEAT = "ses_1", "tablet"
 
@@ -56,6 +61,77 @@ def test_when_both_end_the_seat_has_no_connection() -> None:
     assert not legs.seat(CALL, SEAT).connected
     legs.described(CALL, SEAT, "g3", "tab_1")
     assert legs.seat(CALL, SEAT).generation == "g3", "nothing carries: it is the seat's at once"
+
+
+def in_windows() -> Legs:
+    """The desk's window carries; then the laptop's was opened, and carries."""
+    legs = Legs()
+    for at, page in enumerate(("desk", "laptop"), start=1):
+        window = Window(page, take=True)
+        assert not legs.elsewhere(CALL, SEAT, f"g-{page}", window, float(at))
+        legs.described(CALL, SEAT, f"g-{page}", "per_dana", window, float(at))
+        legs.told(event(LegEventKind.CONNECTED, f"g-{page}"), float(at))
+    return legs
+
+
+def test_the_window_that_came_last_on_purpose_has_the_call_once_it_is_connected() -> None:
+    legs = Legs()
+    legs.described(CALL, SEAT, "g1", "per_dana", Window("desk", take=True), 1.0)
+    assert legs.carrier(CALL, SEAT, 1.0) == "desk", "at once where nobody carries"
+    legs.told(event(LegEventKind.CONNECTED, "g1"), 1.5)
+    legs.described(CALL, SEAT, "g2", "per_dana", Window("laptop", take=True), 2.0)
+    assert legs.carrier(CALL, SEAT, 2.0) == "desk", "until the new one is connected"
+    assert not legs.elsewhere(CALL, SEAT, "g3", Window("laptop"), 2.5), "it may try again"
+    assert not legs.elsewhere(CALL, SEAT, "g3", Window("desk"), 2.5), "and so may who carries"
+    legs.told(event(LegEventKind.CONNECTED, "g2"), 3.0)
+    assert legs.carrier(CALL, SEAT, 3.0) == "laptop"
+
+
+def test_a_window_that_only_reconnects_does_not_win_against_one_that_lives() -> None:
+    legs = in_windows()
+    assert legs.elsewhere(CALL, SEAT, "g3", Window("desk"), 60.0)
+    assert not legs.elsewhere(CALL, SEAT, "g3", Window("desk", take=True), 60.0), "by a press"
+    assert not legs.elsewhere(CALL, SEAT, "g-laptop", Window("laptop"), 60.0)
+    assert not legs.elsewhere(CALL, SEAT, "g3", Window(), 60.0), "a page of before has no name"
+
+
+def test_a_window_that_is_gone_keeps_nobody_out() -> None:
+    legs = in_windows()
+    legs.told(event(LegEventKind.SILENT, "g-laptop"), 60.0)
+    assert legs.elsewhere(CALL, SEAT, "g3", Window("desk"), 60.0 + ALIVE_SECONDS - 1)
+    assert not legs.elsewhere(CALL, SEAT, "g3", Window("desk"), 60.0 + ALIVE_SECONDS)
+    legs.told(event(LegEventKind.RESUMED, "g-laptop"), 61.0)
+    assert legs.carrier(CALL, SEAT, 80.0) == "laptop"
+    legs.told(event(LegEventKind.CLOSED, "g-laptop"), 81.0)
+    assert legs.carrier(CALL, SEAT, 81.0) is None
+    assert not legs.elsewhere(CALL, SEAT, "g3", Window("desk"), 81.0)
+
+
+async def test_all_windows_of_a_person_read_which_of_them_has_the_call(house: House) -> None:
+    desk, laptop, tablet = [await house.page(who) for who in ("dana", "dana", "tablet")]
+    session, epoch = await house.in_call(tablet, desk)
+
+    async def describes(window: Page, name: str, **more: object) -> None:
+        described = {"generation": f"g-{name}", "description": "v=0", "page": name, **more}
+        await window.send("media.describe", session=session, epoch=epoch, **described)
+
+    def carried(name: str) -> Callable[[dict[str, Any]], bool]:
+        return lambda view: view["session"]["page"] == name
+
+    await describes(desk, "desk")
+    house.bridge.flow(session, "clinician")
+    await laptop.until_view(carried("desk"))
+    await describes(laptop, "laptop", take=True)
+    house.bridge.flow(session, "clinician")
+    for window in (desk, laptop):
+        await window.until_view(carried("laptop"))
+    with pytest.raises(Refused) as refused:
+        await describes(desk, "desk", generation="g-again")
+    assert refused.value.code == "carried-elsewhere"
+    assert house.bridge.legs[session, "clinician"] == "g-laptop", "nothing was touched"
+    await describes(desk, "desk", generation="g-again", take=True)
+    house.bridge.flow(session, "clinician")
+    await laptop.until_view(carried("desk"))
 
 
 async def test_somebody_elses_leg_is_put_out_before_mine_is_built(

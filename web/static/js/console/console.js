@@ -143,6 +143,7 @@ export class Console {
       this.media.tell();
       this.records.again();
     }
+    if (info.final && info.reason !== "closed") this.media.follow(null); // sent away: nothing of ours stays open
     const retryAt = info.retryInMs === null ? null : performance.now() + info.retryInMs;
     this.set({ line: state, retryAt, dismissed: info.final && info.reason !== "closed" ? info.reason : null });
   }
@@ -276,7 +277,10 @@ export class Console {
     void this.line.suspect();
     try {
       const sent = this.line.send("offer.accept", { offer: offer.offer, token: offer.token });
-      if (offer.purpose === "answer") this.media.capture({ camera: !offer.voice_only });
+      if (offer.purpose === "answer") {
+        this.media.claim();
+        this.media.capture({ camera: !offer.voice_only });
+      }
       await sent;
     } catch (error) {
       this.media.release();
@@ -413,6 +417,7 @@ export class Console {
   /** @param {string} session @param {number} epoch @param {"listen" | "whisper"} mode */
   async listen(session, epoch, mode) {
     this.unlock();
+    this.media.claim();
     if (mode === "whisper") this.media.speak();
     else this.media.hush();
     await this.#send("session.listen", { session, epoch, mode });
@@ -423,6 +428,7 @@ export class Console {
     this.set({ asksTakeOver: null });
     if (!asked) return;
     this.unlock();
+    this.media.claim();
     await this.#send("session.take_over", asked);
   }
 

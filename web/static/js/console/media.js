@@ -1,68 +1,141 @@
 /**
  * The clinician's camera, microphone and leg, kept in step with the session that they lead: up from the accept until the end.
- * Of several open pages of one clinician in a browser only one holds the call; another can take it over by a press.
+ * Of several open windows of one clinician only one has the call; another can take it over by a press. Within a browser a lock says
+ * which one, between browsers and devices the server does.
  */
 
 import { CallMedia } from "../lib/call_media.js";
+import { randomKey } from "../lib/socket.js";
+import { nameIn, takeName } from "./window.js";
+
+const CLAIM_MS = 30_000; // so long after a press a session may come of it
+const ALONE_MS = 5000; // nobody has the call by then: no other window of ours answered it
 
 export class ConsoleMedia extends CallMedia {
   /** @param {import("../lib/call_media.js").MediaOptions} options */
   constructor(options) {
     super(options);
-    this.elsewhere = false; // another page of ours holds this call
+    this.elsewhere = false; // another window of ours has this call
     /** @type {(() => void) | null} */
     this.letGo = null;
-    this.queued = false; // waits until the page that holds it lets go
+    this.queued = false; // waits until the window of this browser that has it lets go
+    this.met = false; // a snapshot has come: a session that comes later is one that some window of ours has answered
+    this.claimedAt = -CLAIM_MS;
+    /** @type {string | null} which window had it when this one came for it, until this one has it */
+    this.before = null;
+    this.known = false; // the server has said which one it is
+    /** @type {string | null} what this window, and others of this browser, are called in this call */
+    this.name = null;
+    this.takes = false;
+  }
+
+  /** What was just pressed here may lead into a call: it is this window's. */
+  claim() {
+    this.claimedAt = performance.now();
   }
 
   /** @protected @override @param {import("../lib/call_media.js").CallSession} session */
   join(session) {
-    void this.#hold(session.id, { ifAvailable: true });
+    const ours = !this.met || performance.now() - this.claimedAt < CLAIM_MS || this.session()?.role === "receiver";
+    this.claimedAt = -CLAIM_MS;
+    if (ours) {
+      void this.#hold(session.id, { ifAvailable: true }, true);
+      return;
+    }
+    this.elsewhere = true; // answered in another window, which is about to take it
+    setTimeout(() => {
+      if (this.sessionId !== session.id || !this.elsewhere || this.queued || this.letGo) return;
+      if (this.session()?.page === null) void this.#hold(session.id, { ifAvailable: true }, false);
+    }, ALONE_MS);
   }
 
-  /** Take the call over from our other page. */
+  /** Take the call over from our other window. */
   takeHere() {
-    if (this.sessionId !== null && this.elsewhere) void this.#hold(this.sessionId, { steal: true });
+    if (this.sessionId === null || !this.elsewhere) return;
+    if (this.letGo) void this.#enter(this.sessionId, true); // no other window of this browser has it
+    else void this.#hold(this.sessionId, { steal: true }, true);
   }
 
   /**
-   * One page a call: two would replace each other's leg for ever.
-   * @param {string} id @param {LockOptions} how
+   * One window a call: two would replace each other's leg for ever.
+   * @param {string} id @param {LockOptions} how @param {boolean} takes  from any other window, too
    */
-  async #hold(id, how) {
-    if (!navigator.locks) return this.#enter(id); // an insecure page: no camera either
+  async #hold(id, how, takes) {
+    if (!navigator.locks) return this.#enter(id, takes); // an insecure page: no camera either
     const waits = !how.steal && !how.ifAvailable;
     const held = (/** @type {Lock | null} */ lock) => {
       if (waits) this.queued = false;
       if (this.sessionId !== id) return undefined;
-      this.elsewhere = lock === null;
+      const there = this.session()?.page ?? null;
+      const stays = lock !== null && !takes && there !== null && there !== nameIn(id); // with another browser's window
+      this.elsewhere = lock === null || stays;
       this.options.changed();
       if (lock === null) return undefined;
-      void this.#enter(id);
+      if (!stays) void this.#enter(id, takes);
       return /** @type {Promise<void>} */ (new Promise((resolve) => { this.letGo = resolve; }));
     };
     try {
       await navigator.locks.request(`crisisbridge-call-${id}`, how, held);
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
-      if (this.sessionId !== id) return; // taken over by another page of ours
-      this.leave();
-      this.elsewhere = true;
-      this.options.changed();
+      if (this.sessionId !== id) return; // taken over by another window of this browser
+      this.letGo = null;
+      this.#goesOn();
     }
-    if (!this.elsewhere || this.sessionId !== id || this.queued) return;
+    if (this.elsewhere) this.#queue(id);
+  }
+
+  /** When the window of this browser that has the call closes, it goes on here. @param {string} id */
+  #queue(id) {
+    if (this.sessionId !== id || this.queued || this.letGo) return;
     this.queued = true;
-    void this.#hold(id, {}); // when that page closes, the call goes on here
+    void this.#hold(id, {}, false);
+  }
+
+  /** The call goes on in another window: nothing is open here any more, and nothing is tried. */
+  #goesOn() {
+    this.leave();
+    this.elsewhere = true;
+    this.options.changed();
   }
 
   /**
    * The lock may come long after the snapshot: ask anew whether the session is by voice.
-   * @param {string} id
+   * @param {string} id @param {boolean} takes
    */
-  async #enter(id) {
+  async #enter(id, takes) {
+    this.elsewhere = false;
+    this.takes = takes;
+    this.name = navigator.locks ? takeName(id) : randomKey();
+    this.options.changed();
     const session = this.session();
+    this.before = session?.page ?? null;
     if (session?.role === "supervisor") return this.connect(id); // hears and sees, with nothing of its own open
     await this.begin(id, { camera: session?.voice_only !== true });
+  }
+
+  /** Another window took the call while the devices were being opened. @protected @override @param {string} id */
+  async connect(id) {
+    if (!this.elsewhere) await super.connect(id);
+  }
+
+  /** The window that had the call has lost it, and this one waits for a press. */
+  get adrift() {
+    return this.elsewhere && this.known && this.session()?.page === null;
+  }
+
+  /** @protected @override */
+  get window() {
+    return { page: this.name, take: this.takes, onElsewhere: () => this.#goesOn() };
+  }
+
+  /** The server says which window has the call. @param {import("../lib/wire.js").ConsoleSession} session */
+  #compare({ id, page }) {
+    if (page === null) return;
+    this.known = true;
+    if (this.elsewhere) this.#queue(id);
+    else if (page === this.name) this.before = page;
+    else if (this.peer && page !== this.before) this.#goesOn();
   }
 
   /** @returns {import("../lib/wire.js").ConsoleSession | null} */
@@ -78,6 +151,8 @@ export class ConsoleMedia extends CallMedia {
   /** @override @param {import("../lib/call_media.js").CallSession | null} session */
   follow(session) {
     super.follow(session);
+    this.met = true;
+    if (session) this.#compare(/** @type {import("../lib/wire.js").ConsoleSession} */ (session));
     // whoever only listened leads now: devices open, and the leg that is up gets their tracks
     const now = this.session();
     if (session && now?.role === "lead" && this.peer && !this.capturing) {
@@ -86,8 +161,19 @@ export class ConsoleMedia extends CallMedia {
     }
   }
 
+  /** Nothing is opened for a call that another window has. @override @param {boolean} on */
+  async setCamera(on) {
+    if (!this.elsewhere) await super.setCamera(on);
+  }
+
+  /** @override */
+  async again() {
+    if (!this.elsewhere) await super.again();
+  }
+
   /** A supervisor speaks to the lead alone: the microphone opens, the camera does not. */
   speak() {
+    if (this.elsewhere) return;
     this.setMuted(false);
     this.capture({ camera: false });
   }
@@ -99,7 +185,7 @@ export class ConsoleMedia extends CallMedia {
 
   /** @override */
   stop() {
-    this.elsewhere = this.queued = false;
+    this.elsewhere = this.queued = this.known = false;
     this.letGo?.();
     this.letGo = null;
     super.stop();
@@ -107,6 +193,7 @@ export class ConsoleMedia extends CallMedia {
 
   /** The accept was refused: what was opened for it goes out again. */
   release() {
+    this.claimedAt = -CLAIM_MS;
     if (this.sessionId === null) this.stop();
   }
 

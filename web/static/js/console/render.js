@@ -99,6 +99,7 @@ function banners(model) {
   show("body-camera", filmed === "on" || filmed === "muted");
   if (filmed === "on" || filmed === "muted") write("body-camera-text", t(`console.body_camera.${filmed}`));
   show("elsewhere", media.elsewhere);
+  write("elsewhere-text", t(media.adrift ? "console.elsewhere.adrift" : "console.elsewhere"));
   const gone = notice(model.offers, model.now);
   show("taken-notice", gone !== null);
   if (gone) {
@@ -285,7 +286,7 @@ function call(model, session) {
   write("call-clock", duration(now - (session.media_at ?? session.accepted_at ?? session.pressed_at)));
   drawScene(session.scene);
   const outside = !wantsMedia(session, model.joined);
-  const words = media.elsewhere ? "console.elsewhere" : outside ? "console.peer.not_joined" : peerWords(session, media.link, media.frozen, media.step !== "720p");
+  const words = media.elsewhere ? (media.adrift ? "console.elsewhere.adrift" : "console.elsewhere") : outside ? "console.peer.not_joined" : peerWords(session, media.link, media.frozen, media.step !== "720p");
   const moves = session.peer.connected && media.link === "up" && PICTURES[session.peer.step] !== undefined && media.video.videoWidth > 0;
   const picture = session.peer.camera && (media.seesStills || moves);
   show("remote-empty", !picture);

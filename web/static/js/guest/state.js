@@ -1,18 +1,18 @@
 /** What a guest's page shows, from the server's snapshot and what this page knows. Pure. */
 
 /** @typedef {import("../lib/wire.js").GuestView} GuestView */
-/** @typedef {"connecting" | "waiting" | "door" | "call" | "over"} Stage */
+/** @typedef {"connecting" | "waiting" | "door" | "call" | "elsewhere" | "over"} Stage */
 
 const LIVE = new Set(["answering", "connected", "recovering"]);
 
 /**
- * waiting: the session is back in the line, and the guest stays for the next clinician.
+ * waiting: the session is back in the line, and the guest stays for the next clinician; elsewhere: another window of theirs has the call.
  * @param {GuestView | null} view
  * @param {string | null} dismissed  why the server sent us away for good
  * @returns {Stage}
  */
 export function stageOf(view, dismissed) {
-  if (dismissed !== null) return "over";
+  if (dismissed !== null) return dismissed === "replaced" ? "elsewhere" : "over";
   if (!view) return "connecting";
   if (view.session.state === "wrap_up" || view.session.state === "closed") return "over";
   if (!view.session.seat) return LIVE.has(view.session.state) ? "door" : "waiting";

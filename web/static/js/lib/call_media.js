@@ -116,6 +116,11 @@ export class CallMedia {
     return true;
   }
 
+  /** Which of several windows of one person this is, where there may be several. @protected @returns {Pick<import("./peer.js").PeerOptions, "page" | "take" | "onElsewhere">} */
+  get window() {
+    return {};
+  }
+
   /** Whether our stills are for somebody: only tablet and lead are seen large. @protected @returns {boolean} */
   get sendsStills() {
     return false;
@@ -222,6 +227,7 @@ export class CallMedia {
       session: () => this.sessionId,
       epoch: () => this.options.session()?.epoch ?? 0,
       relay: this.relay,
+      ...this.window,
       onRemote: (stream) => this.#showRemote(stream),
       onMore: (slot, track) => this.more.take(slot, track),
       onState: (word) => {

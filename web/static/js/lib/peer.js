@@ -26,6 +26,9 @@ import * as watchdog from "./watchdog.js";
  * @property {{ send(type: string, fields?: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> }} line
  * @property {() => string | null} session
  * @property {() => number} epoch
+ * @property {string | null} [page]  the name of this window of ours, where a person may have several
+ * @property {boolean} [take]  it was opened, or pressed, for this call, and takes it from any other window
+ * @property {() => void} [onElsewhere]  another window of ours has the call
  * @property {import("./relay.js").Relay} relay
  * @property {number} [maxBitrate]  of our picture, bit/s
  * @property {(stream: MediaStream) => void} onRemote  whenever a track of the other side comes; always the same stream
@@ -60,6 +63,7 @@ export class Peer {
     /** @type {(() => void)[]} what comes by this connection, to be shown once it is connected */
     this.arriving = [];
     this.generation = "";
+    this.take = options.take === true; // until it is heard: what only reconnects later takes nothing
     /** @type {MediaStreamTrack | null} */
     this.microphone = null;
     /** @type {MediaStreamTrack | null} */
@@ -326,7 +330,9 @@ export class Peer {
       await pc.setLocalDescription();
       const { description } = await this.options.line.send("media.describe", {
         session, epoch: this.options.epoch(), generation: this.generation, description: pc.localDescription?.sdp ?? "",
+        ...(this.options.page ? { page: this.options.page, take: this.take } : {}),
       });
+      this.take = false;
       if (pc !== this.pc) return; // a newer connection took over meanwhile
       await pc.setRemoteDescription({ type: "answer", sdp: String(description) });
       this.#followPath(pc);
@@ -347,6 +353,10 @@ export class Peer {
   /** @param {unknown} error */
   #refused(error) {
     const code = error instanceof WireError ? error.code : "";
+    if (code === "carried-elsewhere" && this.options.onElsewhere) {
+      this.options.onElsewhere();
+      return;
+    }
     if (["closed", "no-such-session", "stale-epoch", "wrong-role", "illegal-transition"].includes(code)) {
       this.#say("refused"); // the next snapshot tells the page what to do
       return;

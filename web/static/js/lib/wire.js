@@ -60,7 +60,7 @@
  *   officer: string | null, intake: string[], voice_only: boolean, saver: boolean, held_at: number | null, test: boolean, pressed_at: number,
  *   accepted_at: number | null, media_at: number | null, ended_at: number | null, phase_since: number | null,
  *   brief_seconds: number, handed_over_seconds: number, debrief_seconds: number,
- *   role: "lead" | "receiver" | "supervisor", party: string | null, lead: string, company: PartyView[], links: LinkView[], transfer: TransferView | null, tablet_online: boolean, tablet_revoked: boolean, peer: PeerView,
+ *   role: "lead" | "receiver" | "supervisor", party: string | null, page: string | null, lead: string, company: PartyView[], links: LinkView[], transfer: TransferView | null, tablet_online: boolean, tablet_revoked: boolean, peer: PeerView,
  *   chat: ChatLine[], card: CardDraft, assessments: AssessmentView[],
  *   wrapup: { rev: number, draft: WrapupDraft, updated_at: number | null }, person: PersonView, consent: ConsentView, body_camera: string | null, scene: SceneView | null, recommended: string | null, actual: string | null,
  * }} ConsoleSession

@@ -104,6 +104,7 @@ function draw() {
   offerHelp([media.microphoneProblem]);
   show("door", stage !== "call" && stage !== "connecting");
   show("enter", stage === "door");
+  show("use-here", stage === "elsewhere");
   setText(byId("door-title"), t(`guest.stage.${stage}`, values));
   setText(byId("door-words"), stage === "door" ? t(`guest.door.${view?.role ?? "interpreter"}`, values) : has(`guest.more.${stage}`) ? t(`guest.more.${stage}`, values) : "");
   show("call", stage === "call");
@@ -160,6 +161,7 @@ on("enter", () => {
   void media.audio.play().catch(() => { /* nothing to play yet; the press still counts */ });
   void tell("guest.join", { mode: firstMode(view) });
 });
+on("use-here", () => location.reload());
 on("try-now", () => line.tryNow());
 on("sound-unlock", () => { void media.playSound(); });
 on("device-retry", () => { void media.again(); });

@@ -136,9 +136,9 @@ function renderFrame({ view, given }, screen) {
 function renderBanners({ view, given, line, dismissed, media, problem }, screen) {
   const person = screen === "handed-over" || screen === "give-back";
   const lost = screen !== "key" && (dismissed !== null || line === "lost");
-  at.network.hidden = person || !lost;
+  at.network.hidden = (person && dismissed !== "replaced") || !lost;
   if (lost) setText(at.networkText, t(dismissed === null ? "tablet.network.lost" : `tablet.dismissed.${has(`tablet.dismissed.${dismissed}`) ? dismissed : "other"}`));
-  setText(at.tryNow, t(dismissed === null ? "tablet.network.try_now" : "tablet.network.reload"));
+  setText(at.tryNow, t(dismissed === null ? "tablet.network.try_now" : dismissed === "replaced" ? "tablet.network.use_here" : "tablet.network.reload"));
   at.soundBlocked.hidden = !media.soundBlocked;
   const session = openSession(view);
   const voiceless = session?.state === "connected" && (media.step === "phone" || session.peer?.step === "phone");

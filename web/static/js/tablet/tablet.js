@@ -128,6 +128,10 @@ export class Tablet {
       void this.key.mend();
       this.report.afresh();
     }
+    if (info.final && info.reason !== "closed") { // sent away: another window has the call, or nobody
+      this.media.stop();
+      this.wakeLock.release();
+    }
     this.set({ line: state, dismissed: info.final && info.reason !== "closed" ? info.reason : null });
   }
 
@@ -236,7 +240,7 @@ export class Tablet {
   #ringback() {
     const session = this.session;
     const wanted = session?.state === "waiting" && session.phase !== "handed_over" && !session.test
-      && (session.requeued || session.step !== "call-instead") && sounds.ready();
+      && (session.requeued || session.step !== "call-instead") && sounds.ready() && this.model.dismissed === null;
     if (wanted) this.stopRingback ??= sounds.ringback();
     else {
       this.stopRingback?.();
@@ -248,7 +252,7 @@ export class Tablet {
   #holdTone() {
     const since = this.session?.held_at ?? null;
     const minute = since === null ? null : Math.floor((this.model.now - since) / HOLD_TONE_SECONDS);
-    if (minute !== null && minute !== this.toned && sounds.ready()) sounds.waiting();
+    if (minute !== null && minute !== this.toned && sounds.ready() && this.model.dismissed === null) sounds.waiting();
     this.toned = minute;
   }
 
