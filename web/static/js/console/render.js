@@ -294,9 +294,11 @@ function call(model, session) {
   write("remote-words", words ? t(words, values) : picture ? "" : t("console.peer.joining"));
   show("peer-words", words !== null && picture);
   write("peer-words", words && picture ? t(words, values) : "");
-  show("quality", !outside);
-  if (!outside) quality(session, media);
-  const sent = outside || session.role === "supervisor" ? null : sentWords(media.stranded ? "phone" : media.step, { saver: session.saver, picture: media.cameraOn && media.hasCamera, stills: media.stills.through });
+  const here = !outside && !media.elsewhere;
+  show("quality", here);
+  if (here) quality(session, media);
+  for (const id of ["mute", "camera"]) show(id, !media.elsewhere); // nothing of them is open here
+  const sent = !here || session.role === "supervisor" ? null : sentWords(media.stranded ? "phone" : media.step, { saver: session.saver, picture: media.cameraOn && media.hasCamera, stills: media.stills.through });
   show("sent", sent !== null);
   write("sent", sent === null ? "" : t(sent));
   control("mute", media.muted || !media.hasMicrophone, media.muted ? "console.unmute" : "console.mute", media.muted ? "mic-off" : "mic");
@@ -316,7 +318,7 @@ function call(model, session) {
   if (session.held_at !== null) write("held-clock", duration(now - session.held_at));
   show("requeue-step", model.asksRequeue);
   show("requeue", !model.asksRequeue);
-  show("self", session.role !== "supervisor" && !outside);
+  show("self", session.role !== "supervisor" && here);
   show("end-step", model.asksEnd);
   chat(model, session);
 }

@@ -136,6 +136,7 @@ function renderFrame({ view, given }, screen) {
 function renderBanners({ view, given, line, dismissed, media, problem }, screen) {
   const person = screen === "handed-over" || screen === "give-back";
   const lost = screen !== "key" && (dismissed !== null || line === "lost");
+  document.documentElement.dataset["replaced"] = String(dismissed === "replaced");
   at.network.hidden = (person && dismissed !== "replaced") || !lost;
   if (lost) setText(at.networkText, t(dismissed === null ? "tablet.network.lost" : `tablet.dismissed.${has(`tablet.dismissed.${dismissed}`) ? dismissed : "other"}`));
   setText(at.tryNow, t(dismissed === null ? "tablet.network.try_now" : dismissed === "replaced" ? "tablet.network.use_here" : "tablet.network.reload"));
