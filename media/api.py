@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -93,6 +93,8 @@ class Forwarding(Protocol):
         hears: Mapping[str, Sequence[str | None]],
         sees: Mapping[str, Sequence[str | None]] | None = None,
     ) -> None: ...
+
+    def withhold(self, call: str, seat: str, kinds: Collection[str]) -> None: ...
 
     def move(self, call: str, seat: str, to: str) -> None: ...
 

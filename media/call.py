@@ -27,6 +27,7 @@ class Seat:
         self.coming: Leg | None = None  # takes over when it has its keys; until then `leg` carries
         self.former: Leg | None = None  # taken over from: still heard for a moment
         self.former_until = 0.0
+        self.withheld: frozenset[str] = frozenset()  # of what comes from here: it goes to nobody
         # by slot: the first of each kind is the main one, the others carry further parties
         self.down = {slot: DownTrack(kind) for slot, (kind, _) in SLOTS.items()}
 
@@ -80,6 +81,16 @@ class Call:
             }
         self.sources_changed()
 
+    def withhold(self, seat: Seat, kinds: Collection[str], now: float) -> None:
+        """Give on nothing of these kinds that comes from this seat, whatever its legs send."""
+        withheld = frozenset(kinds)
+        if withheld == seat.withheld:
+            return
+        seat.withheld = withheld
+        for leg in seat.legs:
+            leg.expected(now)
+        self.sources_changed()
+
     def move(self, name: str, to: str) -> None:
         """Seat and leg go on under another name; whoever sat there must have been put out."""
         seat = self.seats.pop(name)
@@ -97,6 +108,8 @@ class Call:
         for sink in self.seats.values():
             for slot, down in sink.down.items():
                 source = self._source(sink.name, *SLOTS[slot])
+                if source is not None and source[1].kind in self.seats[source[0]].withheld:
+                    source = None
                 changed = down.source is not (source[1] if source else None)
                 down.follow(source[1] if source else None)
                 if source is not None and sink.leg is not None and down.wanted:

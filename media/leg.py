@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 GENERATIONS = 2  # of ICE credentials that stay valid: a restart overlaps with its predecessor
 MOST_PATHS = 16
+KINDS = frozenset({"audio", "video"})
+QUIET_SILENCE = 12.0  # seconds without anything at all: a browser asks for its path each five
 SILENT_PATH = 3.0  # seconds; then a valid check without nomination moves the path too
 FEEDBACK_EVERY = 0.06
 REPORT_EVERY = 1.0
@@ -418,12 +420,28 @@ class Leg:
             self._send_feedback(now)
         if now - self._report_at >= REPORT_EVERY:
             self._send_reports(now, wall)
-        heard = self.last_media_at
-        if heard is not None and not self.silent and now - heard > silence_after:
-            self.silent = True
-            self._on_event(self, LegEventKind.SILENT, None, None)
+        self._listen(now, silence_after)
         next_feedback = self._feedback_at + FEEDBACK_EVERY
         self._look_at = next_feedback if next_feedback > now else now + FEEDBACK_EVERY
+
+    def _listen(self, now: float, silence_after: float) -> None:
+        """Whether it is still there: by its media, or by anything if its side sends none."""
+        if self.seat.withheld >= KINDS:
+            silent = now - self.last_heard_at > max(silence_after, QUIET_SILENCE)
+        else:
+            heard = self.last_media_at
+            silent = heard is not None and now - heard > silence_after
+            if self.silent:
+                return  # until media come
+        if silent != self.silent:
+            self.silent = silent
+            kind = LegEventKind.SILENT if silent else LegEventKind.RESUMED
+            self._on_event(self, kind, None, None)
+
+    def expected(self, now: float) -> None:
+        """What it sends has changed, by its own word: what comes, or not, counts from now on."""
+        if self.last_media_at is not None:
+            self.last_media_at = now
 
     @property
     def rtt(self) -> float | None:

@@ -13,7 +13,7 @@ import itertools
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -278,6 +278,12 @@ class BridgePool:
         known = self._known(call)
         known.plan = words.Plan(call, hears, sees)
         self._say(known, known.plan)
+
+    def withhold(self, call: str, seat: str, kinds: Collection[str]) -> None:
+        """A side sends no sound, no picture, or neither: nobody gets any of it."""
+        known = self._calls.get(call)
+        if known is not None:
+            self._say(known, words.Withhold(call, seat, sorted(kinds)))
 
     def move(self, call: str, seat: str, to: str) -> None:
         """A leg goes on in another seat."""

@@ -44,6 +44,12 @@ class Plan(Word, frozen=True, tag="plan"):
     sees: Mapping[str, Sequence[str | None]] | None
 
 
+class Withhold(Word, frozen=True, tag="withhold"):
+    call: str
+    seat: str
+    kinds: list[str]
+
+
 class Move(Word, frozen=True, tag="move"):
     call: str
     seat: str
@@ -60,7 +66,7 @@ class Close(Word, frozen=True, tag="close"):
     call: str
 
 
-Order = Begin | Describe | Plan | Move | Leave | Close
+Order = Begin | Describe | Plan | Withhold | Move | Leave | Close
 
 
 # --- from the process -----------------------------------------------------------------------------

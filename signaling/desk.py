@@ -573,6 +573,10 @@ class Desk:
         self.bridge.move(session_id, seat, to)
         self.legs.move(session_id, seat, to)
 
+    def withhold(self, session_id: str, seat: str) -> None:
+        """What a side says that it does not send goes to nobody: a camera that is off is off."""
+        self.bridge.withhold(session_id, seat, self.legs.seat(session_id, seat).withheld)
+
     def plan_media(self, session_id: str, hears: Hearing, sees: Hearing) -> None:
         self.bridge.plan(session_id, hears, sees)
 

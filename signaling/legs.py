@@ -70,8 +70,15 @@ class SeatState:
         return self.page if here or (self.connected and not silent) else None
 
     @property
+    def withheld(self) -> frozenset[str]:
+        """What its page says that it does not send: nobody gets it, whatever the browser sends."""
+        picture = self.camera and self.step in MOVING
+        off = (("audio", self.muted), ("video", not picture))
+        return frozenset(kind for kind, is_off in off if is_off)
+
+    @property
     def sends(self) -> bool:
-        return not self.muted or (self.camera and self.step in MOVING)
+        return len(self.withheld) < 2
 
     @property
     def up(self) -> bool:
@@ -181,6 +188,12 @@ class Legs:
         state = self.seat(session_id, seat)
         state.muted, state.camera, state.quality = muted, camera, quality
         state.blocked, state.step = blocked, step
+
+    def sends(self, session_id: str, seat: str, *, muted: bool | None, camera: bool | None) -> None:
+        """What a page sends by the leg that it describes; None: it did not say."""
+        state = self.seat(session_id, seat)
+        state.muted = state.muted if muted is None else muted
+        state.camera = state.camera if camera is None else camera
 
     def to_note(
         self, session_id: str, seat: str, now: float

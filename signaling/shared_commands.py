@@ -104,6 +104,8 @@ async def describe_media(
         raise CarriedElsewhere
     answer = await desk.bridge.answer(row.id, seat, m.generation, m.description)
     desk.legs.described(row.id, seat, m.generation, actor.id, window, desk.now())
+    desk.legs.sends(row.id, seat, muted=m.muted, camera=m.camera)
+    desk.withhold(row.id, seat)
     desk.cluster.legs_changed(row)
     return {"description": answer}
 
@@ -128,6 +130,7 @@ async def state_media(
         desk.legs.stated(row.id, seat, muted=m.muted, camera=m.camera, quality=m.quality,
             blocked=m.blocked, step=m.step,
         )  # fmt: skip
+        desk.withhold(row.id, seat)
         await _note_step(desk, row, seat)
         await desk.check_media(row.id)
     return {}

@@ -250,6 +250,8 @@ class MediaDescribe(ClientMessage, frozen=True, tag="media.describe"):
     description: Description
     page: Id | None = None  # console: a name of this window's own, the same for the whole call
     take: bool = False  # it was opened, loaded anew or pressed for the call: any other gives way
+    muted: bool | None = None  # as in `media.state`, from this leg's first packet on
+    camera: bool | None = None
 
 
 class MediaRelay(ClientMessage, frozen=True, tag="media.relay"):
@@ -260,7 +262,11 @@ class MediaRelay(ClientMessage, frozen=True, tag="media.relay"):
 
 
 class MediaState(ClientMessage, frozen=True, tag="media.state"):
-    """What this side sends and how well it receives, told to the other side in words."""
+    """What this side sends and how well it receives, told to the other side in words.
+
+    What it does not send (`muted`, no `camera`, a `step` without moving pictures) the bridge gives
+    to nobody, whatever comes.
+    """
 
     audience = ("tablet", "console", "guest")
     session: Id

@@ -315,6 +315,28 @@ async def test_a_tablet_in_firefox_and_a_console_in_chromium_see_and_hear_each_o
     quiet = await firefox.inbound("audio")
     louder = f"{INBOUND}('audio').then((now) => now && now.energy > {quiet['energy']} + 0.001)"
     await firefox.wait_for(louder)
+    await camera_off_is_a_promise(firefox, dana.page)
+
+
+async def camera_off_is_a_promise(firefox: Firefox, console: Page) -> None:
+    """Firefox goes on sending a picture now and then: the bridge gives none of it on."""
+    await firefox.click("#camera")
+    await expect(console.locator("#remote-words")).to_contain_text("camera is off")
+    video, count = (
+        console.locator("#remote-video"),
+        "v => v.getVideoPlaybackQuality().totalVideoFrames",
+    )
+
+    async def meanwhile(frames: int) -> int:
+        """While so many pictures came the other way: how many the console has had."""
+        began = (await firefox.inbound("video"))["frames"]
+        await firefox.wait_for(f"{INBOUND}('video').then(now => now.frames > {began + frames})", 30)
+        return int(await video.evaluate(count))
+
+    before = await meanwhile(15)  # what was on its way has arrived
+    assert await meanwhile(90) == before
+    await firefox.click("#camera")
+    await picture_moves(console, "#remote-video", 20)
 
 
 REFUSED = """navigator.mediaDevices.getUserMedia = () =>

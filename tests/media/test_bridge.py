@@ -6,6 +6,7 @@ import asyncio
 import gc
 import re
 import socket
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from media import (
     TooManyLegs,
 )
 from media.bridge import own_addresses
+from media.leg import QUIET_SILENCE
 from tests.media.peers import BOUND, Peer
 
 
@@ -209,6 +211,54 @@ async def test_the_plan_decides_who_hears_whom(house: House) -> None:
     tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
     await clinician.until(lambda: clinician.frames > 20)
     assert tablet.frames == 0
+
+
+async def test_what_a_side_says_it_does_not_send_goes_to_nobody_and_comes_back_at_once(
+    house: House,
+) -> None:
+    await house.peer("tablet", more=3)
+    clinician = await house.peer("clinician", more=3)
+    await clinician.until(lambda: clinician.sees("1") and clinician.hears("0"))
+    down = house.bridge._calls["call"].seats["clinician"].down
+    house.bridge.withhold("call", "tablet", {"video"})
+    sent = down["video"].packets
+    clinician.heard.clear()
+    await house.peer("tablet", "g2", more=3)  # built anew: its camera sends, as the one before
+    third = await house.peer("side1", more=3)
+    await clinician.until(lambda: clinician.hears("0") and clinician.sees("5"))
+    await third.until(lambda: third.hears("0") and third.sees("5"))
+    assert down["video"].packets == sent, "of no leg of that side"
+    assert not third.sees("1")
+    clinician.seen.clear()
+    house.bridge.withhold("call", "tablet", {"audio"})
+    sent = down["audio"].packets
+    for peer in (clinician, third):
+        await peer.until(lambda peer=peer: peer.sees("1"))  # type: ignore[misc]
+    assert down["audio"].packets == sent
+    house.bridge.withhold("call", "tablet", ())
+    await clinician.until(lambda: down["audio"].packets > sent + 20)
+    house.bridge.withhold("call", "nobody", {"audio"})  # no such seat: nothing happens
+    house.bridge.withhold("none", "tablet", {"audio"})
+
+
+async def test_who_sends_nothing_by_their_own_word_is_not_missed_while_their_browser_is_heard(
+    house: House,
+) -> None:
+    tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+    await clinician.until(lambda: clinician.frames > 3)
+    leg = house.bridge._calls["call"].seats["tablet"].leg
+    assert leg is not None
+    house.bridge.withhold("call", "tablet", {"audio", "video"})
+    leg.last_media_at = time.monotonic() - 60.0  # nothing comes any more, as the side has said
+    leg.tick(time.monotonic(), time.time(), 2.0)
+    assert not house.told(LegEventKind.SILENT, "tablet")
+    leg.tick(leg.last_heard_at + QUIET_SILENCE + 0.1, time.time(), 2.0)
+    assert house.told(LegEventKind.SILENT, "tablet"), "its browser asks for its path each five"
+    await tablet.until(lambda: bool(house.told(LegEventKind.RESUMED, "tablet")))
+    await tablet.close()
+    house.bridge.withhold("call", "tablet", ())
+    leg.tick(time.monotonic(), time.time(), 2.0)
+    assert len(house.told(LegEventKind.SILENT, "tablet")) == 1, "it has two seconds to begin again"
 
 
 async def test_a_third_party_is_heard_and_seen_in_slots_that_were_there_from_the_start(

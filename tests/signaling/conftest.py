@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +52,7 @@ class PlayedBridge:
     left: list[tuple[str, str]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     plans: dict[str, Any] = field(default_factory=dict)
+    withheld: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     moved: list[tuple[str, str, str]] = field(default_factory=list)
     measured: dict[str, list[LegStats]] = field(default_factory=dict)
 
@@ -65,6 +66,9 @@ class PlayedBridge:
 
     def plan(self, call: str, hears: Any, sees: Any = None) -> None:
         self.plans[call] = hears
+
+    def withhold(self, call: str, seat: str, kinds: Collection[str]) -> None:
+        self.withheld[call, seat] = set(kinds)
 
     def move(self, call: str, seat: str, to: str) -> None:
         self.legs[call, to] = self.legs.pop((call, seat))

@@ -134,6 +134,41 @@ async def test_all_windows_of_a_person_read_which_of_them_has_the_call(house: Ho
     await laptop.until_view(carried("desk"))
 
 
+async def test_what_a_side_says_it_does_not_send_is_withheld_also_by_a_leg_built_anew(
+    house: House,
+) -> None:
+    dana, tablet = await house.page("dana"), await house.page("tablet")
+    session, epoch = await house.in_call(tablet, dana)
+
+    async def says(page: Page, **sent: object) -> None:
+        await page.send("media.state", session=session, **{"muted": False, "camera": True, **sent})
+
+    async def describes(generation: str, **sent: object) -> None:
+        leg = {"session": session, "epoch": epoch, "generation": generation, "description": "v=0"}
+        await tablet.send("media.describe", **leg, **sent)
+
+    def withheld(seat: str = "tablet") -> set[str]:
+        return house.bridge.withheld[session, seat]
+
+    await says(dana)
+    for sent, off in (
+        ({"camera": False}, {"video"}),
+        ({"muted": True}, {"audio"}),
+        ({"muted": True, "camera": False}, {"audio", "video"}),
+        ({"step": "stills"}, {"video"}),
+        ({"step": "180p"}, set()),
+        ({"camera": False}, {"video"}),
+    ):
+        await says(tablet, **sent)
+        assert withheld() == off
+        assert withheld("clinician") == set()
+    await describes("g2")
+    assert withheld() == {"video"}, "an older page does not say it with its description"
+    house.desk.legs.forget(session)  # as after a restart of the server
+    await describes("g3", camera=False, muted=True)
+    assert withheld() == {"audio", "video"}, "before anything comes by it"
+
+
 async def test_somebody_elses_leg_is_put_out_before_mine_is_built(
     house: House,
 ) -> None:

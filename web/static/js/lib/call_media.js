@@ -20,7 +20,7 @@ import * as devices from "./devices.js";
  * @property {boolean} voice_only
  * @property {boolean} saver
  * @property {number | null} [held_at]  since when the tablet, or this guest, is on hold
- * @property {{ connected: boolean, camera: boolean, blocked: boolean, step: import("./wire.js").PictureStep } | null} peer
+ * @property {{ connected: boolean, muted: boolean, camera: boolean, blocked: boolean, step: import("./wire.js").PictureStep } | null} peer
  */
 /**
  * @typedef {object} MediaOptions
@@ -184,7 +184,7 @@ export class CallMedia {
       this.join(session);
     }
     if (this.peer) {
-      this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true && this.hears(session);
+      this.peer.expectMedia = session.state === "connected" && session.peer?.connected === true && sends(session.peer) && this.hears(session);
       this.peer.expectPicture = session.peer?.camera === true && PICTURES[session.peer.step] !== undefined;
       this.peer.expectSlow = session.peer?.step === "180p";
       if (this.peer.saver !== session.saver) this.peer.setSaver(session.saver);
@@ -227,6 +227,7 @@ export class CallMedia {
       session: () => this.sessionId,
       epoch: () => this.options.session()?.epoch ?? 0,
       relay: this.relay,
+      sending: () => this.sending(),
       ...this.window,
       onRemote: (stream) => this.#showRemote(stream),
       onMore: (slot, track) => this.more.take(slot, track),
@@ -483,6 +484,11 @@ export class CallMedia {
 /** @param {readonly MediaStreamTrack[]} [tracks] */
 function lives(tracks = []) {
   return tracks.some(({ readyState }) => readyState === "live");
+}
+
+/** Whether anything should come of the other side. @param {{ muted: boolean, camera: boolean, step: import("./wire.js").PictureStep }} peer */
+function sends({ muted, camera, step }) {
+  return !muted || (camera && PICTURES[step] !== undefined);
 }
 
 /** Whether the other side's sound and picture have no way. @param {{ step: string, blocked: boolean }} peer */

@@ -26,6 +26,7 @@ import * as watchdog from "./watchdog.js";
  * @property {{ send(type: string, fields?: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> }} line
  * @property {() => string | null} session
  * @property {() => number} epoch
+ * @property {() => { muted: boolean, camera: boolean }} sending  what is on and what is off, as the other side is told
  * @property {string | null} [page]  the name of this window of ours, where a person may have several
  * @property {boolean} [take]  it was opened, or pressed, for this call, and takes it from any other window
  * @property {() => void} [onElsewhere]  another window of ours has the call
@@ -330,7 +331,7 @@ export class Peer {
       await pc.setLocalDescription();
       const { description } = await this.options.line.send("media.describe", {
         session, epoch: this.options.epoch(), generation: this.generation, description: pc.localDescription?.sdp ?? "",
-        ...(this.options.page ? { page: this.options.page, take: this.take } : {}),
+        ...this.options.sending(), ...(this.options.page ? { page: this.options.page, take: this.take } : {}),
       });
       this.take = false;
       if (pc !== this.pc) return; // a newer connection took over meanwhile
@@ -452,6 +453,8 @@ export class Peer {
       this.packets = packets;
       this.packetsAt = now;
       this.#say("up");
+    } else if (!this.expectMedia && this.word === "silent") {
+      this.#say("up"); // what was missed is off, or on hold
     } else if (packets > 0 && this.expectMedia && now - this.packetsAt > SILENT_MS) {
       this.#say("silent");
     }
