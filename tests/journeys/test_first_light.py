@@ -355,6 +355,7 @@ async def test_a_refused_camera_still_rings_and_joins_by_ear(demo: Demo, people:
     await officer.screen("call")
     await picture_moves(page, "#remote-video")
     await heard(page, "#remote-audio")
+    await expect(dana.page.locator("#remote-words")).to_contain_text("hears you")
     await officer.end()
     await dana.wrap_up("other")
 

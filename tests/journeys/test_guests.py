@@ -12,10 +12,22 @@ from playwright.async_api import Page, expect
 from tests.journeys import axe
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.steps import Clinician, Officer, heard, picture_moves
+from tests.journeys.steps import Clinician, Officer, heard, picture_moves, until
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
+# What a page asks for, and what it has been given.
+ASKED = """(() => {
+    const media = navigator.mediaDevices, open = media.getUserMedia.bind(media);
+    globalThis.asked = [];
+    globalThis.opened = [];
+    media.getUserMedia = async (wanted) => {
+        globalThis.asked.push(...['audio', 'video'].filter((kind) => wanted[kind]));
+        const stream = await open(wanted);
+        globalThis.opened.push(...stream.getTracks());
+        return stream;
+    };
+})()"""
 SIZES = {"tablet": (1024, 768), "laptop": (1366, 768), "phone": (390, 844)}
 
 
@@ -112,6 +124,26 @@ async def test_an_interpreter_by_link_hears_and_is_heard_until_the_link_is_taken
     await expect(marta.locator("#door-title")).to_have_text("The call is over for you")
     await expect(tablet.locator("#company-words")).to_be_hidden()
     await picture(marta, "guest-over")
+    await a_supervisor_by_link_is_asked_for_no_device(people, console)
     for name, errors in people.errors.items():
         assert errors == [], name
     assert demo.leaks() == []
+
+
+async def a_supervisor_by_link_is_asked_for_no_device(people: People, console: Page) -> None:
+    """Whoever only listens; a microphone is opened to speak to the lead, and closed after it."""
+    await console.click('[data-invite="supervisor"]')
+    await expect(console.locator("#invite-links li")).to_have_count(1)
+    ada = await people.page("ada", size=(390, 844))
+    await ada.add_init_script(ASKED)
+    await ada.goto(await console.input_value("#invite-url"))
+    await ada.fill("#name", "Ada O.")
+    await ada.click("#join-submit")
+    await ada.click("#enter")
+    await picture_moves(ada, "#remote-video", 20)
+    assert await ada.evaluate("globalThis.asked") == []
+    await ada.click("#whisper")
+    await heard(console, "#more-audio-1")
+    assert await ada.evaluate("globalThis.asked") == ["audio"]
+    await ada.click("#whisper")
+    await until(ada, "() => globalThis.opened.every((one) => one.readyState === 'ended')")

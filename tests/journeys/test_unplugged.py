@@ -41,6 +41,14 @@ PLUGS = """(() => {
         media.dispatchEvent(new Event('devicechange'));
     };
 })()"""
+# What else an element says from now on.
+ALL_THAT_IS_READ = """(words) => {
+    const before = words.textContent, read = [];
+    new MutationObserver(() => { if (words.textContent !== before) read.push(words.textContent); })
+        .observe(words, { childList: true, characterData: true, subtree: true });
+    return read;
+}"""
+FRAMES = "(count) => Number(document.querySelector('#remote-video').dataset.frames) >= count"
 GONE, DIED = "NotFoundError", ""  # "": it can be opened again at once
 
 
@@ -70,6 +78,7 @@ async def test_a_device_that_is_pulled_out_is_named_to_both_sides_and_used_when_
     for name, page, other in (("tablet", tablet, desk), ("console", desk, tablet)):
         await _without_sound(name, page, other)
         await _without_picture(name, page, other)
+        await _without_both(name, page, other)
 
     # the other camera, which dies and can be opened again: nobody has to do anything
     await tablet.click("#flip")
@@ -107,3 +116,21 @@ async def _without_picture(name: str, page: Page, other: Page) -> None:
     await expect(device).to_be_hidden()
     await picture_moves(other, "#remote-video", 20)
     await until(page, "() => document.querySelector('#self-view').srcObject?.active === true")
+
+
+async def _without_both(name: str, page: Page, other: Page) -> None:
+    """Who can only hear is not said to be reconnecting, however long nothing comes of them."""
+    for kind in ("audio", "video"):
+        await unplug(page, kind, GONE)
+    words = other.locator("#face-words" if name == "console" else "#remote-words")
+    await expect(words).to_contain_text("hears you")
+    read = await words.evaluate_handle(ALL_THAT_IS_READ)
+    began = int(await page.locator("#remote-video").get_attribute("data-frames") or 0)
+    await until(page, FRAMES, began + 120, 30)  # four seconds; two of silence are noticed
+    assert await read.json_value() == []
+    await picture(other, f"unplugged-both-{name}-seen")
+    for kind in ("audio", "video"):
+        await plug(page, kind)
+    await expect(page.locator("#device-text")).to_be_hidden()
+    await picture_moves(other, "#remote-video", 20)
+    await heard(other, "#remote-audio")

@@ -419,7 +419,7 @@ export class Console {
     this.unlock();
     this.media.claim();
     if (mode === "whisper") this.media.speak();
-    else this.media.hush();
+    else void this.media.hush();
     await this.#send("session.listen", { session, epoch, mode });
   }
 

@@ -110,7 +110,10 @@ export class ConsoleMedia extends CallMedia {
     this.options.changed();
     const session = this.session();
     this.before = session?.page ?? null;
-    if (session?.role === "supervisor") return this.connect(id); // hears and sees, with nothing of its own open
+    if (session?.role === "supervisor") { // hears and sees, with nothing of its own open but to speak
+      if (session.company.some(({ party, mode }) => party === session.party && mode === "whisper")) this.speak();
+      return this.connect(id);
+    }
     await this.begin(id, { camera: session?.voice_only !== true });
   }
 
@@ -171,16 +174,14 @@ export class ConsoleMedia extends CallMedia {
     if (!this.elsewhere) await super.again();
   }
 
-  /** A supervisor speaks to the lead alone: the microphone opens, the camera does not. */
+  /** A supervisor speaks to the lead alone. @override */
   speak() {
-    if (this.elsewhere) return;
-    this.setMuted(false);
-    this.capture({ camera: false });
+    if (!this.elsewhere) super.speak();
   }
 
-  /** A supervisor only listens again: nothing of theirs is sent. */
-  hush() {
-    if (this.session()?.role === "supervisor") this.setMuted(true);
+  /** @override */
+  async hush() {
+    if (this.session()?.role === "supervisor") await super.hush();
   }
 
   /** @override */

@@ -294,6 +294,24 @@ export class CallMedia {
     delete this.video.dataset["frames"];
   }
 
+  /** Who only listens speaks: the microphone opens, the camera does not. */
+  speak() {
+    this.setMuted(false);
+    this.capture({ camera: false });
+  }
+
+  /** And only listens again: nothing is sent, and no device is open for it. */
+  async hush() {
+    this.capturing = null;
+    this.captured = false;
+    devices.release(this.stream);
+    this.stream = null;
+    this.microphoneProblem = this.cameraProblem = null;
+    await this.peer?.replaceStream(null);
+    this.tell();
+    this.options.changed();
+  }
+
   /** Let go of everything: no camera is on outside a call, and the next one starts afresh. */
   stop() {
     this.sessionId = null;

@@ -22,7 +22,6 @@ let lost = false;
 let problem = "";
 /** @type {number | null} */
 let toned = null; // the minute of the hold in which the last tone was heard
-let chosen = false; // what we send was set for this seat
 
 const line = new Line({
   page: "guest",
@@ -47,20 +46,8 @@ const media = new GuestMedia({ line, session: () => heard(view), relay: given.re
 /** @param {GuestView} fresh */
 function take(fresh) {
   view = fresh;
-  const session = heard(view);
-  media.follow(session);
-  if (session && !chosen) {
-    chosen = true;
-    if (view.role === "supervisor") quiet(session.mode === "whisper");
-  }
-  if (!session) chosen = false;
+  media.follow(heard(view));
   draw();
-}
-
-/** A supervisor's microphone is off until they speak to the clinician, and no camera is sent. @param {boolean} whispers */
-function quiet(whispers) {
-  media.setMuted(!whispers);
-  void media.setCamera(false);
 }
 
 /** @param {unknown} error */
@@ -100,7 +87,7 @@ function draw() {
   show("problem", problem !== "");
   setText(byId("problem-text"), problem);
   show("sound-blocked", stage === "call" && media.soundBlocked);
-  show("device", stage === "call" && view?.role === "interpreter" && media.microphoneProblem !== null);
+  show("device", stage === "call" && media.microphoneProblem !== null);
   offerHelp([media.microphoneProblem]);
   show("door", stage !== "call" && stage !== "connecting");
   show("enter", stage === "door");
@@ -170,7 +157,8 @@ on("mute", () => media.setMuted(!media.muted));
 on("camera", () => { void media.setCamera(!(media.cameraOn && media.hasCamera)); });
 on("whisper", () => {
   const whispers = view?.session.mode === "whisper";
-  quiet(!whispers);
+  if (whispers) void media.hush();
+  else media.speak();
   void tell("guest.join", { mode: whispers ? "listen" : "whisper" });
 });
 on("leave", () => { void tell("guest.leave"); });
