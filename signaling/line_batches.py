@@ -9,7 +9,8 @@ out, and one that the record refuses sends all of its batch back to be carried o
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -51,8 +52,8 @@ def _kind(action: policy.Action) -> tuple[object, ...] | None:
             return policy.WithdrawOffer, reason
         case policy.MakeOffer(relaxed=()):
             return (policy.MakeOffer,)
-        case policy.Escalate(step=step, level=level):
-            return policy.Escalate, step, level
+        case policy.Escalate():
+            return (policy.Escalate,)
         case policy.Explain(reason=reason):
             return policy.Explain, reason
     return None
@@ -144,29 +145,50 @@ async def make_rings(desk: Desk, wanted: Sequence[policy.MakeOffer]) -> Done:
 
 
 async def raise_alarms(desk: Desk, due: Sequence[policy.Escalate]) -> Done:
-    """The same step up for sessions of the same level."""
+    """Steps up. One session may take several, in their order; who waits since another moment is at
+    another step, and of a long line some are due all the time: all of them share a transaction."""
+    taken: Counter[str] = Counter()
 
     async def write(conn: AsyncConnection) -> Done:
         now = desk.now()
-        held = await sessions.hold(conn, {one.session_id for one in due})
-        told: dict[str, list[Event]] = {}
-        changes: dict[str, object] = {}
-        for one in due:
-            row = held.get(one.session_id)
-            if row is None or row.level != one.level:
-                continue
-            try:
-                step = handle(desk.machine(row), Escalated(one.step), now)
-            except SessionError:
-                continue  # it does not wait any more
-            changes = dict(step.changes)
-            told[row.id] = [Event(event.kind, "system", None, event.data) for event in step.events]
-        return Done(rows=tuple(await sessions.apply_alike(conn, held, told, now, changes)))
+        taken.clear()
+        held = dict(await sessions.hold(conn, {one.session_id for one in due}))
+        raised: dict[str, SessionRow] = {}
+        for (step, _), group in groupby(due, key=lambda one: (one.step, one.level)):
+            rows = await _raise(desk, conn, held, list(group), now)
+            taken[step] += len(rows)
+            raised |= rows
+            held |= rows
+        return Done(rows=tuple(raised.values()))
 
     done = await desk.db.write(write)
-    if done.rows:
-        metrics.ESCALATIONS.labels(step=due[0].step).inc(len(done.rows))
+    for step, many in taken.items():
+        metrics.ESCALATIONS.labels(step=step).inc(many)
     return done
+
+
+async def _raise(
+    desk: Desk,
+    conn: AsyncConnection,
+    held: Mapping[str, SessionRow],
+    alike: Sequence[policy.Escalate],
+    now: float,
+) -> dict[str, SessionRow]:
+    """The same step for sessions of the same level, where they still are."""
+    told: dict[str, list[Event]] = {}
+    changes: dict[str, object] = {}
+    for one in alike:
+        row = held.get(one.session_id)
+        if row is None or row.level != one.level:
+            continue
+        try:
+            step = handle(desk.machine(row), Escalated(one.step), now)
+        except SessionError:
+            continue  # it does not wait any more
+        changes = dict(step.changes)
+        told[row.id] = [Event(event.kind, "system", None, event.data) for event in step.events]
+    rows = await sessions.apply_alike(conn, held, told, now, changes)
+    return {row.id: row for row in rows}
 
 
 async def explain(desk: Desk, silent: Collection[str], reason: str) -> Done:

@@ -54,7 +54,7 @@ def test_only_neighbours_that_are_alike_share_a_transaction_and_not_too_many() -
     plan: list[policy.Action] = [*ends, *makes, *alarms, *whys, policy.PauseMissing("per_1", 3)]
     groups = list(line_batches.alike(plan))
     assert [one for group in groups for one in group] == plan
-    assert [len(group) for group in groups] == [3, 1, 1, 20, 20, 5, 1, 1, 1, 2, 1]
+    assert [len(group) for group in groups] == [3, 1, 1, 20, 20, 5, 2, 1, 2, 1]
 
 
 async def test_a_batch_leaves_out_what_was_overtaken_and_carries_out_the_rest(
@@ -153,6 +153,33 @@ async def test_alarms_that_are_due_together_are_raised_once_each(
     for row in (first, second):
         assert (await row_of(house, row.id)).level == row.level + 1
         assert (await kinds_of(house, row.id)).count("escalation.step") == 1
+
+
+async def test_alarms_of_different_steps_share_a_transaction_and_a_session_takes_its_own_in_order(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await waiting(house)
+    one_by_one_is_no_way(house, monkeypatch)
+    now, level = house.clock.now, first.level
+    due = [
+        policy.Escalate(first.id, "page", now, level),
+        policy.Escalate(second.id, "page", now, second.level),
+        policy.Escalate(first.id, "second_tier", now, level + 1),
+        policy.Escalate(first.id, "supervisor", now, level + 3),  # not its next one
+    ]
+    assert len(list(line_batches.alike(due))) == 1
+    await do(house, *due)
+    assert [(await row_of(house, one.id)).level for one in (first, second)] == [
+        level + 2,
+        second.level + 1,
+    ]
+    async with house.db.read() as conn:
+        entries = await sessions.timeline_of(conn, first.id)
+    assert [e.data["step"] for e in entries if e.kind == "escalation.step"] == [
+        "page",
+        "second_tier",
+    ]
+    assert [e.no for e in entries] == list(range(1, len(entries) + 1))
 
 
 async def test_a_batch_that_the_record_refuses_is_carried_out_one_by_one(
