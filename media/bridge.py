@@ -271,15 +271,16 @@ class Bridge:
         """
         self._call(call).plan(hears, sees)
 
-    def withhold(self, call: str, seat: str, kinds: Collection[str]) -> None:
+    def withhold(self, call: str, seat: str, kinds: Collection[str], *, quiet: bool) -> None:
         """A side has said that it sends no sound, no picture, or neither: nobody gets any of it,
         whatever its browser sends all the same. Holds over new legs; () lets everything through.
+        `quiet`: nothing at all is sent now, so that it is not missed.
 
         Nothing happens when there is no such seat.
         """
         known = self._calls.get(call)
         if known is not None and seat in known.seats:
-            known.withhold(known.seats[seat], kinds, time.monotonic())
+            known.withhold(known.seats[seat], kinds, quiet, time.monotonic())
 
     def move(self, call: str, seat: str, to: str) -> None:
         """A leg goes on in another seat, without a new description; who sat there is put out.

@@ -28,6 +28,7 @@ class Seat:
         self.former: Leg | None = None  # taken over from: still heard for a moment
         self.former_until = 0.0
         self.withheld: frozenset[str] = frozenset()  # of what comes from here: it goes to nobody
+        self.quiet = False  # nothing should come from here now
         # by slot: the first of each kind is the main one, the others carry further parties
         self.down = {slot: DownTrack(kind) for slot, (kind, _) in SLOTS.items()}
 
@@ -81,12 +82,12 @@ class Call:
             }
         self.sources_changed()
 
-    def withhold(self, seat: Seat, kinds: Collection[str], now: float) -> None:
+    def withhold(self, seat: Seat, kinds: Collection[str], quiet: bool, now: float) -> None:
         """Give on nothing of these kinds that comes from this seat, whatever its legs send."""
         withheld = frozenset(kinds)
-        if withheld == seat.withheld:
+        if (withheld, quiet) == (seat.withheld, seat.quiet):
             return
-        seat.withheld = withheld
+        seat.withheld, seat.quiet = withheld, quiet
         for leg in seat.legs:
             leg.expected(now)
         self.sources_changed()

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 GENERATIONS = 2  # of ICE credentials that stay valid: a restart overlaps with its predecessor
 MOST_PATHS = 16
-KINDS = frozenset({"audio", "video"})
 QUIET_SILENCE = 12.0  # seconds without anything at all: a browser asks for its path each five
 SILENT_PATH = 3.0  # seconds; then a valid check without nomination moves the path too
 FEEDBACK_EVERY = 0.06
@@ -426,7 +425,7 @@ class Leg:
 
     def _listen(self, now: float, silence_after: float) -> None:
         """Whether it is still there: by its media, or by anything if its side sends none."""
-        if self.seat.withheld >= KINDS:
+        if self.seat.quiet:
             silent = now - self.last_heard_at > max(silence_after, QUIET_SILENCE)
         else:
             heard = self.last_media_at

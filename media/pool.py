@@ -279,11 +279,11 @@ class BridgePool:
         known.plan = words.Plan(call, hears, sees)
         self._say(known, known.plan)
 
-    def withhold(self, call: str, seat: str, kinds: Collection[str]) -> None:
+    def withhold(self, call: str, seat: str, kinds: Collection[str], *, quiet: bool) -> None:
         """A side sends no sound, no picture, or neither: nobody gets any of it."""
         known = self._calls.get(call)
         if known is not None:
-            self._say(known, words.Withhold(call, seat, sorted(kinds)))
+            self._say(known, words.Withhold(call, seat, sorted(kinds), quiet))
 
     def move(self, call: str, seat: str, to: str) -> None:
         """A leg goes on in another seat."""

@@ -76,8 +76,8 @@ class Process:
             case words.Plan(call, hears, sees):
                 with contextlib.suppress(MediaError):  # the server counts the calls as well
                     bridge.plan(call, hears, sees)
-            case words.Withhold(call, seat, kinds):
-                bridge.withhold(call, seat, kinds)
+            case words.Withhold(call, seat, kinds, quiet):
+                bridge.withhold(call, seat, kinds, quiet=quiet)
             case words.Move(call, seat, to):
                 bridge.move(call, seat, to)
             case words.Leave(call, seat, generation):

@@ -48,6 +48,7 @@ class Withhold(Word, frozen=True, tag="withhold"):
     call: str
     seat: str
     kinds: list[str]
+    quiet: bool
 
 
 class Move(Word, frozen=True, tag="move"):

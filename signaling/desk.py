@@ -575,7 +575,8 @@ class Desk:
 
     def withhold(self, session_id: str, seat: str) -> None:
         """What a side says that it does not send goes to nobody: a camera that is off is off."""
-        self.bridge.withhold(session_id, seat, self.legs.seat(session_id, seat).withheld)
+        known = self.legs.seat(session_id, seat)
+        self.bridge.withhold(session_id, seat, known.withheld, quiet=not known.sends)
 
     def plan_media(self, session_id: str, hears: Hearing, sees: Hearing) -> None:
         self.bridge.plan(session_id, hears, sees)

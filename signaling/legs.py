@@ -71,14 +71,17 @@ class SeatState:
 
     @property
     def withheld(self) -> frozenset[str]:
-        """What its page says that it does not send: nobody gets it, whatever the browser sends."""
-        picture = self.camera and self.step in MOVING
-        off = (("audio", self.muted), ("video", not picture))
+        """What its page says is off: nobody gets it, whatever the browser sends.
+
+        A thin line's step is none of it: a picture that somebody wants to send comes back by what
+        the other side's line says of itself, which it says only of what goes there.
+        """
+        off = (("audio", self.muted), ("video", not self.camera))
         return frozenset(kind for kind, is_off in off if is_off)
 
     @property
     def sends(self) -> bool:
-        return len(self.withheld) < 2
+        return not self.muted or (self.camera and self.step in MOVING)
 
     @property
     def up(self) -> bool:

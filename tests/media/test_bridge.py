@@ -220,7 +220,7 @@ async def test_what_a_side_says_it_does_not_send_goes_to_nobody_and_comes_back_a
     clinician = await house.peer("clinician", more=3)
     await clinician.until(lambda: clinician.sees("1") and clinician.hears("0"))
     down = house.bridge._calls["call"].seats["clinician"].down
-    house.bridge.withhold("call", "tablet", {"video"})
+    house.bridge.withhold("call", "tablet", {"video"}, quiet=False)
     sent = down["video"].packets
     clinician.heard.clear()
     await house.peer("tablet", "g2", more=3)  # built anew: its camera sends, as the one before
@@ -230,15 +230,15 @@ async def test_what_a_side_says_it_does_not_send_goes_to_nobody_and_comes_back_a
     assert down["video"].packets == sent, "of no leg of that side"
     assert not third.sees("1")
     clinician.seen.clear()
-    house.bridge.withhold("call", "tablet", {"audio"})
+    house.bridge.withhold("call", "tablet", {"audio"}, quiet=False)
     sent = down["audio"].packets
     for peer in (clinician, third):
         await peer.until(lambda peer=peer: peer.sees("1"))  # type: ignore[misc]
     assert down["audio"].packets == sent
-    house.bridge.withhold("call", "tablet", ())
+    house.bridge.withhold("call", "tablet", (), quiet=False)
     await clinician.until(lambda: down["audio"].packets > sent + 20)
-    house.bridge.withhold("call", "nobody", {"audio"})  # no such seat: nothing happens
-    house.bridge.withhold("none", "tablet", {"audio"})
+    house.bridge.withhold("call", "nobody", {"audio"}, quiet=False)  # no such seat: nothing happens
+    house.bridge.withhold("none", "tablet", {"audio"}, quiet=False)
 
 
 async def test_who_sends_nothing_by_their_own_word_is_not_missed_while_their_browser_is_heard(
@@ -248,7 +248,7 @@ async def test_who_sends_nothing_by_their_own_word_is_not_missed_while_their_bro
     await clinician.until(lambda: clinician.frames > 3)
     leg = house.bridge._calls["call"].seats["tablet"].leg
     assert leg is not None
-    house.bridge.withhold("call", "tablet", {"audio", "video"})
+    house.bridge.withhold("call", "tablet", {"audio", "video"}, quiet=True)
     leg.last_media_at = time.monotonic() - 60.0  # nothing comes any more, as the side has said
     leg.tick(time.monotonic(), time.time(), 2.0)
     assert not house.told(LegEventKind.SILENT, "tablet")
@@ -256,7 +256,7 @@ async def test_who_sends_nothing_by_their_own_word_is_not_missed_while_their_bro
     assert house.told(LegEventKind.SILENT, "tablet"), "its browser asks for its path each five"
     await tablet.until(lambda: bool(house.told(LegEventKind.RESUMED, "tablet")))
     await tablet.close()
-    house.bridge.withhold("call", "tablet", ())
+    house.bridge.withhold("call", "tablet", (), quiet=False)
     leg.tick(time.monotonic(), time.time(), 2.0)
     assert len(house.told(LegEventKind.SILENT, "tablet")) == 1, "it has two seconds to begin again"
 

@@ -85,7 +85,7 @@ async def test_calls_are_spread_over_processes_with_a_port_each_and_carried(hous
 
 async def test_what_a_side_does_not_send_is_withheld_in_another_process_too(house: House) -> None:
     tablet, clinician = await house.pair("one")
-    house.pool.withhold("one", "tablet", {"video"})
+    house.pool.withhold("one", "tablet", {"video"}, quiet=False)
 
     def down() -> int:
         return next(s for s in house.pool.stats("one") if s.seat == "clinician").packets_down
@@ -95,9 +95,9 @@ async def test_what_a_side_does_not_send_is_withheld_in_another_process_too(hous
     clinician.frames, clinician.loudest, before = 0, 0.0, down()
     await until(lambda: down() > before + 50 and clinician.loudest > 5000)
     assert clinician.frames == 0
-    house.pool.withhold("one", "tablet", ())
+    house.pool.withhold("one", "tablet", (), quiet=False)
     await until(lambda: clinician.frames > 5)
-    house.pool.withhold("none", "tablet", {"video"})  # no such call: nothing happens
+    house.pool.withhold("none", "tablet", {"video"}, quiet=False)  # no such call: nothing happens
 
 
 async def test_a_killed_process_closes_its_own_legs_alone_and_its_call_goes_on_elsewhere(

@@ -53,6 +53,7 @@ class PlayedBridge:
     closed: list[str] = field(default_factory=list)
     plans: dict[str, Any] = field(default_factory=dict)
     withheld: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    quiet: dict[tuple[str, str], bool] = field(default_factory=dict)
     moved: list[tuple[str, str, str]] = field(default_factory=list)
     measured: dict[str, list[LegStats]] = field(default_factory=dict)
 
@@ -67,8 +68,9 @@ class PlayedBridge:
     def plan(self, call: str, hears: Any, sees: Any = None) -> None:
         self.plans[call] = hears
 
-    def withhold(self, call: str, seat: str, kinds: Collection[str]) -> None:
+    def withhold(self, call: str, seat: str, kinds: Collection[str], *, quiet: bool) -> None:
         self.withheld[call, seat] = set(kinds)
+        self.quiet[call, seat] = quiet
 
     def move(self, call: str, seat: str, to: str) -> None:
         self.legs[call, to] = self.legs.pop((call, seat))
