@@ -11,7 +11,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,8 +44,6 @@ SETTLED = frozenset(
     | {"seq", "pressed_at", "test", "version"}
 )
 UNTOLD = frozenset({"deadline_at"})
-# What other rows follow, so that it is changed for one session at a time.
-ALONE = frozenset({"state", "lead_id", "epoch"})
 PRESSED = (  # columns that a press fills in
     *("id", "version", "pressed_at", "code", "press_key", "agency_id", "provider_id"),
     *("program_id", "tablet_id", "shift_id", "officer_id", "voice_only", "test", "priority"),
@@ -178,6 +188,15 @@ _BY_ID = select(session).where(session.c.id == bindparam("id"))
 _BY_ID_HELD = _BY_ID.with_for_update(key_share=True)
 _BY_TABLET = select(session).where(session.c.tablet_id == bindparam("tablet"), LIVE)
 _OPEN = select(session).where(OPEN).order_by(session.c.seq)
+_AS_HELD = tuple_(session.c.id, session.c.version).in_(bindparam("as_held", expanding=True))
+_MANY = bindparam("many", type_=Integer)
+_TOLD = update(session).where(_AS_HELD).values(version=session.c.version + _MANY).returning(session)
+_RAISED = (
+    update(session)
+    .where(_AS_HELD)
+    .values(version=session.c.version + _MANY, level=session.c.level + _MANY)
+    .returning(session)
+)
 _OPEN_BY_STATE = select(session.c.state, func.count()).where(OPEN).group_by(session.c.state)
 _LOCK = select(session.c.id).where(session.c.id == bindparam("id")).with_for_update(key_share=True)
 _HELD = (
@@ -405,34 +424,26 @@ async def apply_alike(
     held: Mapping[str, SessionRow],
     events: Mapping[str, Sequence[Event]],
     now: float,
-    changes: Mapping[str, object] | None = None,
+    *,
+    steps_up: bool = False,
 ) -> list[SessionRow]:
-    """Write events of several sessions, and the same change of each of them.
+    """Write events of several sessions, and nothing else of them; but with `steps_up` each event is
+    one step of escalation, and the level grows by it. All that moves a session is `apply`'s.
 
     `held`: the sessions by id, as `hold` gave them in this transaction; `events`: of each that
-    changes, at least one. Raises StaleSession when one is not as it was held, BadInput for a change
-    that no session may see or that moves an assignment: that is `apply`'s. All undo the
+    changes, at least one. Raises StaleSession when one is not as it was held, which undoes the
     transaction.
     """
-    changes = changes or {}
-    if ALONE & changes.keys():
-        raise BadInput("A change of state or lead is made for one session at a time.")
     if not events:
         return []
     alike: dict[int, list[str]] = {}
     for session_id, own in events.items():
-        _refuse_the_impossible(held[session_id], changes, own)
         alike.setdefault(len(own), []).append(session_id)
     after: dict[str, SessionRow] = {}
+    statement = _RAISED if steps_up else _TOLD
     for many, ids in alike.items():
-        was = tuple_(session.c.id, session.c.version)
-        statement = (
-            update(session)
-            .where(was.in_([(one, held[one].version) for one in ids]))
-            .values({**changes, "version": session.c.version + many})
-            .returning(session)
-        )
-        after |= {row.id: row_of(row) for row in await conn.execute(statement)}
+        values = {"as_held": [(one, held[one].version) for one in ids], "many": many}
+        after |= {row.id: row_of(row) for row in await conn.execute(statement, values)}
     if after.keys() != events.keys():
         raise StaleSession
     told = [(one, held[one].version, own) for one, own in events.items()]

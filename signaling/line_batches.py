@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -152,43 +152,27 @@ async def raise_alarms(desk: Desk, due: Sequence[policy.Escalate]) -> Done:
     async def write(conn: AsyncConnection) -> Done:
         now = desk.now()
         taken.clear()
-        held = dict(await sessions.hold(conn, {one.session_id for one in due}))
-        raised: dict[str, SessionRow] = {}
-        for (step, _), group in groupby(due, key=lambda one: (one.step, one.level)):
-            rows = await _raise(desk, conn, held, list(group), now)
-            taken[step] += len(rows)
-            raised |= rows
-            held |= rows
-        return Done(rows=tuple(raised.values()))
+        held = await sessions.hold(conn, {one.session_id for one in due})
+        machines = {row.id: desk.machine(row) for row in held.values()}
+        told: dict[str, list[Event]] = {}
+        for one in due:
+            before = machines.get(one.session_id)
+            if before is None or before.level != one.level:
+                continue
+            try:
+                step = handle(before, Escalated(one.step), now)
+            except SessionError:
+                continue  # it does not wait any more
+            machines[one.session_id] = step.after
+            events = [Event(event.kind, "system", None, event.data) for event in step.events]
+            told.setdefault(one.session_id, []).extend(events)
+            taken[one.step] += 1
+        return Done(rows=tuple(await sessions.apply_alike(conn, held, told, now, steps_up=True)))
 
     done = await desk.db.write(write)
     for step, many in taken.items():
         metrics.ESCALATIONS.labels(step=step).inc(many)
     return done
-
-
-async def _raise(
-    desk: Desk,
-    conn: AsyncConnection,
-    held: Mapping[str, SessionRow],
-    alike: Sequence[policy.Escalate],
-    now: float,
-) -> dict[str, SessionRow]:
-    """The same step for sessions of the same level, where they still are."""
-    told: dict[str, list[Event]] = {}
-    changes: dict[str, object] = {}
-    for one in alike:
-        row = held.get(one.session_id)
-        if row is None or row.level != one.level:
-            continue
-        try:
-            step = handle(desk.machine(row), Escalated(one.step), now)
-        except SessionError:
-            continue  # it does not wait any more
-        changes = dict(step.changes)
-        told[row.id] = [Event(event.kind, "system", None, event.data) for event in step.events]
-    rows = await sessions.apply_alike(conn, held, told, now, changes)
-    return {row.id: row for row in rows}
 
 
 async def explain(desk: Desk, silent: Collection[str], reason: str) -> Done:

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from auth.tablets import _token_id as tablet_token_id
 from auth.tokens import Tokens
+from oncall.escalation import default_ladder
+from oncall.policy import Rules
+from oncall.steps import step_of
 from records import schema, sessions
 from records.engine import Database, upgrade
 from records.sessions import NewSession
@@ -27,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SECRET = "only-for-measuring-0123456789-abcdefghij"
 DAY = 86_400.0
 START_SECONDS = 60.0
+WAIT_SECONDS = 600.0  # those who wait have pressed one after another, the first so long ago
 
 
 async def until(look: Callable[[], object], seconds: float) -> None:
@@ -92,7 +96,7 @@ async def furnish(url: str, size: Size) -> Keys:
                 voice_only=False,
                 test=False,
             )
-            await sessions.create(conn, new, now)
+            await _waits(conn, new, now, WAIT_SECONDS * (1 - number / size.waiting))
 
     try:
         await db.write(write)
@@ -113,6 +117,16 @@ async def furnish(url: str, size: Size) -> Keys:
         racers=people(racers),
         race_tablet=tablet("tab_race"),
     )
+
+
+async def _waits(conn: AsyncConnection, new: NewSession, now: float, age: float) -> None:
+    """Somebody who pressed so many seconds ago, with the alarms that were due until now raised."""
+    row, _ = await sessions.create(conn, new, now - age)
+    ladder, level = default_ladder(Rules()), 0
+    while step_of(level, ladder)[0] <= age:
+        level += 1
+    changed = update(schema.session).where(schema.session.c.id == row.id).values(level=level)
+    await conn.execute(changed)
 
 
 async def _organisations(conn: AsyncConnection) -> None:
