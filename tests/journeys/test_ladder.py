@@ -58,7 +58,7 @@ async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_ba
     await expect(desk.locator("#peer-words")).to_have_text("Saving data: still pictures")
     await picture(tablet, "ladder-tablet-saver")
     await desk.click("#saver")
-    await call.both(MOVES, seconds=15)
+    await call.both(MOVES)  # a step that did not hold a moment ago is waited for longer
     await expect(tablet.locator("#saver")).to_have_attribute("aria-pressed", "false")
     await picture_moves(desk, "#remote-video", 30)
 
