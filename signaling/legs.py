@@ -73,11 +73,12 @@ class SeatState:
     def withheld(self) -> frozenset[str]:
         """What its page says is off: nobody gets it, whatever the browser sends.
 
-        A thin line's step is none of it: a picture that somebody wants to send comes back by what
-        the other side's line says of itself, which it says only of what goes there.
+        Sound is none of it: a muted browser sends silence, and the word that it speaks again may
+        come later than the first of what is said. A thin line's step is none of it either: a
+        picture that somebody wants to send comes back by what the other side's line says of
+        itself, which it says only of what goes there.
         """
-        off = (("audio", self.muted), ("video", not self.camera))
-        return frozenset(kind for kind, is_off in off if is_off)
+        return frozenset() if self.camera else frozenset({"video"})
 
     @property
     def sends(self) -> bool:

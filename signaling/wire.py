@@ -264,7 +264,7 @@ class MediaRelay(ClientMessage, frozen=True, tag="media.relay"):
 class MediaState(ClientMessage, frozen=True, tag="media.state"):
     """What this side sends and how well it receives, told to the other side in words.
 
-    What is off (`muted`, no `camera`) the bridge gives to nobody, whatever comes.
+    The picture of a camera that is off the bridge gives to nobody, whatever comes.
     """
 
     audience = ("tablet", "console", "guest")
