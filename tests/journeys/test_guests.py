@@ -24,10 +24,21 @@ ASKED = """(() => {
     media.getUserMedia = async (wanted) => {
         globalThis.asked.push(...['audio', 'video'].filter((kind) => wanted[kind]));
         const stream = await open(wanted);
+        await globalThis.slow;
         globalThis.opened.push(...stream.getTracks());
         return stream;
     };
 })()"""
+ALL_CLOSED = "() => globalThis.opened.every((one) => one.readyState === 'ended')"
+TWICE = "() => { for (const time of [1, 2]) document.querySelector('#whisper').click(); }"
+# The microphone is gone, and what is opened in its place takes a while; gives how often anything was asked for before.
+PULLED_OUT = """() => {
+    globalThis.slow = new Promise((goOn) => { globalThis.goOn = goOn; });
+    globalThis.opened.at(-1).stop();
+    const asked = globalThis.asked.length;
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+    return asked;
+}"""
 SIZES = {"tablet": (1024, 768), "laptop": (1366, 768), "phone": (390, 844)}
 
 
@@ -146,4 +157,19 @@ async def a_supervisor_by_link_is_asked_for_no_device(people: People, console: P
     await heard(console, "#more-audio-1")
     assert await ada.evaluate("globalThis.asked") == ["audio"]
     await ada.click("#whisper")
-    await until(ada, "() => globalThis.opened.every((one) => one.readyState === 'ended')")
+    await until(ada, ALL_CLOSED)
+
+    # two presses at once, and a press while a microphone that was pulled out is being opened anew
+    await ada.evaluate(TWICE)
+    await until(ada, ALL_CLOSED)
+    await expect(ada.locator("#whisper")).to_have_attribute("aria-pressed", "false")
+    await ada.click("#whisper")
+    await until(ada, "() => globalThis.opened.some((one) => one.readyState === 'live')")
+    before = await ada.evaluate("globalThis.opened.length")
+    asked = await ada.evaluate(PULLED_OUT)
+    await until(ada, "(before) => globalThis.asked.length > before", asked)
+    await ada.click("#whisper")
+    await ada.evaluate("globalThis.goOn()")
+    await until(ada, "(before) => globalThis.opened.length > before", before)
+    await until(ada, ALL_CLOSED)
+    await expect(ada.locator("#whisper")).to_have_attribute("aria-pressed", "false")

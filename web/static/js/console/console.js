@@ -9,6 +9,7 @@ import { find, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { Line, WireError } from "../lib/socket.js";
 import * as sounds from "../lib/sounds.js";
+import { Whisper } from "../lib/whisper.js";
 import { CardView } from "./card.js";
 import { sentence } from "./errors.js";
 import { Forms } from "./forms.js";
@@ -59,6 +60,13 @@ export class Console {
       end: () => { void this.setActivity("offline", REASON); },
     });
     this.preview = new Preview();
+    this.whisper = new Whisper({
+      microphone: this.media,
+      tell: async (mode) => {
+        const session = liveSession(this.model.view);
+        return session !== null && this.listen(session.id, session.epoch, mode);
+      },
+    });
     this.records = new Records({
       line: this.line, versions: new Map(given.instruments.map((one) => [one.id, one.version])), actions: given.cardActions, session: () => this.model.view?.session ?? null, changed: () => this.draw(),
     });
@@ -70,7 +78,7 @@ export class Console {
     this.wrapup = new WrapupView(given, () => this.line.serverNow(), () => this.records.wrapup);
     /** @type {import("./render.js").Model} */
     this.model = {
-      view: null, offers: offers.NONE, line: "connecting", dismissed: null, retryAt: null, now: this.line.serverNow(), media: this.media,
+      view: null, offers: offers.NONE, line: "connecting", dismissed: null, retryAt: null, now: this.line.serverNow(), media: this.media, whisper: this.whisper,
       asksEnd: false, asksDecline: false, chatSeen: 0, problem: null, sending: false, finishing: false,
       asksTransfer: false, asksInvite: false, invited: null, asksRequeue: false, asksTakeOver: null, transferSeen: null, joined: null, handingOn: false, moved: null,
     };
@@ -195,6 +203,7 @@ export class Console {
     if (model.joined !== null && (!after || after.role === "lead" || model.joined !== placeKey(after))) model.joined = null;
     this.records.take(view.session);
     this.media.follow(wantsMedia(after, model.joined) ? after : null);
+    this.#followWhisper(after);
     this.#sayChange(before, after);
     if (comesBack(view.me)) void this.setActivity("available", null);
     this.draw();
@@ -414,13 +423,18 @@ export class Console {
     await this.tell("session.requeue", { epoch: this.#epoch, reason });
   }
 
-  /** @param {string} session @param {number} epoch @param {"listen" | "whisper"} mode */
+  /** @param {string} session @param {number} epoch @param {import("../lib/whisper.js").Mode} mode @returns {Promise<boolean>} */
   async listen(session, epoch, mode) {
     this.unlock();
     this.media.claim();
-    if (mode === "whisper") this.media.speak();
-    else void this.media.hush();
-    await this.#send("session.listen", { session, epoch, mode });
+    return this.#send("session.listen", { session, epoch, mode });
+  }
+
+  /** @param {ConsoleSession | null} session */
+  #followWhisper(session) {
+    const mine = session?.role === "supervisor" ? session.company.find(({ party }) => party === session.party) : undefined;
+    if (mine && mine.mode !== "speak") this.whisper.follow(mine.mode);
+    else this.whisper.forget();
   }
 
   async takeOver() {
@@ -436,12 +450,14 @@ export class Console {
     return liveSession(this.model.view)?.epoch ?? 0;
   }
 
-  /** @param {string} type @param {Readonly<Record<string, unknown>>} fields */
+  /** @param {string} type @param {Readonly<Record<string, unknown>>} fields @returns {Promise<boolean>} whether it was done */
   async #send(type, fields) {
     try {
       await this.line.send(type, fields);
+      return true;
     } catch (error) {
       this.trouble(error);
+      return false;
     }
   }
 

@@ -37,7 +37,7 @@ export function handing(model, view, session) {
   if (panel === "sitting") sitting(model, session);
   if (panel === "ended") ended(session);
   if (panel === "receive") receive(model, session);
-  if (panel === "listen") listen(session);
+  if (panel === "listen") listen(session, model.whisper.on);
   company(model, session);
   inviting(model, session);
 }
@@ -102,10 +102,8 @@ function receive(model, session) {
   button.setAttribute("aria-pressed", String(ready));
 }
 
-/** @param {ConsoleSession} session */
-function listen(session) {
-  const mine = session.company.find((one) => one.party === session.party);
-  const whispers = mine?.mode === "whisper";
+/** @param {ConsoleSession} session @param {boolean} whispers */
+function listen(session, whispers) {
   write("handing-listen-words", t(whispers ? "console.listen.whispering" : "console.listen.listening", { lead: session.lead }));
   setText(byId("listen-whisper"), t(whispers ? "console.listen.only" : "console.listen.whisper", { lead: session.lead }));
   byId("listen-whisper").setAttribute("aria-pressed", String(whispers));

@@ -30,6 +30,7 @@ import { liveSession, peerWords, phaseSeconds } from "./state.js";
  * @property {number | null} retryAt  ms of performance.now(): when the line tries again
  * @property {number} now  the server's clock
  * @property {import("./media.js").ConsoleMedia} media
+ * @property {import("../lib/whisper.js").Whisper} whisper  of who listens to a call
  * @property {boolean} asksEnd
  * @property {boolean} asksDecline
  * @property {boolean} asksTransfer

@@ -300,6 +300,11 @@ export class CallMedia {
     this.capture({ camera: false });
   }
 
+  /** Whether devices are open, or being opened: for who mostly listens, whether they speak now. */
+  get speaks() {
+    return this.capturing !== null;
+  }
+
   /** And only listens again: nothing is sent, and no device is open for it. */
   async hush() {
     this.capturing = null;
@@ -439,14 +444,21 @@ export class CallMedia {
 
   /** @param {Peer} peer @param {"camera" | "microphone"} what */
   async #reopen(peer, what) {
+    const { capturing } = this;
+    /** @type {devices.Why | null} */
+    let problem = null;
     try {
       await peer.reopen(what);
-      this[PROBLEM[what]] = null;
     } catch (error) {
-      this[PROBLEM[what]] = devices.why(error);
+      problem = devices.why(error);
     }
-    if (peer === this.peer) this.adopt(peer);
-    else peer[what]?.stop(); // the call has ended meanwhile
+    if (peer !== this.peer) return peer[what]?.stop(); // the call has ended meanwhile
+    if (capturing === this.capturing) {
+      this[PROBLEM[what]] = problem;
+      return this.adopt(peer);
+    }
+    if (!this.stream?.getTracks().some((track) => track === peer[what])) peer[what]?.stop(); // let go of, or asked for anew, meanwhile
+    await peer.replaceStream(this.stream);
   }
 
   /** The peer has opened devices anew, or could not: its tracks are ours now, and the other side reads what we send. @protected @param {Peer} peer */

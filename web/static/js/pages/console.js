@@ -136,11 +136,7 @@ find("#live-list", HTMLElement).addEventListener("click", (event) => {
 });
 on("#take-over-keep", () => { page.set({ asksTakeOver: null }); focus("#main"); });
 on("#take-over-confirm", () => { void page.takeOver(); });
-on("#listen-whisper", () => {
-  const session = model.view?.session;
-  const mine = session?.company.find((one) => one.party === session.party);
-  if (session) void page.listen(session.id, session.epoch, mine?.mode === "whisper" ? "listen" : "whisper");
-});
+on("#listen-whisper", () => { void page.whisper.press().then(() => page.draw()); });
 on("#listen-take-over", () => {
   const session = model.view?.session;
   if (session) { page.set({ asksTakeOver: { session: session.id, epoch: session.epoch } }); focus("#take-over-keep"); }

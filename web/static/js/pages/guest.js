@@ -7,6 +7,7 @@ import { slotOf } from "../lib/more.js";
 import { Line, WireError } from "../lib/socket.js";
 import { PICTURES } from "../lib/ladder.js";
 import * as sounds from "../lib/sounds.js";
+import { Whisper } from "../lib/whisper.js";
 import { GuestMedia } from "../guest/media.js";
 import { firstMode, heard, minuteOfHold, others, stageOf } from "../guest/state.js";
 
@@ -42,11 +43,13 @@ const line = new Line({
   urgent: () => view !== null && heard(view) !== null,
 });
 const media = new GuestMedia({ line, session: () => heard(view), relay: given.relay, changed: draw });
+const whisper = new Whisper({ microphone: media, tell: (mode) => tell("guest.join", { mode }) });
 
 /** @param {GuestView} fresh */
 function take(fresh) {
   view = fresh;
   media.follow(heard(view));
+  if (view.session.mode === "listen" || view.session.mode === "whisper") whisper.follow(view.session.mode);
   draw();
 }
 
@@ -59,13 +62,15 @@ function trouble(error) {
   draw();
 }
 
-/** @param {string} type @param {Record<string, unknown>} [fields] */
+/** @param {string} type @param {Record<string, unknown>} [fields] @returns {Promise<boolean>} whether it was done */
 async function tell(type, fields = {}) {
   try {
     problem = "";
     await line.send(type, fields);
+    return true;
   } catch (error) {
     trouble(error);
+    return false;
   }
 }
 
@@ -109,7 +114,7 @@ function call(shown) {
   const words = held ? "held" : media.blocked ? media.link : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : !peer.camera ? "no_camera" : peer.step === "stills" ? "stills" : "voice";
   setText(byId("remote-words"), empty ? t(`guest.peer.${words}`, { lead: shown.session.lead }) : "");
   const supervisor = shown.role === "supervisor";
-  const whispers = shown.session.mode === "whisper";
+  const whispers = whisper.on;
   show("mute", !supervisor);
   show("camera", !supervisor);
   show("whisper", supervisor);
@@ -155,12 +160,7 @@ on("device-retry", () => { void media.again(); });
 new AllowHelp(() => { void media.again(); });
 on("mute", () => media.setMuted(!media.muted));
 on("camera", () => { void media.setCamera(!(media.cameraOn && media.hasCamera)); });
-on("whisper", () => {
-  const whispers = view?.session.mode === "whisper";
-  if (whispers) void media.hush();
-  else media.speak();
-  void tell("guest.join", { mode: whispers ? "listen" : "whisper" });
-});
+on("whisper", () => { void whisper.press(); });
 on("leave", () => { void tell("guest.leave"); });
 
 /** Once when the hold begins, then each minute. */
