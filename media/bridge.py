@@ -393,7 +393,7 @@ class Bridge:
             return
         now = time.monotonic()
         if 128 <= first < 192:
-            leg.on_srtp(data, now, time.time(), (port, address))
+            leg.on_srtp(data, now, (port, address))
         elif 20 <= first < 64:
             leg.on_dtls(data, now)
         else:

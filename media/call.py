@@ -47,12 +47,12 @@ class Seat:
             if track.ssrc == ssrc:
                 track.received(block, now)
 
-    def resend(self, leg: Leg, ssrc: int, lost: Collection[int], now: float, wall: float) -> None:
+    def resend(self, leg: Leg, ssrc: int, lost: Collection[int], now: float) -> None:
         """Answer a browser's request for what it misses."""
         for track in self.down.values():
             if track.ssrc == ssrc:
                 for seq in lost:
-                    packet = track.resend(seq, now, wall)
+                    packet = track.resend(seq, now)
                     if packet is not None:
                         leg.send_rtp(packet)
 

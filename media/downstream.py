@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 import struct
 from collections import OrderedDict
+from collections.abc import Callable
 
 from media.rtcp import ReportBlock
-from media.rtp import FIXED, HALF, distance, one_byte_block, send_time, starts_key_frame_vp8
+from media.rtp import FIXED, HALF, SEND_TIME_RATE, distance, one_byte_block, starts_key_frame_vp8
 from media.sdp import AUDIO_LEVEL, MID, SEND_TIME, Section
 from media.upstream import UpTrack
 
@@ -24,6 +25,10 @@ LOSS_PACKETS = 20  # in it, at least
 LOSS_FORGOTTEN = 8.0
 SENDS_KEPT = 2048  # more than a cache holds, or repeated requests would go round it
 _NTP_FRACTION = 1 << 32
+
+# how a header is written: by what, its first byte, what comes before and after the send time, and
+# in the middle the element's own head with room for the time (0: there is none)
+_Written = tuple[Callable[..., bytes], int, bytes, int, bytes]
 
 _random = random.SystemRandom()
 
@@ -58,7 +63,7 @@ class DownTrack:
         self._head = b""
         self._time_at = 0  # places in the head; 0: not there
         self._level_at = 0
-        self._tails: dict[int | None, bytes] = {}  # by level: what follows the send time
+        self._written: dict[int | None, _Written] = {}  # by level
         self._sent_reports: OrderedDict[int, float] = OrderedDict()
         self._resent_at: OrderedDict[int, float] = OrderedDict()
         self._loss_base: tuple[int, int, float] | None = None  # lost, highest, when
@@ -83,7 +88,7 @@ class DownTrack:
             self._level_at = 4 + sum(1 + len(value) for _, value in parts) + 1
             parts.append((level_id, b"\x7f"))  # silence, unless the source says a level
         self._head = one_byte_block(parts)
-        self._tails.clear()
+        self._written.clear()
 
     def restart(self) -> None:
         """A new connection: other keys, so numbers begin low again; nothing known of its path."""
@@ -121,7 +126,6 @@ class DownTrack:
         payload: bytes,
         level: int | None,
         now: float,
-        wall: float,
     ) -> bytes | None:
         """The packet for this browser; None while waiting for a key frame, or for an old one."""
         section, source = self._section, self.source
@@ -143,7 +147,7 @@ class DownTrack:
         self.packets += 1
         self.octets += len(payload)
         return self._build(
-            self.ssrc, section.payload_type, out_seq, out_timestamp, marker, payload, level, wall
+            self.ssrc, section.payload_type, out_seq, out_timestamp, marker, payload, level, now
         )
 
     def _start(self, seq: int, timestamp: int, payload: bytes, now: float) -> bool:
@@ -171,26 +175,31 @@ class DownTrack:
         marker: int,
         payload: bytes,
         level: int | None,
-        wall: float,
+        now: float,
     ) -> bytes:
-        fixed = FIXED.pack(
-            0x90 if self._head else 0x80, (marker << 7) | payload_type, seq, timestamp, ssrc
-        )
-        tail = self._tails.get(level)
-        if tail is None:
-            tail = self._tails[level] = self._tail(level)
-        if not self._time_at:
-            return b"".join((fixed, tail, payload))
-        return b"".join((fixed, self._head[: self._time_at], send_time(wall), tail, payload))
+        written = self._written.get(level)
+        if written is None:
+            written = self._written[level] = self._write(level)
+        pack, first, before, timed, after = written
+        second = (marker << 7) | payload_type
+        if not timed:
+            return pack(first, second, seq, timestamp, ssrc, before) + payload
+        timed |= int(now * SEND_TIME_RATE) & 0xFFFFFF
+        return pack(first, second, seq, timestamp, ssrc, before, timed, after) + payload
 
-    def _tail(self, level: int | None) -> bytes:
-        """The head with that level, from behind the send time on; all of it without one."""
+    def _write(self, level: int | None) -> _Written:
+        """How to write a header with that level: the send time, if there is one, goes between."""
         head = bytearray(self._head)
         if level is not None and self._level_at:
             head[self._level_at] = level
-        return bytes(head[self._time_at + 3 if self._time_at else 0 :])
+        first, at = 0x90 if head else 0x80, self._time_at
+        if not at:
+            return struct.Struct(f"{FIXED.format}{len(head)}s").pack, first, bytes(head), 0, b""
+        before, after = bytes(head[: at - 1]), bytes(head[at + 3 :])
+        format_ = f"{FIXED.format}{len(before)}sI{len(after)}s"
+        return struct.Struct(format_).pack, first, before, head[at - 1] << 24, after
 
-    def resend(self, seq: int, now: float, wall: float) -> bytes | None:
+    def resend(self, seq: int, now: float) -> bytes | None:
         """A packet that the browser misses, from the source's cache; None when it is not there."""
         section, source = self._section, self.source
         self.asked += 1
@@ -209,7 +218,7 @@ class DownTrack:
         if section.retransmission is None:
             return self._build(
                 self.ssrc, section.payload_type, seq, timestamp, cached.marker, cached.payload,
-                None, wall,
+                None, now,
             )  # fmt: skip
         self._repair_seq = (self._repair_seq + 1) & 0xFFFF
         return self._build(
@@ -220,7 +229,7 @@ class DownTrack:
             cached.marker,
             struct.pack("!H", seq) + cached.payload,
             None,
-            wall,
+            now,
         )
 
     # --- reports ----------------------------------------------------------------------------------

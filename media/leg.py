@@ -88,7 +88,7 @@ class Leg:
         self._counted = (0, 0, now)
         self._most_packets = most_packets
         self._second_ends = now
-        self._this_second = 0
+        self._left = most_packets  # of this second
         self.bitrate_up = 0.0
         self.bitrate_down = 0.0
         self.packets_down = 0
@@ -230,16 +230,16 @@ class Leg:
         """
         if now >= self._second_ends:
             self._second_ends = now + 1.0
-            self._this_second = 0
-        self._this_second += 1
-        if self._this_second <= self._most_packets:
+            self._left = self._most_packets
+        self._left -= 1
+        if self._left >= 0:
             return False
         self.dropped["flood"] += 1
         return True
 
     # --- media in ---------------------------------------------------------------------------------
 
-    def on_srtp(self, data: bytes, now: float, wall: float, path: Path | None = None) -> None:
+    def on_srtp(self, data: bytes, now: float, path: Path | None = None) -> None:
         """An SRTP or SRTCP packet from a checked address."""
         self._arrived_by = path
         srtp = self._dtls.srtp if self._dtls is not None else None
@@ -250,7 +250,7 @@ class Leg:
             if 192 <= data[1] <= 223:  # RFC 5761
                 report = srtp.inbound.unprotect_rtcp(data)
                 if not self._floods(now):
-                    self._on_rtcp(report, now, wall)
+                    self._on_rtcp(report, now)
                 return
             clear = srtp.inbound.unprotect(data)
             if self._floods(now):
@@ -262,18 +262,18 @@ class Leg:
         except ValueError:  # BadPacket, or longer than libsrtp's buffer
             self.dropped["malformed"] += 1
             return
-        self._on_rtp(packet, now, wall)
+        self._on_rtp(packet, now)
 
-    def _on_rtp(self, packet: rtp.Packet, now: float, wall: float) -> None:
-        known = self._streams.get(packet.ssrc) or self._learn(packet, now)
+    def _on_rtp(self, packet: rtp.Packet, now: float) -> None:
+        marker, _, seq, timestamp, ssrc, _, extension, payload = packet
+        known = self._streams.get(ssrc) or self._learn(packet, now)
         if known is None:
             self.dropped["unknown-stream"] += 1
             return
         track, repair = known
         level = None
-        if packet.extension:
+        if extension:
             number, level = rtp.wanted_elements(packet, track.number_id, track.level_id)
-            packet.extension = b""  # read; what is kept for repairs should be small
             if number is not None and len(self._arrivals) < MOST_ARRIVALS:
                 self._arrivals.append((number, int(now * 1_000_000)))
         self.last_media_at = self.last_heard_at = now
@@ -282,9 +282,12 @@ class Leg:
         if self.silent:
             self.silent = False
             self._on_event(self, LegEventKind.RESUMED, None, None)
-        if repair and not _restored(packet, track):
-            return
-        lost = track.accept(packet, now)
+        if repair:
+            # RFC 4588; only padding probes the path, and may be of a stream that has not begun
+            if len(payload) < 2 or track.packets == 0:
+                return
+            seq, payload = (payload[0] << 8) | payload[1], payload[2:]
+        lost = track.accept(seq, timestamp, marker, payload, now)
         if lost is None:
             return
         if lost:
@@ -295,9 +298,7 @@ class Leg:
             leg = sink.leg
             dtls = leg._dtls if leg is not None else None
             if leg is not None and dtls is not None and dtls.srtp is not None:
-                out = down.forward(
-                    packet.seq, packet.timestamp, packet.marker, packet.payload, level, now, wall
-                )
+                out = down.forward(seq, timestamp, marker, payload, level, now)
                 if out is not None:
                     leg.send_rtp(out)
 
@@ -335,7 +336,7 @@ class Leg:
         flows = track is not None and now - track.heard_at < SSRC_SILENCE
         return flows and ssrc not in section.ssrcs[:1]
 
-    def _on_rtcp(self, data: bytes, now: float, wall: float) -> None:
+    def _on_rtcp(self, data: bytes, now: float) -> None:
         self.last_heard_at = now
         for report in rtcp.read(data):
             match report:
@@ -350,7 +351,7 @@ class Leg:
                 case rtcp.ReportBlock(ssrc=ssrc):
                     self.seat.reported(ssrc, report, now)
                 case rtcp.Nack(media_ssrc=ssrc, lost=lost):
-                    self.seat.resend(self, ssrc, lost, now, wall)
+                    self.seat.resend(self, ssrc, lost, now)
                 case rtcp.KeyFrameRequest(media_ssrc=ssrc):
                     self.call.key_frame_for(self.seat, ssrc)
                 case rtcp.Remb(bitrate=bitrate):
@@ -507,13 +508,3 @@ class Leg:
             key_frames_asked=sum(t.key_frames_asked for t in self.up.values()),
             dropped=dict(self.dropped),
         )
-
-
-def _restored(packet: rtp.Packet, track: UpTrack) -> bool:
-    """Make the packet that was repeated out of its retransmission (RFC 4588); False: only padding,
-    to probe the bandwidth, or of a stream that has not begun."""
-    if len(packet.payload) < 2 or track.packets == 0:
-        return False
-    packet.seq = (packet.payload[0] << 8) | packet.payload[1]
-    packet.payload = packet.payload[2:]
-    return True

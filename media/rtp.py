@@ -6,9 +6,10 @@ RFC 3550 section 5.1 (header), RFC 8285 (extensions), RFC 4588 (retransmission).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FIXED = struct.Struct("!BBHII")
+_BLOCK = struct.Struct("!HH")  # an extension block's profile, and its words
 ONE_BYTE = 0xBEDE
 HALF = 0x8000
 
@@ -27,8 +28,7 @@ def distance(seq: int, base: int) -> int:
     return ((seq - base + HALF) & 0xFFFF) - HALF
 
 
-@dataclass(slots=True)
-class Packet:
+class Packet(NamedTuple):
     """One packet's parts; `payload` without padding."""
 
     marker: int
@@ -41,32 +41,33 @@ class Packet:
     payload: bytes
 
 
+# what a NamedTuple's own constructor takes is three times as long, and this is made for each packet
+_made = tuple.__new__
+
+
 def parse(data: bytes) -> Packet:
     """Read a packet that libsrtp has authenticated. Raises BadPacket, never anything else."""
-    length = len(data)
-    if length < 12:
+    end = len(data)
+    if end < 12:
         raise BadPacket
     first, second, seq, timestamp, ssrc = FIXED.unpack_from(data)
-    if first >> 6 != 2:
+    if first & 0xC0 != 0x80:
         raise BadPacket
     offset = 12 + 4 * (first & 0x0F)
     profile, extension = 0, b""
     if first & 0x10:
-        if length < offset + 4:
+        if end < offset + 4:
             raise BadPacket
-        profile = (data[offset] << 8) | data[offset + 1]
-        size = 4 * ((data[offset + 2] << 8) | data[offset + 3])
-        offset += 4
-        extension = data[offset : offset + size]
-        offset += size
-    end = length
+        profile, words = _BLOCK.unpack_from(data, offset)
+        begin = offset + 4
+        offset = begin + 4 * words
+        extension = data[begin:offset]
     if first & 0x20:
         end -= data[-1]
     if offset > end:
         raise BadPacket
-    return Packet(
-        second >> 7, second & 0x7F, seq, timestamp, ssrc, profile, extension, data[offset:end]
-    )
+    parts = second >> 7, second & 0x7F, seq, timestamp, ssrc, profile, extension, data[offset:end]
+    return _made(Packet, parts)
 
 
 def elements(packet: Packet) -> dict[int, bytes]:
@@ -139,9 +140,12 @@ def one_byte_block(parts: list[tuple[int, bytes]]) -> bytes:
     return struct.pack("!HH", ONE_BYTE, len(body) // 4) + body
 
 
+SEND_TIME_RATE = 1 << 18  # abs-send-time: 24 bits, 6.18 fixed point seconds of any steady clock
+
+
 def send_time(now: float) -> bytes:
-    """abs-send-time: 24 bits, 6.18 fixed point seconds."""
-    return (int(now * 262144) & 0xFFFFFF).to_bytes(3, "big")
+    """abs-send-time of this moment."""
+    return (int(now * SEND_TIME_RATE) & 0xFFFFFF).to_bytes(3, "big")
 
 
 def starts_key_frame_vp8(payload: bytes) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from media.rtcp import Reception, SenderReport
-from media.rtp import Packet, distance
+from media.rtp import distance
 from media.sdp import AUDIO_LEVEL, TRANSPORT_SEQ, Section
 
 if TYPE_CHECKING:
@@ -29,6 +29,18 @@ KEY_FRAME_EVERY = 0.5  # seconds between requests; a later one waits
 
 
 _NOTHING: Sequence[int] = ()
+
+
+class Kept(NamedTuple):
+    """What a repair is made of."""
+
+    seq: int
+    timestamp: int
+    marker: int
+    payload: bytes
+
+
+_made = tuple.__new__  # as of packets: one is made for each
 
 
 @dataclass(slots=True)
@@ -62,7 +74,7 @@ class UpTrack:
         self.level_id = 0
         self.flowed = False
         self._size = CACHE[kind]
-        self._cache: list[Packet | None] = [None] * self._size
+        self._cache: list[Kept | None] = [None] * self._size
         self._base: int | None = None
         self._highest = 0  # with cycles
         self._missing: dict[int, _Missing] = {}
@@ -78,19 +90,20 @@ class UpTrack:
         known = section.extensions if section is not None else {}
         self.number_id, self.level_id = known.get(TRANSPORT_SEQ, 0), known.get(AUDIO_LEVEL, 0)
 
-    def accept(self, packet: Packet, now: float) -> Sequence[int] | None:
+    def accept(
+        self, seq: int, timestamp: int, marker: int, payload: bytes, now: float
+    ) -> Sequence[int] | None:
         """Take a packet (repaired ones too), and keep it; the numbers to ask for at once.
 
         None for a repeat, which is not forwarded again.
         """
-        seq = packet.seq
         place = seq & (self._size - 1)
         before = self._cache[place]
         if before is not None and before.seq == seq:
             return None
-        self._cache[place] = packet
+        self._cache[place] = _made(Kept, (seq, timestamp, marker, payload))
         self.packets += 1
-        self.octets += len(packet.payload)
+        self.octets += len(payload)
         paused, self.heard_at = now - self.heard_at, now
         lost = _NOTHING
         if self._base is None:
@@ -101,12 +114,12 @@ class UpTrack:
                 if ahead > 1:
                     lost = self._gap(ahead, paused, now)
                 self._highest += ahead
-                self._measure_jitter(packet.timestamp, now)
+                self._measure_jitter(timestamp, now)
             else:
                 self._missing.pop(seq, None)
         return lost
 
-    def cached(self, seq: int) -> Packet | None:
+    def cached(self, seq: int) -> Kept | None:
         """The packet of that number, if it is still kept."""
         cached = self._cache[seq & (self._size - 1)]
         return cached if cached is not None and cached.seq == seq else None

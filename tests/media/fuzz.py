@@ -161,7 +161,7 @@ def _leg() -> tuple[Reader, Sequence[bytes]]:
 
     def read(data: bytes) -> None:
         clock[0] += 0.01
-        side.leg.on_srtp(data, clock[0], clock[0], (side.port, ("127.0.0.1", 4001)))
+        side.leg.on_srtp(data, clock[0], (side.port, ("127.0.0.1", 4001)))
         side.leg.tick(clock[0], clock[0], 2.0)
         side.port.sent.clear()
         side.port.to.clear()

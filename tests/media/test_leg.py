@@ -109,7 +109,7 @@ class Side:
         by: tuple[str, int] = HOME,
     ) -> None:
         data = struct.pack("!BBHII", 0x80, kind, seq & 0xFFFF, 0, ssrc) + payload
-        self.leg.on_srtp(data, now, now, (self.port, by))
+        self.leg.on_srtp(data, now, (self.port, by))
 
     def reached_at(self) -> tuple[str, int]:
         self.port.to.clear()
@@ -123,7 +123,7 @@ def test_nothing_that_holds_the_keys_can_make_a_leg_fail(
 ) -> None:
     side = Side()
     for each in (data, bytes((first, second)) + data):
-        side.leg.on_srtp(each, 1.0, 1.0, (side.port, HOME))
+        side.leg.on_srtp(each, 1.0, (side.port, HOME))
         side.leg.tick(2.0, 2.0, 9.0)
 
 
@@ -144,7 +144,7 @@ def test_a_leg_that_floods_is_held_to_its_share_and_heard_again_a_second_later()
 def test_packets_that_are_not_genuine_use_up_nobodys_share() -> None:
     side = Side()
     for _ in range(2 * side.leg._most_packets):
-        side.leg.on_srtp(bytes(1501), 5.0, 5.0, (side.port, HOME))
+        side.leg.on_srtp(bytes(1501), 5.0, (side.port, HOME))
     side.rtp(1, 5.0)
     assert side.leg.dropped["flood"] == 0
     assert side.leg.up["video"].packets == 1
@@ -226,7 +226,7 @@ def test_requests_repeated_at_one_moment_are_answered_once() -> None:
     down = sink.leg.seat.down["video"]
     lost = [(down._last_seq - step) & 0xFFFF for step in range(kept - 1, -1, -1)]
     for _ in range(3):
-        sink.leg.on_srtp(rtcp.nack(1, down.ssrc, lost), 1.0, 1.0, (sink.port, HOME))
+        sink.leg.on_srtp(rtcp.nack(1, down.ssrc, lost), 1.0, (sink.port, HOME))
     assert down.retransmitted == kept
 
 
@@ -241,10 +241,10 @@ def test_a_leg_that_was_taken_over_from_is_sent_no_repairs() -> None:
     asks = rtcp.nack(1, down.ssrc, [down._last_seq])
     seat.leg, seat.former = None, sink.leg
     sink.port.sent.clear()
-    sink.leg.on_srtp(asks, 1.0, 1.0, (sink.port, HOME))
+    sink.leg.on_srtp(asks, 1.0, (sink.port, HOME))
     assert sink.port.sent == []
     seat.leg, seat.former = sink.leg, None
-    sink.leg.on_srtp(asks, 1.0, 1.0, (sink.port, HOME))
+    sink.leg.on_srtp(asks, 1.0, (sink.port, HOME))
     assert len(sink.port.sent) == 1
 
 
@@ -258,24 +258,24 @@ def track(kind: str, **extensions: int) -> DownTrack:
 def test_a_stream_goes_on_after_a_jump_as_long_as_an_outage() -> None:
     made = track("video")
     for seq in range(16_000):
-        made.forward(seq, seq, 0, KEY, None, 0.0, 0.0)
-    assert made.forward(36_000, 1, 0, KEY, None, 60.0, 60.0) is not None
+        made.forward(seq, seq, 0, KEY, None, 0.0)
+    assert made.forward(36_000, 1, 0, KEY, None, 60.0) is not None
 
 
 def test_a_new_connection_begins_low_and_inherits_no_estimate() -> None:
     made = track("audio")
     made._last_seq = 65_533
-    made.forward(1, 1, 0, b"x", None, 0.0, 0.0)
+    made.forward(1, 1, 0, b"x", None, 0.0)
     made.estimated(100_000)
     made.restart()
-    out = made.forward(2, 2, 0, b"x", None, 1.0, 1.0)
+    out = made.forward(2, 2, 0, b"x", None, 1.0)
     assert out is not None
     assert struct.unpack_from("!H", out, 2)[0] <= 1 << 15
     assert made.remb is None
 
 
 def test_sound_without_a_level_is_not_called_loudest() -> None:
-    out = track("audio").forward(1, 1, 0, b"x", None, 0.0, 0.0)
+    out = track("audio").forward(1, 1, 0, b"x", None, 0.0)
     assert out is not None
     assert b"\x10\x7f" in out[12:-1]
 
