@@ -35,6 +35,8 @@ class Seat:
     @property
     def legs(self) -> tuple[Leg, ...]:
         """Every connection to this seat: what carries, what will, and what has just done so."""
+        if self.leg is not None and self.coming is None and self.former is None:  # as nearly always
+            return (self.leg,)
         return tuple(leg for leg in (self.leg, self.coming, self.former) if leg is not None)
 
     @property

@@ -6,6 +6,8 @@ the cryptography. The bridge is one thread, so all its sessions can work in the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pylibsrtp import Error, Policy, Session
 from pylibsrtp._binding import ffi, lib
 
@@ -17,6 +19,7 @@ _place = ffi.new("char[]", LONGEST)
 _buffer = ffi.buffer(_place)
 _length = ffi.new("int *")
 _protect, _unprotect = lib.srtp_protect, lib.srtp_unprotect
+_protect_rtcp, _unprotect_rtcp = lib.srtp_protect_rtcp, lib.srtp_unprotect_rtcp
 
 
 class Direction:
@@ -30,34 +33,28 @@ class Direction:
 
     def protect(self, packet: bytes) -> bytes:
         """Seal an RTP packet. Raises ValueError when it is too long, Error."""
-        size = len(packet)
-        if size > LONGEST - TRAILER:
-            raise ValueError("packet is too long")
-        _buffer[:size] = packet
-        _length[0] = size
-        if _protect(self._pointer, _place, _length):
-            raise Error("An RTP packet could not be sealed.")
-        return _buffer[: _length[0]]  # type: ignore[no-any-return]
+        return self._worked(_protect, packet, LONGEST - TRAILER)
 
     def unprotect(self, packet: bytes) -> bytes:
-        """Open an SRTP packet. Raises ValueError when it is too long, Error if forged."""
-        size = len(packet)
-        if size > LONGEST:
-            raise ValueError("packet is too long")
-        _buffer[:size] = packet
-        _length[0] = size
-        if _unprotect(self._pointer, _place, _length):
-            raise Error("An SRTP packet is not genuine, or was there before.")
-        return _buffer[: _length[0]]  # type: ignore[no-any-return]
+        """Open an SRTP packet. Raises ValueError when it is too long, Error if forged or seen."""
+        return self._worked(_unprotect, packet, LONGEST)
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """Seal an RTCP packet. Raises ValueError, Error."""
-        if len(packet) > LONGEST - SRTCP_TRAILER:
-            raise ValueError("packet is too long")
-        sealed: bytes = self._session.protect_rtcp(packet)
-        return sealed
+        return self._worked(_protect_rtcp, packet, LONGEST - SRTCP_TRAILER)
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
         """Open an SRTCP packet. Raises ValueError, Error."""
-        opened: bytes = self._session.unprotect_rtcp(packet)
-        return opened
+        return self._worked(_unprotect_rtcp, packet, LONGEST)
+
+    def _worked(self, work: Callable[..., int], packet: bytes, longest: int) -> bytes:
+        """What libsrtp makes of a packet."""
+        size = len(packet)
+        if size > longest:
+            raise ValueError("packet is too long")
+        _buffer[:size] = packet
+        _length[0] = size
+        status = work(self._pointer, _place, _length)
+        if status:
+            raise Error(f"libsrtp refuses a packet: its status is {status}.")
+        return _buffer[: _length[0]]  # type: ignore[no-any-return]
