@@ -23,6 +23,7 @@ REPORTS_KEPT = 8
 LOSS_WINDOW = 1.0  # seconds, at least
 LOSS_PACKETS = 20  # in it, at least
 LOSS_FORGOTTEN = 8.0
+LOSS_FORGIVEN = 3.0  # seconds after a cut: the reports until then are about it
 SENDS_KEPT = 2048  # more than a cache holds, or repeated requests would go round it
 _NTP_FRACTION = 1 << 32
 
@@ -67,6 +68,7 @@ class DownTrack:
         self._sent_reports: OrderedDict[int, float] = OrderedDict()
         self._resent_at: OrderedDict[int, float] = OrderedDict()
         self._loss_base: tuple[int, int, float] | None = None  # lost, highest, when
+        self._loss_counts_from = 0.0
 
     # --- how this browser wants its packets -------------------------------------------------------
 
@@ -258,10 +260,15 @@ class DownTrack:
         if block.lsr and sent is not None:
             self.rtt = max(0.0, now - sent - block.dlsr)
 
+    def forgive(self, now: float) -> None:
+        """Nothing came from the source, or from this browser, for a moment: a line that was cut."""
+        self.loss = 0.0
+        self._loss_counts_from = now + LOSS_FORGIVEN
+
     def _measure_loss(self, block: ReportBlock, now: float) -> None:
         """The share lost over a window: browsers report several times a second, and one such
         report's own fraction is about a few packets (0.5, and 0 the next time, at 5 % of loss)."""
-        if self._loss_base is None:
+        if self._loss_base is None or now < self._loss_counts_from:
             self._loss_base = (block.lost, block.highest, now)
             return
         lost, highest, since = self._loss_base

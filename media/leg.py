@@ -27,6 +27,7 @@ MOST_PATHS = 16
 QUIET_SILENCE = 12.0  # seconds without anything at all: a browser asks for its path each five
 SILENT_PATH = 3.0  # seconds; then a valid check without nomination moves the path too
 FEEDBACK_EVERY = 0.1  # seconds; as often as other bridges tell what came
+CUT = 0.8  # seconds in which nothing at all came
 REPORT_EVERY = 1.0
 MOST_ARRIVALS = 4_000
 MOST_CHECKS = 256  # whose transaction ids are remembered
@@ -118,11 +119,16 @@ class Leg:
         return next(reversed(self.credentials.values()))
 
     def retired(self) -> list[str]:
-        """Forget the ICE generations that are too old; their fragments."""
-        old = []
-        while len(self.credentials) > GENERATIONS:
-            old.append(self.credentials.popitem(last=False)[0])
+        """Forget the ICE generations that are too old, but not the path's; their fragments."""
+        old = [f for f in list(self.credentials)[:-GENERATIONS] if f != self._path_fragment]
+        for fragment in old:
+            del self.credentials[fragment]
         return old
+
+    def _age(self, fragment: str | None) -> int:
+        """How many ICE generations of ours are newer."""
+        known = list(self.credentials)
+        return len(known) - known.index(fragment) if fragment in known else len(known) + 1
 
     def section(self, kind: str) -> sdp.Section | None:
         return self.offered.sections.get(kind) if self.offered is not None else None
@@ -178,9 +184,11 @@ class Leg:
             self._path_heard_at = now
             self._path_fragment = check.fragment
             return
-        newest = check.fragment == self.newest.fragment
+        # A browser that restarts may choose a new way with our name of before, as long as it has no
+        # answer: from a port of the new search, which keeps that name for good.
+        fresh = self._age(check.fragment) <= self._age(self._path_fragment)
         silent = now - self._path_heard_at > SILENT_PATH
-        if current is None or (check.nominates and newest) or silent:
+        if current is None or (check.nominates and fresh) or silent:
             self._path, self._path_fragment, self._path_heard_at = path, check.fragment, now
             if current is not None:
                 self._on_event(self, LegEventKind.PATH_CHANGED, None, None)
@@ -453,8 +461,12 @@ class Leg:
 
     def _send_feedback(self, now: float) -> None:
         media = next(iter(self.up.values())).ssrc if self.up else 0
+        expected = self._feedback_next
+        if now - self._feedback_at > CUT:
+            expected = None
+            self._forgive(now)
         packets = rtcp.transport_feedback(
-            self.seat.ssrc, media, self._arrivals, self._feedback_count, self._feedback_next
+            self.seat.ssrc, media, self._arrivals, self._feedback_count, expected
         )
         self._feedback_next = rtcp.number_after(self._arrivals, self._feedback_next)
         self._arrivals = []
@@ -462,6 +474,15 @@ class Leg:
         self._feedback_count = (self._feedback_count + len(packets)) & 0xFF
         for packet in packets:
             self.send_rtcp(packet)
+
+    def _forgive(self, now: float) -> None:
+        """What was sent into a cut is no sign of a thin line: a browser that is told so, by our
+        feedback or by a cap, sends next to nothing for half a minute."""
+        for track in self.up.values():
+            for _, down in track.routes:
+                down.forgive(now)
+        for down in self.seat.down.values():
+            down.forgive(now)
 
     def _send_reports(self, now: float, wall: float) -> None:
         self._count(now)

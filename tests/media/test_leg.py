@@ -67,6 +67,7 @@ class Side:
 
     def __init__(self, seat: str = "tablet", call: Call | None = None) -> None:
         self.told: list[tuple[LegEventKind, str | None]] = []
+        self._restarts = 0
         self.port = Port()
         call = call or Call("call")
         place = call.seat(seat)
@@ -84,16 +85,24 @@ class Side:
         self.told.append((kind, medium))
 
     def check(
-        self, address: tuple[str, int], now: float, *, nominate: bool, data: bytes = b""
+        self,
+        address: tuple[str, int],
+        now: float,
+        *,
+        nominate: bool,
+        data: bytes = b"",
+        by: stun.Credentials | None = None,
     ) -> bytes:
+        """`by`: the name and password that the browser has of us; the newest."""
+        ours = by or self.leg.newest
         if not data:
             message = other.Message(other.Method.BINDING, other.Class.REQUEST)
-            message.attributes["USERNAME"] = f"{self.leg.newest.fragment}:them"
+            message.attributes["USERNAME"] = f"{ours.fragment}:them"
             if nominate:
                 message.attributes["USE-CANDIDATE"] = None
-            message.add_message_integrity(self.leg.newest.password.encode())
+            message.add_message_integrity(ours.password.encode())
             data = bytes(message)
-        read = stun.parse(data, self.leg.newest.fragment)
+        read = stun.parse(data, ours.fragment)
         assert read is not None
         self.leg.checked(self.port, address, read, now)
         return data
@@ -107,9 +116,25 @@ class Side:
         ssrc: int = SSRC,
         payload: bytes = KEY,
         by: tuple[str, int] = HOME,
+        number: int | None = None,
     ) -> None:
-        data = struct.pack("!BBHII", 0x80, kind, seq & 0xFFFF, 0, ssrc) + payload
+        """`number`: over all that this browser sends."""
+        first, extension = 0x80, b""
+        if number is not None:
+            first = 0x90
+            told = (VIDEO.extensions[sdp.TRANSPORT_SEQ] << 4) | 1
+            extension = struct.pack("!HHBHx", 0xBEDE, 1, told, number)
+        data = struct.pack("!BBHII", first, kind, seq & 0xFFFF, 0, ssrc) + extension + payload
         self.leg.on_srtp(data, now, (self.port, by))
+
+    def restart(self) -> stun.Credentials:
+        """The browser begins its search anew; what it had of us before."""
+        before = self.leg.newest
+        self._restarts += 1
+        fragment = sdp.read(OFFER).fragment
+        self.leg.describe(OFFER.replace(fragment, f"{fragment[:-2]}{self._restarts:02d}"))
+        self.leg.retired()
+        return before
 
     def reached_at(self) -> tuple[str, int]:
         self.port.to.clear()
@@ -184,6 +209,40 @@ def test_a_path_in_use_is_kept_while_another_is_only_checked() -> None:
         side.rtp(second, float(second))
         side.check(AWAY, float(second), nominate=False)
     assert side.reached_at() == HOME
+
+
+def test_a_way_that_is_taken_before_the_answer_to_a_restart_comes_is_followed_at_once() -> None:
+    side = Side()
+    side.rtp(1, 1.0)
+    before = side.restart()
+    # a new port of the browser's, made for the restart, with the name that it has of us so far
+    side.check(AWAY, 1.1, nominate=True, by=before)
+    assert side.reached_at() == AWAY
+    side.check(("127.0.0.1", 4003), 1.2, nominate=True, by=before)
+    assert side.reached_at() == ("127.0.0.1", 4003), "and its router may give it another address"
+
+
+def test_a_way_of_before_a_restart_does_not_take_over_again_from_one_of_after_it() -> None:
+    side = Side()
+    before = side.restart()
+    side.check(AWAY, 1.0, nominate=True)
+    side.rtp(1, 1.0, by=AWAY)
+    side.check(HOME, 1.1, nominate=True, by=before)
+    assert side.reached_at() == AWAY
+
+
+def test_the_way_in_use_is_answered_however_often_the_browser_restarts() -> None:
+    side = Side()
+    first = side.restart()
+    for _ in range(4):
+        side.restart()
+    side.port.sent.clear()
+    side.check(HOME, 1.0, nominate=True, by=first)
+    assert side.port.sent, "or a browser would give it up before it has another"
+    assert len(side.leg.credentials) == 3
+    side.check(AWAY, 1.1, nominate=True)
+    side.restart()
+    assert first.fragment not in side.leg.credentials
 
 
 def test_a_check_that_is_replayed_from_elsewhere_moves_nothing() -> None:
@@ -278,6 +337,51 @@ def test_sound_without_a_level_is_not_called_loudest() -> None:
     out = track("audio").forward(1, 1, 0, b"x", None, 0.0)
     assert out is not None
     assert b"\x10\x7f" in out[12:-1]
+
+
+def packets(side: Side, kind: int, form: int) -> list[bytes]:
+    """What the leg has sent of this kind of RTCP, once."""
+    found = [one for one in side.port.sent if one[1] == kind and one[0] & 31 == form]
+    side.port.sent.clear()
+    return found
+
+
+def test_what_was_sent_into_a_cut_is_not_told_as_lost_for_a_line_that_was_cut_is_not_thin() -> None:
+    side = Side()
+    now, number = 1.0, 0
+    for number in range(50):
+        now = 1.0 + number / 50
+        if number not in (20, 21):
+            side.rtp(number, now, number=number)
+        side.leg.tick(now, now, 9.0)
+    told = [struct.unpack_from("!HH", one, 12) for one in packets(side, 205, 15)]
+    assert sum(count for _, count in told) >= 45, "two of them got lost, and are told"
+    for later in range(1, 20):
+        side.rtp(number + 200 + later, now + 2 + later / 50, number=number + 200 + later)
+        side.leg.tick(now + 2 + later / 50, now, 9.0)
+    base, _ = struct.unpack_from("!HH", packets(side, 205, 15)[0], 12)
+    assert base == number + 201
+
+
+@pytest.mark.parametrize("thin", [False, True])
+def test_a_cut_is_no_reason_to_cap_who_sends_and_a_thin_line_is(thin: bool) -> None:
+    call = Call("call")
+    sink, source = Side("clinician", call), Side("tablet", call)
+    down = sink.leg.seat.down["video"]
+    lost = 0
+    for number in range(1000):
+        now = 1.0 + number / 50
+        cut = 5.0 < now < 7.0
+        lost += cut or (thin and number % 2)
+        if not cut:
+            source.rtp(number, now, number=number)
+        if not cut and not number % 25:
+            block = rtcp.Reception(down.ssrc, 0, lost, number, 0, 0, 0)
+            report = rtcp.receiver_report(1, [block])
+            sink.leg.on_srtp(report, now, (sink.port, HOME))
+        for one in (source, sink):
+            one.leg.tick(now, now, 9.0)
+    assert bool(packets(source, 206, 15)) == thin
 
 
 def test_losses_between_two_feedbacks_are_told() -> None:

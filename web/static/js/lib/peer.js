@@ -464,7 +464,8 @@ export class Peer {
   async #climb(look) {
     const now = performance.now();
     // The bridge reports several times a second: where nothing comes back, the line is not thin but cut.
-    if (look.heard !== this.heard) this.#isHeard(now);
+    // Less than before: a pair that is dead is not counted any more.
+    if (look.heard > this.heard) this.#isHeard(now);
     else if (this.reached && !this.unheard && now - this.heardAt >= HEARD_MS) void this.#unhear();
     this.heard = look.heard;
     const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;
