@@ -96,6 +96,7 @@ def contestants() -> dict[str, Callable[[Path, int], AbstractAsyncContextManager
     """By name: given a folder and a core, a server that runs on that core alone."""
     found: dict[str, Callable[[Path, int], AbstractAsyncContextManager[Server]]] = {
         "bridge": lambda folder, core: _python("bench.bridge.ours", folder, core),
+        "bare": lambda folder, core: _python("bench.bridge.bare", folder, core),
         "decoding": lambda folder, core: _python("bench.bridge.decoding", folder, core),
     }
     if janus.find() is not None:

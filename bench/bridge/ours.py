@@ -16,8 +16,8 @@ from media import Bridge, BridgeSettings
 from media.bridge import COLLECTING
 
 
-async def main() -> None:
-    bridge = Bridge(BridgeSettings(addresses=(HOST,)), on_event=lambda _event: None)
+async def main(kind: type[Bridge] = Bridge) -> None:
+    bridge = kind(BridgeSettings(addresses=(HOST,)), on_event=lambda _event: None)
     await bridge.start()
     gc.collect()
     gc.freeze()
