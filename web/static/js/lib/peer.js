@@ -434,12 +434,17 @@ export class Peer {
     void this.#describe();
   }
 
+  /** What sound and picture go by now: until a connection that is built beside another is connected, that is the line we have. */
+  get #carrying() {
+    return this.former && this.pc?.connectionState !== "connected" ? this.former : this.pc;
+  }
+
   /** Each second, by one report: does all still come, and how much can be sent? */
   async #look() {
-    const pc = this.pc;
+    const pc = this.#carrying;
     const report = await pc?.getStats();
-    if (pc !== this.pc || this.word === "closed") return;
-    if (report && pc?.connectionState === "connected") this.#watch(report);
+    if (pc !== this.#carrying || this.word === "closed") return;
+    if (report && pc === this.pc && pc?.connectionState === "connected") this.#watch(report);
     await this.#climb(ladder.read(report?.values() ?? []));
   }
 

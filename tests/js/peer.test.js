@@ -1,0 +1,137 @@
+// One side's connection: what the page makes of what its browser reports.
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+/** @typedef {import("../../web/static/js/lib/peer.js").Peer} Peer */
+
+/** A connection that is in the state that the test says, and reports what it says. */
+class Connection extends EventTarget {
+  /** @type {Connection[]} */
+  static made = [];
+
+  constructor() {
+    super();
+    this.connectionState = "new";
+    this.localDescription = { sdp: "ours" };
+    this.heard = 0;
+    this.closed = false;
+    /** @type {object[]} */
+    this.transceivers = [];
+    Connection.made.push(this);
+  }
+
+  /** @param {string} kind */
+  addTransceiver(kind) {
+    const sender = { transport: null, getParameters: () => ({}), replaceTrack: async () => { /* as it is */ } };
+    const made = { mid: String(this.transceivers.length), sender, receiver: { track: { kind } } };
+    this.transceivers.push(made);
+    return made;
+  }
+
+  getTransceivers() { return this.transceivers; }
+  getConfiguration() { return {}; }
+  setConfiguration() { /* the same */ }
+  restartIce() { /* finds nothing */ }
+  async setLocalDescription() { /* at once */ }
+  async setRemoteDescription() { /* at once */ }
+  async getStats() {
+    const pair = { type: "candidate-pair", nominated: true, state: "succeeded", bytesReceived: this.heard, availableOutgoingBitrate: 900_000 };
+    return new Map([["pair", pair]]);
+  }
+  close() {
+    this.closed = true;
+    this.connectionState = "closed";
+  }
+
+  /** @param {string} state */
+  becomes(state) {
+    this.connectionState = state;
+    this.dispatchEvent(new Event("connectionstatechange"));
+  }
+}
+
+const there = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (globalThis));
+const FAKES = {
+  RTCPeerConnection: Connection,
+  RTCRtpReceiver: { getCapabilities: () => null },
+  MediaStream: class { getTracks() { return []; } },
+  document: { visibilityState: "visible" },
+};
+/** @type {Map<string, unknown>} */
+const known = new Map();
+/** @type {Peer} */
+let peer;
+/** @type {string[]} */
+let steps;
+let now = 0;
+
+/** Everything that waits for nothing but its turn. */
+async function turns() {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+/** @param {number} seconds @param {() => void} each  before each of them */
+async function pass(seconds, each) {
+  for (let second = 0; second < seconds; second += 1) {
+    each();
+    now += 1000;
+    mock.timers.tick(1000);
+    await turns();
+  }
+}
+
+/** The newest connection. */
+const newest = () => /** @type {Connection} */ (Connection.made.at(-1));
+
+beforeEach(async () => {
+  for (const [name, fake] of Object.entries(FAKES)) {
+    known.set(name, there[name]);
+    there[name] = fake;
+  }
+  now = 0;
+  Connection.made = [];
+  steps = [];
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  mock.method(performance, "now", () => now);
+  const { Peer: Made } = await import("../../web/static/js/lib/peer.js");
+  const options = {
+    line: { send: async () => ({ description: "theirs" }) }, session: () => "ses_1", epoch: () => 1, sending: () => ({ muted: false, camera: true }),
+    relay: { fresh: async () => [] }, onRemote: () => {}, onMore: () => {}, onState: () => {}, onFound: () => {}, onDoubt: async () => false,
+    onStep: (/** @type {string} */ step) => { steps.push(step); }, onQuality: () => {},
+  };
+  peer = new Made(/** @type {import("../../web/static/js/lib/peer.js").PeerOptions} */ (/** @type {unknown} */ (options)));
+  await peer.start(null, { voiceOnly: false });
+  newest().becomes("connected");
+});
+
+afterEach(() => {
+  peer.close();
+  mock.timers.reset();
+  mock.restoreAll();
+  for (const [name, before] of known) there[name] = before;
+});
+
+test("while a connection is built beside one that carries, the line is as wide as that one says", async () => {
+  const carries = newest();
+  await pass(5, () => { carries.heard += 1000; });
+  peer.restart();
+  await turns();
+  assert.notEqual(newest(), carries);
+  await pass(15, () => { carries.heard += 1000; });
+  assert.equal(carries.closed, false);
+  assert.deepEqual(steps, [], "nobody is told to phone while sound comes and goes");
+  newest().becomes("connected");
+  const fresh = newest();
+  await pass(15, () => { fresh.heard += 1000; });
+  assert.equal(carries.closed, true);
+  assert.deepEqual(steps, []);
+});
+
+test("a pair that is counted no more is no sign that something was heard", async () => {
+  newest().heard = 90_000;
+  await pass(3, () => { newest().heard += 1000; });
+  let second = 0;
+  // the line is cut; its pair fails after a while, as browsers have it
+  await pass(13, () => { if ((second += 1) === 8) newest().heard = 0; });
+  assert.deepEqual(steps, ["phone"], "ten seconds after the cut, and not after that");
+});
