@@ -96,7 +96,7 @@ beforeEach(async () => {
   const { Peer: Made } = await import("../../web/static/js/lib/peer.js");
   const options = {
     line: { send: async () => ({ description: "theirs" }) }, session: () => "ses_1", epoch: () => 1, sending: () => ({ muted: false, camera: true }),
-    relay: { fresh: async () => [] }, onRemote: () => {}, onMore: () => {}, onState: () => {}, onFound: () => {}, onDoubt: async () => false,
+    relay: { fresh: async () => [], keep: () => {} }, onRemote: () => {}, onMore: () => {}, onState: () => {}, onFound: () => {}, onDoubt: async () => false,
     onStep: (/** @type {string} */ step) => { steps.push(step); }, onQuality: () => {},
   };
   peer = new Made(/** @type {import("../../web/static/js/lib/peer.js").PeerOptions} */ (/** @type {unknown} */ (options)));

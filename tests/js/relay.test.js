@@ -37,3 +37,32 @@ test("without an answer the call goes on with what there is", async () => {
     assert.deepEqual(await relay.fresh(), known(3 * HOUR).servers);
   }
 });
+
+test("in a call what runs out is asked for ahead, once a minute, so that a cut finds it good", async () => {
+  const talk = line(0, async () => ({}));
+  let now = 0;
+  let answer = known(1.5 * HOUR);
+  talk.serverNow = () => now;
+  talk.send = async (type) => { talk.sent.push(type); return answer; };
+  const relay = new Relay(talk, known(1.5 * HOUR));
+  relay.keep();
+  assert.deepEqual(talk.sent, []);
+  for (now = HOUR; now < HOUR + 120; now += 5) {
+    relay.keep();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(talk.sent.length, 2, "the answer was no better");
+  answer = known(7 * HOUR);
+  now += 60;
+  relay.keep();
+  await new Promise((resolve) => setImmediate(resolve));
+  talk.send = () => new Promise(() => {});
+  assert.deepEqual(await relay.fresh(), answer.servers);
+});
+
+test("two who need it at once ask once", async () => {
+  const talk = line(2.5 * HOUR, async () => known(9 * HOUR));
+  const relay = new Relay(talk, known(3 * HOUR));
+  await Promise.all([relay.fresh(), relay.fresh()]);
+  assert.equal(talk.sent.length, 1);
+});

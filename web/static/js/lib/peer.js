@@ -551,6 +551,7 @@ export class Peer {
   async #measure() {
     const pc = this.pc;
     if (!pc) return;
+    this.options.relay.keep();
     const now = performance.now();
     const reading = read((await pc.getStats()).values(), now);
     if (pc !== this.pc) return;
