@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from tests.journeys.chromium import People
 from tests.journeys.firefox import Firefox
 from tests.journeys.harness import Demo
+
+expect.set_options(timeout=15_000)  # ms: a bound for a machine that does much else, not a measure
 
 
 @pytest.fixture(scope="module")
