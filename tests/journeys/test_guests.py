@@ -31,7 +31,8 @@ ASKED = """(() => {
 })()"""
 ALL_CLOSED = "() => globalThis.opened.every((one) => one.readyState === 'ended')"
 TWICE = "() => { for (const time of [1, 2]) document.querySelector('#whisper').click(); }"
-# The microphone is gone, and what is opened in its place takes a while; gives how often anything was asked for before.
+# The microphone is gone, and what is opened in its place takes a while; gives how often anything
+# was asked for before.
 PULLED_OUT = """() => {
     globalThis.slow = new Promise((goOn) => { globalThis.goOn = goOn; });
     globalThis.opened.at(-1).stop();
