@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 GENERATIONS = 2  # of ICE credentials that stay valid: a restart overlaps with its predecessor
 MOST_PATHS = 16
-QUIET_SILENCE = 12.0  # seconds without anything at all: a browser asks for its path each five
+# Seconds without anything at all of a side that says it sends nothing. A browser without a device
+# asks for its path each three or six. One that is muted sends silence fifty times a second: where
+# that has stopped and no report came after it (each second and a half at the most), all is gone.
+QUIET_SILENCE = 12.0
+MUTED_SILENCE = 3.0
+LAST_WORDS = 1.0  # between the last media and the last of anything, where both stop together
 SILENT_PATH = 3.0  # seconds; then a valid check without nomination moves the path too
 FEEDBACK_EVERY = 0.1  # seconds; as often as other bridges tell what came
 CUT = 0.8  # seconds in which nothing at all came
@@ -438,7 +443,10 @@ class Leg:
     def _listen(self, now: float, silence_after: float) -> None:
         """Whether it is still there: by its media, or by anything if its side sends none."""
         if self.seat.quiet:
-            silent = now - self.last_heard_at > max(silence_after, QUIET_SILENCE)
+            media = self.last_media_at
+            muted = media is not None and self.last_heard_at - media < LAST_WORDS
+            most = MUTED_SILENCE if muted else QUIET_SILENCE
+            silent = now - self.last_heard_at > max(silence_after, most)
         else:
             heard = self.last_media_at
             silent = heard is not None and now - heard > silence_after

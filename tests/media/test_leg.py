@@ -16,7 +16,7 @@ from media import BadDescription, LegEventKind, rtcp, sdp, stun
 from media.call import Call
 from media.downstream import DownTrack
 from media.dtls import Identity
-from media.leg import Leg
+from media.leg import QUIET_SILENCE, Leg
 from media.upstream import CACHE, MOST_MISSING, UpTrack
 
 OFFER = (Path(__file__).parent / "descriptions" / "chromium-156.sdp").read_text()
@@ -255,6 +255,30 @@ def test_a_check_that_is_replayed_from_elsewhere_moves_nothing() -> None:
     side.port.sent.clear()
     side.check(HOME, 1.2, nominate=True, data=genuine)
     assert side.port.sent, "a browser's own repetition is answered"
+
+
+@pytest.mark.parametrize("device", ["stays", "is pulled out"])
+def test_a_muted_side_is_missed_soon_when_its_silence_stops_and_not_when_its_microphone_goes(
+    device: str,
+) -> None:
+    side = Side()
+    side.leg.seat.quiet = True
+    report = rtcp.receiver_report(1, [])
+    for number in range(100):
+        side.rtp(number, number / 50)
+    for tenths in range(80):
+        now = 2.0 + tenths / 10
+        if device == "is pulled out" and tenths % 15 == 14:
+            side.leg.on_srtp(report, now, (side.port, HOME))
+        side.leg.tick(now, now, 2.0)
+        if now < 4.9:
+            assert not side.leg.silent
+    assert side.leg.silent == (device == "stays")
+    last = side.leg.last_heard_at
+    side.leg.tick(last + QUIET_SILENCE - 0.1, last, 2.0)
+    assert side.leg.silent == (device == "stays"), "without a device it has longer"
+    side.leg.tick(last + QUIET_SILENCE + 0.1, last, 2.0)
+    assert side.leg.silent
 
 
 def test_probing_is_not_media_and_each_medium_is_told_once() -> None:
