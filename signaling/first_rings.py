@@ -80,11 +80,14 @@ class FirstRings:
         # what came since the look that is under way began; None: no look, or more than that came
         self._since: deque[_Change] | None = None
         self._newest: Reading | None = None  # of that look
+        # presses were left to a look that does not follow them after all: the next one must be soon
+        self.owes = False
 
     def look_begins(self) -> None:
         """From here on changes may be missing in what is read."""
         self._since = deque()
         self._newest = None
+        self.owes = False
 
     def read(self, reading: Reading) -> None:
         """What the look has read."""
@@ -157,12 +160,17 @@ class FirstRings:
     def over(self) -> None:
         """Something changed that may change who rings for whom."""
         self._rest = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """What came since the look began is to be read anew."""
+        self.owes = self.owes or bool(self._since)
         self._since = None
 
     def _note(self, change: _Change) -> bool:
         """Whether a look is under way that will follow this."""
         if self._since is not None and len(self._since) >= MOST_CHANGES:
-            self._since = None  # so much is quicker read anew
+            self._forget()  # so much is quicker read anew
         if self._since is None:
             return False
         self._since.append(change)

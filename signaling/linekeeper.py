@@ -185,7 +185,7 @@ class Linekeeper:
                 return None
             if rests and said is not Said.IN_PART:
                 return plan
-            overtaken = not all(done) and number < MOST_OVERTAKEN
+            overtaken = self.first_rings.owes or (not all(done) and number < MOST_OVERTAKEN)
             if not any(done) and not overtaken and said is Said.NOTHING:
                 return plan
         log.error("line.unsettled rounds=%d", MOST_ROUNDS)

@@ -16,7 +16,7 @@ from records import offers, roster
 from records.errors import Busy
 from records.offers import OfferRow
 from records.press import press_and_ring
-from signaling import tablet_commands
+from signaling import linekeeper, tablet_commands
 from tests.signaling.conftest import START, House, a_house
 from tests.signaling.services import until
 from tests.signaling.test_desk import row_of, timeline_of
@@ -275,6 +275,31 @@ async def test_rings_that_a_press_could_not_make_after_all_are_not_believed_afte
     rest = house.desk.line.first_rings._rest
     assert rest is not None
     assert rest._rung == {one.clinician_id: one.session_id for one in await rings(house)}
+
+
+async def test_a_press_into_a_look_whose_plan_comes_too_late_again_and_again_is_not_left_lying(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.page("dana")
+    tablet = await house.page("tablet")
+    await house.desk.line.quiet(10)
+    monkeypatch.setattr(linekeeper, "MOST_OVERTAKEN", 0)  # as if it had been so often by now
+    held = Held(house, monkeypatch)
+    await held.look()
+    house.desk.line.first_rings._rest = None
+    gone = policy.Plan((policy.WithdrawOffer("off_gone", "x"),), None)
+    plans = [gone]  # of a ring that somebody else has withdrawn; after it, what is the case
+    plan = held._plan
+
+    async def too_late(snapshot: policy.Snapshot) -> policy.Plan:
+        return plans.pop() if plans else await plan(snapshot)
+
+    held._plan = too_late
+    session = await house.pressed(tablet)
+    assert await rings(house) == []
+    await held.go_on()
+    await house.desk.line.quiet(10)
+    assert [one.session_id for one in await rings(house)] == [session]
 
 
 async def test_a_busy_line_comes_to_rest_although_each_look_is_pressed_into(
