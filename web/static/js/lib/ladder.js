@@ -97,7 +97,11 @@ function judge(ladder, look, now) {
   const proven = ladder.climbed && now - ladder.since > PROBATION_MS ? { wait: UP_MS, climbed: false } : {};
   const seen = { ...ladder, ...proven, worse, best, better };
   if (worse !== null && now - worse >= patience(seen, look)) return down(seen, now);
-  if (better !== null && now - better >= (certain(ladder, look) ? UP_MS : seen.wait)) return { ...to(seen, above(seen.step), now), climbed: true, judged: now + WARM_MS };
+  if (better !== null && now - better >= (certain(ladder, look) ? UP_MS : seen.wait)) {
+    // of a line without a moving picture the browser knows little: its estimate has withered, and grows as on a new one
+    const exact = PICTURES[seen.step] ? seen.exact : now + EXACT_MS;
+    return { ...to(seen, above(seen.step), now), climbed: true, judged: now + WARM_MS, exact };
+  }
   return seen;
 }
 
