@@ -121,7 +121,7 @@ test("a line that never carries the next step is tried ever more rarely", () => 
 });
 
 test("the first picture after stills has time to show that the line carries it, and one that loses much has not", () => {
-  for (const [most, loss, step] of /** @type {const} */ ([[115_000, 0, "180p"], [40_000, 0, "stills"], [115_000, 0.2, "stills"]])) {
+  for (const [most, loss, step] of /** @type {const} */ ([[115_000, 0, "180p"], [40_000, 0, "stills"], [115_000, 0.2, "voice"]])) {
     const walk = new Walk();
     walk.go(28, {});
     walk.go(8, { uplink: 40_000 });
