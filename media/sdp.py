@@ -19,16 +19,16 @@ from media.errors import BadDescription
 LONGEST = 65536
 MOST_LINES = 1000  # a whole offer of every codec has some 400
 MOST_OF_A_KIND = {"a=rtpmap": 64, "a=ssrc": 64, "a=ssrc-group": 16, "a=rtcp-fb": 256}  # a section
-MOST_SECTIONS = 8
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 TRANSPORT_SEQ = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-# What one side can receive: the main sound and picture, and three further parties of each kind.
+# What one side can receive: the main sound and picture, and four further parties of each kind.
 # Slot -> (kind, its number). They are offered from the start, so that nobody who comes later makes
 # anybody negotiate again.
-MORE = 3
+MORE = 4
+MOST_SECTIONS = 2 * (MORE + 1)
 SLOTS = {
     f"{kind}{number or ''}": (kind, number)
     for number in range(MORE + 1)

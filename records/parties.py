@@ -20,7 +20,7 @@ from records.refusals import already_there, by_index
 from records.schema import LED_STATES
 from records.schema_parties import participant, transfer
 
-SIDES = ("side1", "side2", "side3")
+SIDES = ("side1", "side2", "side3", "side4")
 CLINICIAN = "clinician"
 
 
@@ -121,7 +121,7 @@ async def join(
     epoch: int,
     now: float,
 ) -> PartyRow | None:
-    """Take a free seat at the side; None when all three are taken.
+    """Take a free seat at the side; None when all four are taken.
 
     The caller holds the session. Raises Busy for a receiver who sits in somewhere already or a
     second one here, StaleSession when a seat or the link was taken meanwhile, BadInput.

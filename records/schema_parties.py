@@ -48,7 +48,7 @@ participant = Table(  # who sat where in a call, and when; the lead too, for the
     metadata,
     Column("id", String(40), primary_key=True),
     Column("session_id", ForeignKey("session.id"), nullable=False, index=True),
-    Column("seat", String(12), nullable=False),  # clinician | side1 | side2 | side3
+    Column("seat", String(12), nullable=False),  # clinician | side1 … side4
     Column("role", String(12), nullable=False),
     Column("mode", String(8), nullable=False, server_default="speak"),  # speak | listen | whisper
     Column("person_id", ForeignKey("person.id")),
@@ -60,7 +60,7 @@ participant = Table(  # who sat where in a call, and when; the lead too, for the
     Column("held_at", Double),  # a guest on hold, since then: neither hears nor is heard
     CheckConstraint("role IN ('lead','receiver','interpreter','supervisor')", name="known_role"),
     CheckConstraint("mode IN ('speak','listen','whisper')", name="known_mode"),
-    CheckConstraint("seat IN ('clinician','side1','side2','side3')", name="known_seat"),
+    CheckConstraint("seat IN ('clinician','side1','side2','side3','side4')", name="known_seat"),
     CheckConstraint("(person_id IS NULL) != (guest_link_id IS NULL)", name="one_identity"),
     CheckConstraint("(role = 'lead') = (seat = 'clinician')", name="the_lead_s_seat"),
     Index(

@@ -263,8 +263,8 @@ class TooManyLinks(SessionError):
 
 
 class CallFull(SessionError):
-    """All three seats at the side of this call are taken."""
+    """All four seats at the side of this call are taken."""
 
     code = "call-full"
     status = 409
-    sentence = "Three people sit in on this call already. One of them has to leave first."
+    sentence = "Four people sit in on this call already. One of them has to leave first."

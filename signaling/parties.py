@@ -21,7 +21,7 @@ from oncall.fit import Licence
 from signaling.errors import NotJoined, NoTransfer, NotYours
 
 TABLET, CLINICIAN = "tablet", "clinician"
-SIDES = ("side1", "side2", "side3")
+SIDES = ("side1", "side2", "side3", "side4")
 SEATS = (TABLET, CLINICIAN, *SIDES)
 RING_SECONDS = 20.0  # of a transfer's offer, as of every other (design.md)
 LOST_SECONDS = 8.0  # a receiver without page and packets this long has left

@@ -90,7 +90,7 @@ class PartyView(Struct, frozen=True):
 
     party: str
     link: str | None  # of a guest
-    seat: str  # side1 … side3: which slot of the media carries them
+    seat: str  # side1 … side4: which slot of the media carries them
     role: Literal["receiver", "interpreter", "supervisor"]
     mode: Literal["speak", "listen", "whisper"]
     name: str

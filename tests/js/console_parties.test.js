@@ -18,9 +18,9 @@ const session = (changes) => /** @type {ConsoleSession} */ (/** @type {unknown} 
 const receiver = /** @type {const} */ ({ party: "par_1", seat: "side1", role: "receiver", mode: "speak", name: "Miguel", connected: true, held: false });
 
 test("every seat has its slot, which no coming or going moves", () => {
-  assert.deepEqual(["clinician", "side1", "side2", "side3"].map((seat) => slotOf("tablet", seat)), [0, 1, 2, 3]);
-  assert.deepEqual(["tablet", "side1", "side2", "side3"].map((seat) => slotOf("clinician", seat)), [0, 1, 2, 3]);
-  assert.deepEqual(["tablet", "clinician", "side1", "side3"].map((seat) => slotOf("side2", seat)), [0, 1, 2, 3]);
+  assert.deepEqual(["clinician", "side1", "side2", "side3", "side4"].map((seat) => slotOf("tablet", seat)), [0, 1, 2, 3, 4]);
+  assert.deepEqual(["tablet", "side1", "side2", "side3", "side4"].map((seat) => slotOf("clinician", seat)), [0, 1, 2, 3, 4]);
+  assert.deepEqual(["tablet", "clinician", "side1", "side3", "side4"].map((seat) => slotOf("side2", seat)), [0, 1, 2, 3, 4]);
   assert.equal(slotOf("side2", "side2"), -1);
 });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { duration } from "../../web/static/js/lib/clock.js";
-import { has, list, plural, t, use } from "../../web/static/js/lib/i18n.js";
+import { has, list, plural, refusal, t, use } from "../../web/static/js/lib/i18n.js";
 
 use({ "a.name": "{name} is here, {name}!", "a.count": "{count} texts", "a.count.one": "one text" }, "en");
 
@@ -18,6 +18,15 @@ test("a value is put in as it is, never read as a pattern", () => {
 test("an unknown key shows itself rather than nothing", () => {
   assert.equal(t("no.such"), "no.such");
   assert.equal(has("no.such"), false);
+});
+
+test("a refusal is said by the page, by what all pages say, or by the server", () => {
+  use({ "console.error.call_full": "Four sit here.", "common.error.call_full": "Four people.", "common.error.not_yours": "Not you." }, "en");
+  assert.equal(refusal("console", { code: "call-full", message: "x" }), "Four sit here.");
+  assert.equal(refusal("tablet", { code: "call-full", message: "x" }), "Four people.");
+  assert.equal(refusal("console", { code: "not-yours", message: "x" }), "Not you.");
+  assert.equal(refusal("console", { code: "odd", message: "From the server." }), "From the server.");
+  use({ "a.name": "{name} is here, {name}!", "a.count": "{count} texts", "a.count.one": "one text" }, "en");
 });
 
 test("one has its own form", () => {

@@ -122,7 +122,7 @@ async def test_a_warm_transfer_from_the_question_to_the_new_lead(
     code = await refused(miguel, "transfer.confirm", session=session, epoch=epoch)
     assert code == "not-joined"
     await joined(house, miguel, session, epoch, "side1")
-    assert house.bridge.plans[session]["tablet"] == ["clinician", "side1", None, None]
+    assert house.bridge.plans[session]["tablet"] == ["clinician", "side1", None, None, None]
     await dana.until_view(lambda v: v["session"] and v["session"]["transfer"]["joined"])
     assert await dana.send("transfer.confirm", session=session, epoch=epoch) == {"handed_on": False}
     assert (await row_of(house, session)).lead_id == "per_dana"
@@ -434,15 +434,15 @@ async def test_a_supervisor_who_listens_is_heard_by_nobody_and_seen_by_everybody
     await ada.send("session.listen", session=session, epoch=epoch)
     await joined(house, ada, session, epoch, "side1")
     plan = house.bridge.plans[session]
-    assert plan["side1"] == ["tablet", "clinician", None, None]
-    assert plan["tablet"] == ["clinician", None, None, None]
+    assert plan["side1"] == ["tablet", "clinician", None, None, None]
+    assert plan["tablet"] == ["clinician", None, None, None, None]
     for page in (dana, tablet):
         view = await page.until_view(lambda v: v["session"] and v["session"]["company"])
         one = view["session"]["company"][0]
         assert (one["name"], one["role"], one["mode"]) == ("Ada", "supervisor", "listen")
     await ada.send("session.listen", session=session, epoch=epoch, mode="whisper")
-    assert house.bridge.plans[session]["clinician"] == ["tablet", "side1", None, None]
-    assert house.bridge.plans[session]["tablet"] == ["clinician", None, None, None]
+    assert house.bridge.plans[session]["clinician"] == ["tablet", "side1", None, None, None]
+    assert house.bridge.plans[session]["tablet"] == ["clinician", None, None, None, None]
     one = (await dana.until_view(lambda v: v["session"] and v["session"]["company"]))["session"][
         "company"
     ][0]

@@ -98,7 +98,7 @@ async def test_a_guest_is_named_to_everybody_and_reads_nothing_that_is_written(c
         description="v=0",
     )  # fmt: skip
     assert answered["description"] == "answer to v=0"
-    assert call.house.bridge.plans[call.session]["tablet"] == ["clinician", "side1", None, None]
+    assert call.house.bridge.plans[call.session]["tablet"][:3] == ["clinician", "side1", None]
 
 
 async def test_a_link_lets_one_device_in_and_of_two_at_once_exactly_one(call: Call) -> None:
@@ -208,6 +208,30 @@ async def test_a_supervisor_by_link_is_heard_by_the_lead_alone_or_by_nobody(call
         )
     )
     assert seen["session"]["company"][0]["name"] == "Rosa", "nobody listens unseen"
+
+
+async def test_four_sit_at_the_side_of_a_call_and_a_fifth_comes_when_one_has_left(
+    call: Call,
+) -> None:
+    roles = {
+        "Marta": "interpreter",
+        "Ivan": "interpreter",
+        "Rosa": "supervisor",
+        "Eve": "supervisor",
+    }
+    pages = {name: await call.guest(role, name) for name, role in roles.items()}
+    for name, role in roles.items():
+        await pages[name].send("guest.join", mode="speak" if role == "interpreter" else "listen")
+    heard = call.house.bridge.plans[call.session]
+    assert heard["tablet"] == ["clinician", "side1", "side2", None, None]
+    assert heard["side4"] == ["tablet", "clinician", "side1", "side2", None]
+    fifth = await call.guest(name="Olga")
+    assert await refused(fifth, "guest.join", mode="speak") == "call-full"
+    assert call.house.bridge.plans[call.session] == heard, "the others notice nothing"
+    await pages["Ivan"].send("guest.leave")
+    await fifth.send("guest.join", mode="speak")
+    assert (await call.seats())["side2"] == "interpreter speak"
+    assert call.house.bridge.plans[call.session]["tablet"] == heard["tablet"]
 
 
 async def test_an_interpreter_cannot_listen_unheard(call: Call) -> None:

@@ -41,6 +41,8 @@ RECEIVER = Seated("side1", Role.RECEIVER)
 INTERPRETER = Seated("side2", Role.INTERPRETER)
 LISTENER = Seated("side3", Role.SUPERVISOR, Mode.LISTEN)
 WHISPERER = Seated("side3", Role.SUPERVISOR, Mode.WHISPER)
+SECOND = Seated("side4", Role.INTERPRETER)
+FULL = [RECEIVER, INTERPRETER, WHISPERER, SECOND]
 
 
 def heard(seated: list[Seated], sink: str) -> set[str]:
@@ -68,8 +70,12 @@ def seen(seated: list[Seated], sink: str) -> set[str]:
         ([WHISPERER], "tablet", {"clinician"}, {"clinician"}),
         ([WHISPERER], "clinician", {"tablet", "side3"}, {"tablet"}),
         ([RECEIVER, INTERPRETER, WHISPERER], "side1", {"tablet", "clinician", "side2"}, None),
-        ([RECEIVER, INTERPRETER, LISTENER], "side3", set(SEATS) - {"side3"}, None),
+        ([RECEIVER, INTERPRETER, LISTENER], "side3", set(SEATS) - {"side3", "side4"}, None),
         ([RECEIVER, INTERPRETER, LISTENER], "tablet", {"clinician", "side1", "side2"}, None),
+        (FULL, "tablet", {"clinician", "side1", "side2", "side4"}, {"clinician", "side2", "side4"}),
+        (FULL, "clinician", set(SEATS) - {"clinician"}, None),
+        (FULL, "side4", {"tablet", "clinician", "side1", "side2"}, None),
+        (FULL, "side3", set(SEATS) - {"side3"}, None),
     ],
 )
 def test_who_hears_and_sees_whom(

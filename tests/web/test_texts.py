@@ -106,7 +106,31 @@ def test_every_error_of_the_pages_has_words() -> None:
     assert codes
     for code in codes:
         assert f"common.error.{code.replace('-', '_')}" in texts, code
-    assert issubclass(SessionError, Exception)
+
+
+# what no press of a person leads to, and what a page says by other means than a sentence
+_SAID_OTHERWISE = {
+    "bad-address",
+    "bad-way",
+    "carried-elsewhere",
+    "no-such-page",
+    "out-of-order",
+    "relayed",
+}
+
+
+def test_every_refusal_of_a_press_has_words_in_the_page_s_language() -> None:
+    texts = i18n.load()["en"]
+    ours = [e for e in SessionError.__subclasses__() if e.__module__ == "signaling.errors"]
+    codes = {error.code for error in ours} - _SAID_OTHERWISE
+    assert "call-full" in codes
+    places = ("common.error", "console.error", "tablet.error", "roster.refused")
+    missing = [
+        code
+        for code in sorted(codes)
+        if not any(f"{place}.{code.replace('-', '_')}" in texts for place in places)
+    ]
+    assert missing == []
 
 
 def test_every_text_that_a_template_or_a_script_names_exists() -> None:

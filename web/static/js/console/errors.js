@@ -1,6 +1,6 @@
 /** Refusals in words. */
 
-import { has, t } from "../lib/i18n.js";
+import { refusal } from "../lib/i18n.js";
 import { WireError } from "../lib/socket.js";
 
 /**
@@ -11,6 +11,5 @@ import { WireError } from "../lib/socket.js";
  */
 export function sentence(error) {
   if (!(error instanceof WireError)) throw error;
-  const key = `console.error.${error.code.replaceAll("-", "_")}`;
-  return has(key) ? t(key) : error.message;
+  return refusal("console", error);
 }

@@ -4,6 +4,7 @@ import { el, fill, find, setText } from "../lib/dom.js";
 import { has, t } from "../lib/i18n.js";
 import { duration } from "../lib/clock.js";
 import { slotOf } from "../lib/more.js";
+import { MORE } from "../lib/peer.js";
 import { inviting } from "./inviting.js";
 import { leftOut } from "./left_out.js";
 import { handingWords, ownSeat, panelOf } from "./parties.js";
@@ -114,7 +115,7 @@ function company(model, session) {
   const own = ownSeat(session);
   const others = session.company.filter((one) => one.party !== session.party).map((one) => ({ ...one, slot: slotOf(own, one.seat) }));
   if (session.role !== "lead") others.push({ party: "", link: null, seat: "clinician", role: "receiver", mode: "speak", name: session.lead, connected: true, held: false, slot: slotOf(own, "clinician") });
-  for (const slot of [1, 2, 3]) {
+  for (let slot = 1; slot <= MORE; slot += 1) {
     const one = others.find((other) => other.slot === slot);
     show(`company-${slot}`, one !== undefined);
     if (!one) continue;

@@ -54,6 +54,17 @@ export function has(key) {
 }
 
 /**
+ * The sentence for a refusal: the page's own, else the one that all pages have, else the server's.
+ * @param {"console" | "tablet"} page
+ * @param {{ code: string, message: string }} error
+ */
+export function refusal(page, { code, message }) {
+  const name = code.replaceAll("-", "_");
+  const key = [`${page}.error.${name}`, `common.error.${name}`].find(has);
+  return key === undefined ? message : t(key);
+}
+
+/**
  * A text with a form for one: `key.one` when the count is 1 and that text exists, else `key`.
  * @param {string} key
  * @param {number} count

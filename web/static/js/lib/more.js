@@ -5,7 +5,7 @@
 
 import { MORE } from "./peer.js";
 
-const SEATS = ["tablet", "clinician", "side1", "side2", "side3"];
+const SEATS = ["tablet", "clinician", "side1", "side2", "side3", "side4"];
 
 /**
  * The slot in which a seat arrives; 0 is the large picture, -1 our own seat.

@@ -50,7 +50,7 @@ const QUALITY_MS = 5000;
 const OVERLAP_MS = 800; // the bridge forgets the former connection after a second
 const FULL = ["too-many-calls", "too-many-legs"];
 const MAX_BITRATE = 1_200_000;
-export const MORE = 3; // further parties, as many as the bridge carries
+export const MORE = 4; // further parties, as many as the bridge carries
 
 export class Peer {
   /** @param {PeerOptions} options */

@@ -6,6 +6,7 @@ import { has, t } from "../lib/i18n.js";
 import { slotOf } from "../lib/more.js";
 import { Line, WireError } from "../lib/socket.js";
 import { PICTURES } from "../lib/ladder.js";
+import { MORE } from "../lib/peer.js";
 import * as sounds from "../lib/sounds.js";
 import { Whisper } from "../lib/whisper.js";
 import { GuestMedia } from "../guest/media.js";
@@ -125,7 +126,7 @@ function call(shown) {
   byId("whisper").setAttribute("aria-pressed", String(whispers));
   setText(byId("mode-words"), supervisor ? t(whispers ? "guest.mode.whisper" : "guest.mode.listen", { lead: shown.session.lead }) : "");
   const company = others(shown, slotOf);
-  for (const slot of [1, 2, 3]) {
+  for (let slot = 1; slot <= MORE; slot += 1) {
     const one = company.find((other) => other.slot === slot);
     show(`company-${slot}`, one !== undefined);
     if (!one) continue;

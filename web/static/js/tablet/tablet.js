@@ -6,7 +6,7 @@
 import { assertive } from "../lib/announce.js";
 import { DeviceKey } from "../lib/device_key.js";
 import { find } from "../lib/dom.js";
-import { has, t } from "../lib/i18n.js";
+import { refusal, t } from "../lib/i18n.js";
 import { Line, WireError, randomKey } from "../lib/socket.js";
 import * as sounds from "../lib/sounds.js";
 import { WakeLock } from "../lib/wake_lock.js";
@@ -474,7 +474,6 @@ export class Tablet {
   /** The sentence for a refusal: ours where there is one, else the server's. @param {unknown} error */
   #sentence(error) {
     if (!(error instanceof WireError)) throw error;
-    const key = `tablet.error.${error.code.replaceAll("-", "_")}`;
-    return has(key) ? t(key) : error.message;
+    return refusal("tablet", error);
   }
 }
