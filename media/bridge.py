@@ -338,12 +338,14 @@ class Bridge:
 
     def totals(self) -> BridgeTotals:
         """This process since its start."""
+        legs = set(self._by_fragment.values())
+        dropped = sum((leg.dropped for leg in legs), self._dropped)
         return BridgeTotals(
             calls=len(self._calls),
-            legs=len(set(self._by_fragment.values())),
+            legs=len(legs),
             packets_in=self.packets_in,
             packets_out=self.packets_out,
-            dropped=dict(self._dropped),
+            dropped=dict(dropped),
         )
 
     def _call(self, name: str) -> Call:

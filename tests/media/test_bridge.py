@@ -84,6 +84,19 @@ async def test_picture_and_sound_arrive_both_ways_and_the_picture_moves(house: H
         assert {e.medium for e in house.told(LegEventKind.FLOWING, seat)} == {"audio", "video"}
 
 
+async def test_what_a_leg_drops_is_in_the_totals_while_it_is_there_and_after_it(
+    house: House,
+) -> None:
+    tablet = await house.peer("tablet")
+    await tablet.until(lambda: bool(house.told(LegEventKind.FLOWING, "tablet")))
+    leg = house.bridge._calls["call"].seats["tablet"].leg
+    assert leg is not None
+    leg.dropped["flood"] += 7
+    assert house.bridge.totals().dropped["flood"] == 7
+    house.bridge.leave("call", "tablet")
+    assert house.bridge.totals().dropped["flood"] == 7
+
+
 IPV6 = next((a for a in own_addresses() if ":" in a and a != "::1"), None)
 
 
