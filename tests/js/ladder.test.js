@@ -120,16 +120,16 @@ test("a line that never carries the next step is tried ever more rarely", () => 
   assert.ok(waits.every((wait, index) => index === 0 || wait >= (waits[index - 1] ?? 0) - 1), String(waits));
 });
 
-test("the first picture after stills has time to show that the line carries it, and one that loses much has not", () => {
-  for (const [most, loss, step] of /** @type {const} */ ([[115_000, 0, "180p"], [40_000, 0, "stills"], [115_000, 0.2, "voice"]])) {
-    const walk = new Walk();
-    walk.go(28, {});
-    walk.go(8, { uplink: 40_000 });
-    while (stepOf(walk.ladder, walk.now) === "stills") walk.go(1, { uplink: 40_000 });
-    const tried = walk.now;
-    for (let uplink = 40_000; walk.now < tried + 12_000; uplink = Math.min(most, 1.05 * uplink)) walk.go(1, { uplink, loss });
-    assert.equal(stepOf(walk.ladder, walk.now), step);
-  }
+test("a try that loses much falls back to the stills that the line carried, not to the voice", () => {
+  const walk = new Walk();
+  walk.go(28, {});
+  walk.go(8, { uplink: 40_000 });
+  while (stepOf(walk.ladder, walk.now) === "stills") walk.go(1, { uplink: 40_000 });
+  while (stepOf(walk.ladder, walk.now) === "180p") walk.go(1, { uplink: 60_000, loss: 0.4 });
+  walk.go(2, { uplink: 40_000, loss: 0.4, trip: 2 }); // what is still in the line
+  walk.go(30, { uplink: 40_000 });
+  assert.ok(["stills", "180p"].includes(stepOf(walk.ladder, walk.now)));
+  assert.ok(!walk.steps.some(([, step]) => step === "voice"), JSON.stringify(walk.steps));
 });
 
 test("after a long cut it is another line, and earlier falls do not count; a short one changes nothing", () => {

@@ -98,9 +98,7 @@ function judge(ladder, look, now) {
   const seen = { ...ladder, ...proven, worse, best, better };
   if (worse !== null && now - worse >= patience(seen, look)) return down(seen, now);
   if (better !== null && now - better >= (certain(ladder, look) ? UP_MS : seen.wait)) {
-    // of a line without a moving picture the browser knows little: its estimate has withered, and grows as on a new one
-    const exact = PICTURES[seen.step] ? seen.exact : now + EXACT_MS;
-    return { ...to(seen, above(seen.step), now), climbed: true, judged: now + WARM_MS, exact };
+    return { ...to(seen, above(seen.step), now), climbed: true, judged: now + WARM_MS };
   }
   return seen;
 }
@@ -152,7 +150,9 @@ function down(ladder, now) {
   const failed = ladder.climbed && now - ladder.since <= PROBATION_MS;
   const wait = failed ? Math.min(2 * ladder.wait, SLOWEST_MS) : ladder.wait;
   const lower = STEPS.slice(STEPS.indexOf(ladder.step) + 1);
-  return { ...to(ladder, lower.find((step) => best === null || best >= HOLD[step]) ?? "phone", now), wait };
+  // what a try that failed has left in the line says nothing of the step before, which was carried
+  const settling = failed ? { settled: now + SETTLE_MS, loss: 0 } : {};
+  return { ...to(ladder, lower.find((step) => best === null || best >= HOLD[step]) ?? "phone", now), wait, ...settling };
 }
 
 /** @param {Ladder} ladder @param {Step} step @param {number} now @returns {Ladder} */
