@@ -18,7 +18,7 @@ from tests.journeys.steps import Clinician, sign_in
 from tests.journeys.test_roster import send_off
 from web.dev import cast
 
-# beside others a tab may lose its line for a moment, and then it counts its quiet half hour anew
+# beside others a tab may lose its line again and again, with a clock that jumps by minutes
 pytestmark = [pytest.mark.journey, pytest.mark.alone]
 
 MINUTE = 60_000

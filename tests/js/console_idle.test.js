@@ -7,7 +7,7 @@ const STEP = 5000;
 
 /** @typedef {import("../../web/static/js/console/idle.js").Idle} Idle */
 
-/** Look every five seconds. @param {Idle} idle @param {number} from @param {number} until @param {boolean} [watched] */
+/** Look every five seconds. @param {Idle} idle @param {number} from @param {number} until @param {boolean | null} [watched] */
 function pass(idle, from, until, watched = true) {
   let ended = 0;
   for (let now = from + STEP; now <= until; now += STEP) {
@@ -44,6 +44,17 @@ test("what may not end by itself is not asked about, and the half hour begins wh
   const over = pass(kept.idle, 4 * QUIET_MS, 5 * QUIET_MS - STEP);
   assert.equal(over.idle.asked, null);
   assert.equal(look(pass(begin(0), 0, QUIET_MS).idle, QUIET_MS + STEP, false).idle.asked, null); // rung meanwhile
+});
+
+test("a line that is gone for a moment is nobody's hand: the half hour goes on, and nothing is asked or ended meanwhile", () => {
+  const half = pass(begin(0), 0, QUIET_MS / 2);
+  const lost = pass(half.idle, QUIET_MS / 2, QUIET_MS / 2 + 30_000, null);
+  assert.equal(secondsLeft(pass(lost.idle, QUIET_MS / 2 + 30_000, QUIET_MS).idle, QUIET_MS), ANSWER_MS / 1000);
+  const asked = pass(begin(0), 0, QUIET_MS);
+  const away = pass(asked.idle, QUIET_MS, QUIET_MS + ANSWER_MS + 60_000, null);
+  assert.deepEqual([away.ended, pass(begin(0), 0, 2 * QUIET_MS, null).idle.asked], [0, null]);
+  const back = look(away.idle, QUIET_MS + ANSWER_MS + 60_000, true); // gone for long: with the whole time to answer
+  assert.deepEqual([back.ends, secondsLeft(back.idle, QUIET_MS + ANSWER_MS + 60_000)], [false, ANSWER_MS / 1000]);
 });
 
 test("a machine that slept asks when it wakes, with the whole time to answer", () => {

@@ -56,7 +56,7 @@ export class Console {
     for (const leaving of ["beforeunload", "pagehide"]) window.addEventListener(leaving, () => { void this.records.flush(); });
     document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") void this.records.flush(); });
     this.idleEnd = new IdleEnd({
-      watched: () => this.model.line === "open" && mayEnd(this.model.view, offers.shown(this.model.offers, this.line.serverNow()) !== null),
+      watched: () => this.model.line === "open" ? mayEnd(this.model.view, offers.shown(this.model.offers, this.line.serverNow()) !== null) : null,
       end: () => { void this.setActivity("offline", REASON); },
     });
     this.preview = new Preview();

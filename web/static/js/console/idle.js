@@ -27,10 +27,12 @@ export function stirred(idle, now) {
 /**
  * Look again, often.
  * @param {Idle} idle @param {number} now
- * @param {boolean} watched  whether this work session may end by itself (`mayEnd`)
+ * @param {boolean | null} watched  whether this work session may end by itself (`mayEnd`); null: the line is gone for the moment, which
+ *   nobody's hand has done, so that the time goes on
  * @returns {{ idle: Idle, ends: boolean }}  ends: nobody answered, say "off"
  */
 export function look(idle, now, watched) {
+  if (watched === null) return { idle, ends: false };
   if (!watched) return { idle: begin(now), ends: false };
   const slept = now - idle.looked > SLEPT_MS;
   const quiet = now - idle.stirred >= QUIET_MS;

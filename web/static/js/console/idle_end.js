@@ -13,8 +13,8 @@ const LOOK_SECONDS = 5;
 
 export class IdleEnd {
   /**
-   * @param {{ watched: () => boolean, end: () => void }} given
-   *   watched: whether this work session may end by itself; end: say "off" to the server
+   * @param {{ watched: () => boolean | null, end: () => void }} given
+   *   watched: whether this work session may end by itself, null: unknown for the moment; end: say "off" to the server
    */
   constructor(given) {
     this.given = given;
