@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from media.congestion import Cap
 from media.downstream import DownTrack
 from media.rtcp import ReportBlock
 from media.sdp import SLOTS
@@ -164,21 +163,12 @@ class Call:
             if track.source is not None:
                 track.source.want_key_frame()
 
-    def cap_for(self, seat: Seat, cap: Cap) -> int | None:
+    def cap_for(self, seat: Seat) -> int | None:
         """The cap for this seat's picture: the worst of those who receive it."""
         caps = [
             decided
             for sink, down in (seat.leg.up["video"].routes if seat.leg is not None else ())
             if sink.leg is not None
-            and (
-                decided := cap.decide(
-                    rate=sink.leg.bitrate_down,
-                    loss=down.loss,
-                    remb=down.remb,
-                    falling=down.remb_falling,
-                    rtt=down.rtt,
-                )
-            )
-            is not None
+            and (decided := down.decide_cap(sink.leg.bitrate_down)) is not None
         ]
         return min(caps, default=None)

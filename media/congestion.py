@@ -21,7 +21,7 @@ SMOOTHING = 3.0  # reports; one of a second has few packets on a thin line
 
 
 class Cap:
-    """The cap towards one publisher's video, re-decided once a second."""
+    """The cap on what one receiver's line carries of a video, re-decided once a second."""
 
     def __init__(self) -> None:
         self.bitrate = HIGHEST
@@ -33,18 +33,21 @@ class Cap:
         return self.bitrate < HIGHEST
 
     def decide(
-        self, *, rate: float, loss: float, remb: int | None, falling: bool, rtt: float | None
+        self, *, rate: float, loss: float | None, remb: int | None, falling: bool, rtt: float | None
     ) -> int | None:
         """The cap to send now, or None for none.
 
-        `rate` is what the receiver gets now (bit/s), `loss` its share lost, `remb` its estimate,
+        `rate` is what the receiver gets now (bit/s), `loss` its share lost (None: not measured
+        anew, as of a picture of few packets; each measure counts once), `remb` its estimate,
         `falling`: that has just fallen, `rtt` the seconds there and back to it.
         """
         was_active = self.active
-        self._loss += (loss - self._loss) / SMOOTHING
+        if loss is not None:
+            self._loss += (loss - self._loss) / SMOOTHING
         queued = self._queued(rtt)
         if self._loss > HEAVY_LOSS and rate > 0:
-            self.bitrate = int(min(self.bitrate, rate) * (1 - self._loss / 2))
+            if loss is not None:
+                self.bitrate = int(min(self.bitrate, rate) * (1 - self._loss / 2))
         elif falling and queued and remb is not None and remb < 1.2 * rate:
             self.bitrate = min(self.bitrate, remb)
         elif was_active:

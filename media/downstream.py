@@ -12,6 +12,7 @@ import struct
 from collections import OrderedDict
 from collections.abc import Callable
 
+from media.congestion import Cap
 from media.rtcp import ReportBlock
 from media.rtp import FIXED, HALF, SEND_TIME_RATE, distance, one_byte_block, starts_key_frame_vp8
 from media.sdp import AUDIO_LEVEL, MID, SEND_TIME, Section
@@ -24,6 +25,8 @@ LOSS_WINDOW = 1.0  # seconds, at least
 LOSS_PACKETS = 20  # in it, at least
 LOSS_FORGOTTEN = 8.0
 LOSS_FORGIVEN = 3.0  # seconds after a cut: the reports until then are about it
+REPAIRS_AT_ONCE = 40_000.0  # bytes: a key frame's worth, as after a short cut
+REPAIR_SHARE = 0.5  # of what has been sent
 SENDS_KEPT = 2048  # more than a cache holds, or repeated requests would go round it
 _NTP_FRACTION = 1 << 32
 
@@ -49,6 +52,7 @@ class DownTrack:
         self.rtt: float | None = None
         self.remb: int | None = None
         self.remb_falling = False
+        self.cap = Cap()  # on whatever comes by this line
         self.source: UpTrack | None = None
         # below 2^15, so that a lost first packet cannot confuse the roll-over counter (RFC 3711)
         self._last_seq = _random.randrange(1 << 15)
@@ -69,6 +73,9 @@ class DownTrack:
         self._resent_at: OrderedDict[int, float] = OrderedDict()
         self._loss_base: tuple[int, int, float] | None = None  # lost, highest, when
         self._loss_counts_from = 0.0
+        self._loss_is_new = False
+        self._repairs_left = REPAIRS_AT_ONCE
+        self._octets_at_repair = 0
 
     # --- how this browser wants its packets -------------------------------------------------------
 
@@ -100,11 +107,12 @@ class DownTrack:
         self._waiting_since = None
         self._resent_at.clear()
         self._sent_reports.clear()
-        self.packets = self.octets = 0
+        self.packets = self.octets = self._octets_at_repair = 0
         self.loss = 0.0
         self._loss_base = None
         self.rtt = self.remb = None
         self.remb_falling = False
+        self.cap = Cap()
 
     @property
     def wanted(self) -> bool:
@@ -212,6 +220,8 @@ class DownTrack:
         cached = source.cached((seq - self._seq_offset) & 0xFFFF)
         if cached is None or distance(cached.seq, self._first_seq) < 0:
             return None
+        if not self._affords(len(cached.payload)):
+            return None
         self._resent_at[seq] = now
         while len(self._resent_at) > SENDS_KEPT:
             self._resent_at.popitem(last=False)
@@ -233,6 +243,17 @@ class DownTrack:
             None,
             now,
         )
+
+    def _affords(self, size: int) -> bool:
+        """Whether a repair of so many bytes may go: a line that loses because it is full loses the
+        more the more is repaired. Half of what goes by it is enough for a third of loss."""
+        gone = self.octets - self._octets_at_repair
+        self._octets_at_repair = self.octets
+        self._repairs_left = min(REPAIRS_AT_ONCE, self._repairs_left + REPAIR_SHARE * gone)
+        if self._repairs_left < size:
+            return False
+        self._repairs_left -= size
+        return True
 
     # --- reports ----------------------------------------------------------------------------------
 
@@ -279,7 +300,17 @@ class DownTrack:
             self.loss = 0.0
         elif passed >= LOSS_WINDOW and expected >= LOSS_PACKETS:
             self.loss = max(0.0, min(1.0, (block.lost - lost) / expected))
+            self._loss_is_new = True
             self._loss_base = (block.lost, block.highest, now)
+
+    def decide_cap(self, rate: float) -> int | None:
+        """What a source of this may send at most, or None; each second. `rate`: all that goes by
+        this line now, bit/s."""
+        loss = self.loss if self._loss_is_new else None
+        self._loss_is_new = False
+        return self.cap.decide(
+            rate=rate, loss=loss, remb=self.remb, falling=self.remb_falling, rtt=self.rtt
+        )
 
     def estimated(self, bitrate: int) -> None:
         """The browser's estimate of what it can receive."""

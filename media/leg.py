@@ -14,7 +14,7 @@ from pylibsrtp import Error as SrtpError
 
 from media import rtcp, rtp, sdp, stun
 from media.api import LegEventKind, LegStats
-from media.congestion import Cap
+from media.congestion import HIGHEST
 from media.dtls import DtlsServer, HandshakeFailed, Identity
 from media.errors import BadDescription
 from media.upstream import UpTrack
@@ -34,6 +34,7 @@ SILENT_PATH = 3.0  # seconds; then a valid check without nomination moves the pa
 FEEDBACK_EVERY = 0.1  # seconds; as often as other bridges tell what came
 CUT = 0.8  # seconds in which nothing at all came
 REPORT_EVERY = 1.0
+UNCAPS = 3
 MOST_ARRIVALS = 4_000
 MOST_CHECKS = 256  # whose transaction ids are remembered
 SSRC_SILENCE = 0.5  # seconds; then a stream that nobody described may take over
@@ -70,7 +71,7 @@ class Leg:
         self.offered: sdp.Offered | None = None
         self.paths: OrderedDict[tuple[int, tuple[str, int]], Path] = OrderedDict()
         self.up: dict[str, UpTrack] = {}
-        self.cap = Cap()
+        self._uncap = 0  # how often it is still to be said that no cap holds any more
         self.silent = False
         self.last_media_at: float | None = None
         self.last_heard_at = now
@@ -505,9 +506,19 @@ class Leg:
         self.send_rtcp(rtcp.receiver_report(self.seat.ssrc, blocks) + name)
         video = self.up.get("video")
         if video is not None:
-            cap = self.call.cap_for(self.seat, self.cap)
-            if cap is not None:
-                self.send_rtcp(rtcp.remb(self.seat.ssrc, cap, [video.ssrc]))
+            self._send_cap(video.ssrc)
+
+    def _send_cap(self, ssrc: int) -> None:
+        """A browser keeps the last cap for ever: when nobody needs it any more, as when who had the
+        thin line has left, that is said, and not once, as it may get lost."""
+        cap = self.call.cap_for(self.seat)
+        if cap is not None:
+            self._uncap = UNCAPS
+        elif self._uncap:
+            self._uncap -= 1
+            cap = HIGHEST
+        if cap is not None:
+            self.send_rtcp(rtcp.remb(self.seat.ssrc, cap, [ssrc]))
 
     def _count(self, now: float) -> None:
         up = sum(track.octets for track in self.up.values())

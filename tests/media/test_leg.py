@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from media import BadDescription, LegEventKind, rtcp, sdp, stun
 from media.call import Call
+from media.congestion import HIGHEST, LOWEST
 from media.downstream import DownTrack
 from media.dtls import Identity
 from media.leg import QUIET_SILENCE, Leg
@@ -406,6 +407,46 @@ def test_a_cut_is_no_reason_to_cap_who_sends_and_a_thin_line_is(thin: bool) -> N
         for one in (source, sink):
             one.leg.tick(now, now, 9.0)
     assert bool(packets(source, 206, 15)) == thin
+
+
+def caps(side: Side) -> list[int]:
+    """The caps that a browser was told, in the order in which it was told them."""
+    return [
+        one.bitrate
+        for packet in packets(side, 206, 15)
+        for one in rtcp.read(packet)
+        if isinstance(one, rtcp.Remb)
+    ]
+
+
+def test_of_two_who_see_a_picture_the_one_with_the_thin_line_caps_it_for_as_long_as_it_stays() -> (
+    None
+):
+    call = Call("call")
+    source, wide = Side("tablet", call), Side("clinician", call)
+    thin = Side("interpreter", call)
+    lost = 0
+    for number in range(1500):
+        now = 1.0 + number / 50
+        source.rtp(number, now, number=number)
+        lost += number % 2
+        if not number % 25:
+            for sink, gone in ((wide, 0), (thin, lost)):
+                down = sink.leg.seat.down["video"]
+                block = rtcp.Reception(down.ssrc, 0, gone, number, 0, 0, 0)
+                report = rtcp.receiver_report(1, [block])
+                sink.leg.on_srtp(report, now, (sink.port, HOME))
+        for one in (source, wide, thin):
+            one.leg.tick(now, now, 9.0)
+    assert caps(source)[-1] == LOWEST
+    source.port.sent.clear()
+    thin.leg.seat.leg = None
+    call.sources_changed()
+    for number in range(1500, 2000):
+        now = 1.0 + number / 50
+        source.rtp(number, now, number=number)
+        source.leg.tick(now, now, 9.0)
+    assert caps(source) == [HIGHEST] * 3, "a browser keeps the last cap until it is told otherwise"
 
 
 def test_losses_between_two_feedbacks_are_told() -> None:

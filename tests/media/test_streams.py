@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from media import sdp
 from media.congestion import HIGHEST, LOWEST, Cap
-from media.downstream import DownTrack
+from media.downstream import REPAIRS_AT_ONCE, DownTrack
 from media.rtcp import ReportBlock, SenderReport
 from media.rtp import Packet, parse
 from media.upstream import FIRST_RETRY, KEY_FRAME_EVERY, OUTAGE, REPAIR_SECONDS, Kept, UpTrack
@@ -280,6 +280,37 @@ def test_loss_is_measured_over_a_second_and_not_by_one_reports_handful_of_packet
     assert track.loss == 0.0
     track.received(ReportBlock(track.ssrc, 0.5, 13, 107, 0, 0.0), 11.2)
     assert track.loss == pytest.approx(0.1)
+
+
+def test_repairs_take_at_most_half_of_what_a_full_line_carries_and_a_third_of_loss_is_mended() -> (
+    None
+):
+    large = KEY + bytes(1000)
+    for share, all_of_them in ((3, True), (1, False)):
+        source = up()
+        track = down(source=source)
+        asked = got = 0
+        for seq in range(1, 2001):
+            now = 10.0 + seq / 100
+            source.accept(*packet(seq, seq, large), now)
+            kept = sent(track, seq, seq, large, now)
+            assert kept is not None
+            if seq % share == 0:
+                asked += 1
+                got += track.resend(kept.seq, now) is not None
+        assert (got == asked) == all_of_them
+        assert got * len(large) <= 0.5 * 2000 * len(large) + REPAIRS_AT_ONCE
+
+
+def test_a_loss_that_was_measured_once_shrinks_a_cap_once() -> None:
+    cap = Cap()
+    line = {"rate": 400_000.0, "remb": None, "falling": False, "rtt": 0.05}
+    for _ in range(4):
+        cap.decide(loss=0.4, **line)  # type: ignore[arg-type]
+    capped = cap.bitrate
+    assert [cap.decide(loss=None, **line) for _ in range(3)] == [capped] * 3  # type: ignore[arg-type]
+    cap.decide(loss=0.4, **line)  # type: ignore[arg-type]
+    assert cap.bitrate < capped
 
 
 def test_a_few_packets_are_not_enough_to_speak_of_loss() -> None:
