@@ -10,12 +10,18 @@ from playwright.async_api import Page, expect
 
 from tests.journeys.chromium import People
 from tests.journeys.harness import Demo
-from tests.journeys.rough import MOVES, Call, rough_call
+from tests.journeys.rough import MOVES, WIDE, Call, rough_call
 from tests.journeys.steps import Clinician, Officer, heard, picture, picture_moves, sign_in, until
 
 pytestmark = [pytest.mark.journey, pytest.mark.alone, pytest.mark.timeout(480)]
 
 SENDS = "([step]) => document.querySelector('#self-view').dataset.step === step"
+# So many pictures more than when this was asked for the first time.
+SHOWN = """([count]) => {
+    const frames = Number(document.querySelector("#remote-video").dataset.frames ?? 0);
+    globalThis.from ??= frames;
+    return frames >= globalThis.from + count;
+}"""
 STILLS = "(count) => Number(document.querySelector('#remote-still').dataset.stills ?? 0) >= count"
 
 
@@ -44,8 +50,16 @@ async def test_a_thin_line_shows_stills_keeps_the_voice_and_gives_the_picture_ba
     await picture(tablet, "ladder-tablet-stills")
     await picture(desk, "ladder-console-stills")
 
+    call.network.rate = 150_000.0  # small pictures, for as long as one looks
+    await call.both(SENDS, ["180p"], 90)  # tries that did not hold make the next one wait
+    await call.both(SHOWN, [60], 45)
+    await call.both(SENDS, ["180p"], 1)
+    await heard(desk, "#remote-audio")
+    await expect(desk.locator("#remote-still")).to_be_hidden()
+    await picture(desk, "ladder-console-small")
+
     call.network.rate = None
-    await call.both(MOVES)
+    await call.both(WIDE)
     await picture_moves(tablet, "#remote-video", 30)
     await picture_moves(desk, "#remote-video", 30)
     await expect(desk.locator("#remote-still")).to_be_hidden()

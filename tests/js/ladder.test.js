@@ -1,7 +1,7 @@
 // How much picture a line carries: down quickly, up slowly, and never for a loss that is repaired without a trace.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begin, climb, DOWN_MS, lesser, PHONE_MS, read, sentWords, SLOWEST_MS, stepOf, STEPS, UP_MS, WARM_MS } from "../../web/static/js/lib/ladder.js";
+import { begin, climb, DOWN_MS, lesser, PHONE_MS, PICTURES, read, sentWords, SLOWEST_MS, SOUNDS, stepOf, STEPS, UP_MS, WARM_MS } from "../../web/static/js/lib/ladder.js";
 
 /** @typedef {import("../../web/static/js/lib/ladder.js").Look} Look */
 
@@ -132,6 +132,86 @@ test("a try that loses much falls back to the stills that the line carried, not 
   assert.ok(!walk.steps.some(([, step]) => step === "voice"), JSON.stringify(walk.steps));
 });
 
+test("a small picture that the line carries stays, however slowly the estimate grows", () => {
+  const walk = new Walk();
+  walk.go(28, {});
+  walk.go(8, { uplink: 40_000 });
+  while (stepOf(walk.ladder, walk.now) === "stills") walk.go(1, { uplink: 20_000 });
+  walk.steps = [];
+  for (let second = 0; second < 120; second += 1) walk.go(1, { uplink: Math.min(75_000, 20_000 + 2_000 * second), trip: second % 5 ? 0.06 : 0.2 });
+  assert.deepEqual(walk.steps, []);
+});
+
+test("a small picture that stands in a queue before the line, and costs sound, is given up within four seconds", () => {
+  for (const look of [{ trip: 0.35 }, { trip: 0.2, loss: 0.2 }]) {
+    const walk = new Walk();
+    walk.ladder = { ...walk.ladder, step: "stills" };
+    while (stepOf(walk.ladder, walk.now) === "stills") walk.go(1, { uplink: 20_000 });
+    assert.equal(walk.go(5, { uplink: 40_000, ...look }), "stills", JSON.stringify(look));
+  }
+});
+
+test("a line that is long, and has no queue, carries small pictures as well", () => {
+  const walk = new Walk();
+  walk.ladder = { ...walk.ladder, step: "180p", climbed: true };
+  walk.go(60, { uplink: 70_000, trip: 0.7, loss: 0.05 });
+  assert.deepEqual(walk.steps, []);
+});
+
+test("still pictures that a line has hardly room for are no reason to try more", () => {
+  const walk = new Walk();
+  walk.ladder = { ...walk.ladder, step: "stills" };
+  walk.go(5, { uplink: 20_000 });
+  assert.equal(walk.go(60, { uplink: 20_000, loss: 0.07, trip: 0.4 }), "stills");
+  assert.equal(walk.go(UP_MS / 1000 + 4, { uplink: 20_000 }), "180p");
+});
+
+test("what a moving picture has left in the line is not held against the still pictures after it", () => {
+  const walk = new Walk();
+  walk.go(28, {});
+  while (stepOf(walk.ladder, walk.now) === "720p") walk.go(1, { uplink: 40_000, loss: 0.5, trip: 0.6 });
+  assert.equal(stepOf(walk.ladder, walk.now), "stills");
+  walk.go(3, { uplink: 40_000, loss: 0.4, trip: 0.6 });
+  walk.go(20, { uplink: 20_000 });
+  assert.ok(!walk.steps.some(([, step]) => step === "voice"), JSON.stringify(walk.steps));
+});
+
+test("an estimate that the browser does not say for a moment is not forgotten", () => {
+  const walk = new Walk();
+  walk.go(28, {});
+  for (let second = 0; second < 6; second += 1) walk.go(1, { uplink: second % 2 ? 50_000 : null, loss: 0.5, trip: 0.5 });
+  assert.deepEqual(walk.steps.map(([, step]) => step), ["stills"]);
+});
+
+test("a report counts once, however long the next one is on its way", () => {
+  const report = [{ type: "remote-inbound-rtp", timestamp: 5000, fractionLost: 0.4, roundTripTime: 0.3 }];
+  const first = read(report, 4000);
+  assert.deepEqual([first.loss, first.trip, first.reported], [0.4, 0.3, 5000]);
+  assert.deepEqual([read(report, first.reported).loss, read(report, first.reported).trip], [null, 0.3]);
+  const walk = new Walk();
+  walk.go(10, {});
+  walk.go(1, { loss: 0.3 });
+  const after = walk.ladder.loss;
+  walk.go(10, { loss: null });
+  assert.equal(walk.ladder.loss, after);
+});
+
+test("a voice needs less where the line has little, and the smallest picture fits beside it in 150 kbit/s", () => {
+  assert.deepEqual([SOUNDS["720p"], SOUNDS["360p"]], [undefined, undefined]);
+  const headers = 26_000; // fifty packets a second
+  const picture = (PICTURES["180p"]?.bitrate ?? 0) * 1.15; // with headers and repairs
+  assert.ok((SOUNDS["180p"] ?? 0) + headers + picture < 150_000);
+  assert.ok((SOUNDS.voice ?? 0) + headers < 45_000);
+});
+
+test("a quiet scene of which little is sent is no reason to stay small on a wide line, and a line that is full is", () => {
+  for (const [uplink, climbs] of /** @type {const} */ ([[110_000, true], [78_000, false]])) {
+    const walk = new Walk();
+    walk.ladder = { ...walk.ladder, step: "180p" };
+    assert.equal(walk.go(60, { uplink, sent: 68_000 }) !== "180p" || walk.steps.length > 0, climbs, String(uplink));
+  }
+});
+
 test("after a long cut it is another line, and earlier falls do not count; a short one changes nothing", () => {
   for (const [seconds, climbs] of /** @type {const} */ ([[5, false], [PHONE_MS / 1000 + 2, true]])) {
     const walk = new Walk();
@@ -205,6 +285,6 @@ test("what the ladder needs is taken from a stats report, and only from the pair
     { type: "remote-inbound-rtp", kind: "audio", fractionLost: 0.02, roundTripTime: 0.1 },
     { type: "remote-inbound-rtp", kind: "video", fractionLost: 0.1, roundTripTime: 0.2 },
   ];
-  assert.deepEqual(read(report), { uplink: 700_000, loss: 0.1, trip: 0.2, heard: 42 });
-  assert.deepEqual(read([]), { uplink: null, loss: null, trip: null, heard: 0 });
+  assert.deepEqual(read(report), { uplink: 700_000, loss: 0.1, trip: 0.2, heard: 42, told: 0, reported: 1 });
+  assert.deepEqual(read([]), { uplink: null, loss: null, trip: null, heard: 0, told: 0, reported: 0 });
 });

@@ -264,7 +264,8 @@ export class CallMedia {
   #wantStills() {
     const peer = this.options.session()?.peer;
     const wanted = this.step === "stills" || this.stranded || (peer ? strands(peer) : false);
-    this.stills.want(this.sendsStills && wanted && this.cameraOn && this.hasCamera);
+    const thin = peer !== undefined && peer !== null && PICTURES[peer.step] === undefined && this.options.session()?.saver !== true;
+    this.stills.want(this.sendsStills && wanted && this.cameraOn && this.hasCamera, thin);
   }
 
   /** A still of the other side has come. @param {import("./wire.js").Still} message */

@@ -100,6 +100,9 @@ export class Peer {
     this.packetsAt = 0;
     this.heard = 0; // bytes, of everything that comes from the bridge
     this.heardAt = 0;
+    this.told = 0; // bytes, of everything that goes there
+    this.toldAt = 0;
+    this.reported = 0; // when the bridge's last report of what we send came
     this.unheard = false;
     /** @type {RTCIceTransport | null} whose path is followed */
     this.followed = null;
@@ -214,25 +217,25 @@ export class Peer {
       await put(senderOf(pc, "audio"), this.microphone);
       await put(senderOf(pc, "video"), this.#moving);
     }
-    const sender = senderOf(this.pc, "video");
-    if (sender) await this.#shape(sender);
+    await this.#shape();
   }
 
-  /** As large and as many pictures as the step allows. @param {RTCRtpSender} sender */
-  async #shape(sender) {
-    const picture = ladder.PICTURES[this.step];
-    const parameters = sender.getParameters();
-    const [encoding] = parameters.encodings ?? [];
-    if (!picture || !this.camera || !encoding) return;
-    const { width = 1280, height = 720 } = this.camera.getSettings();
-    encoding.scaleResolutionDownBy = Math.max(1, Math.min(width, height) / picture.lines);
-    encoding.maxFramerate = picture.frames;
-    encoding.maxBitrate = Math.min(picture.bitrate, this.options.maxBitrate ?? MAX_BITRATE);
-    try {
-      await sender.setParameters(parameters);
-    } catch (error) {
-      if (!(error instanceof DOMException)) throw error; // negotiating at this moment: done with the next step, or the next answer
-    }
+  /** As large and as many pictures as the step allows, and as much sound. */
+  async #shape() {
+    const { pc, step, camera } = this;
+    const picture = ladder.PICTURES[step];
+    await shape(senderOf(pc, "audio"), (encoding) => {
+      const most = ladder.SOUNDS[step];
+      if (most === undefined) delete encoding.maxBitrate;
+      else encoding.maxBitrate = most;
+    });
+    if (!picture || !camera) return;
+    const { width = 1280, height = 720 } = camera.getSettings();
+    await shape(senderOf(pc, "video"), (encoding) => {
+      encoding.scaleResolutionDownBy = Math.max(1, Math.min(width, height) / picture.lines);
+      encoding.maxFramerate = picture.frames;
+      encoding.maxBitrate = Math.min(picture.bitrate, this.options.maxBitrate ?? MAX_BITRATE);
+    });
   }
 
   #unbuild() {
@@ -337,8 +340,7 @@ export class Peer {
       if (pc !== this.pc) return; // a newer connection took over meanwhile
       await pc.setRemoteDescription({ type: "answer", sdp: String(description) });
       this.#followPath(pc);
-      const sender = senderOf(pc, "video");
-      if (sender) await this.#shape(sender);
+      await this.#shape();
       this.#expectVerdict();
     } catch (error) {
       if (pc === this.pc) this.#refused(error);
@@ -445,7 +447,7 @@ export class Peer {
     const report = await pc?.getStats();
     if (pc !== this.#carrying || this.word === "closed") return;
     if (report && pc === this.pc && pc?.connectionState === "connected") this.#watch(report);
-    await this.#climb(ladder.read(report?.values() ?? []));
+    await this.#climb(ladder.read(report?.values() ?? [], this.reported));
   }
 
   /** Do packets still come? ICE takes 7 s to notice, people take 2. @param {RTCStatsReport} report */
@@ -473,9 +475,13 @@ export class Peer {
     if (look.heard > this.heard) this.#isHeard(now);
     else if (this.reached && !this.unheard && now - this.heardAt >= HEARD_MS) void this.#unhear();
     this.heard = look.heard;
+    this.reported = look.reported;
     const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;
     if (up) this.upload = look.uplink;
-    this.ladder = this.reached ? ladder.climb(this.ladder, { ...look, up }, now) : ladder.anew(this.ladder, now);
+    const sent = look.told > this.told && this.told > 0 ? (8000 * (look.told - this.told)) / Math.max(1, now - this.toldAt) : null;
+    this.told = look.told;
+    this.toldAt = now;
+    this.ladder = this.reached ? ladder.climb(this.ladder, { ...look, up, sent }, now) : ladder.anew(this.ladder, now);
     await this.#settle();
   }
 
@@ -587,6 +593,19 @@ async function put(sender, track) {
     await sender?.replaceTrack(track);
   } catch (error) {
     if (!(error instanceof DOMException)) throw error; // closed meanwhile: the one after it was made with this track
+  }
+}
+
+/** @param {RTCRtpSender | undefined} sender @param {(encoding: RTCRtpEncodingParameters) => void} change */
+async function shape(sender, change) {
+  const parameters = sender?.getParameters();
+  const encoding = parameters?.encodings?.[0];
+  if (!sender || !parameters || !encoding) return;
+  change(encoding);
+  try {
+    await sender.setParameters(parameters);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error; // negotiating at this moment: done with the next step, or the next answer
   }
 }
 

@@ -1,5 +1,7 @@
 /** The quality of a connection as one word, from two readings of getStats. Pure. */
 
+import { carryingPair } from "./stats.js";
+
 /** @typedef {import("./wire.js").Quality} Quality */
 /**
  * @typedef {object} Reading
@@ -51,7 +53,8 @@ export function read(report, at) {
   const reading = { at, packets: 0, lost: 0, framesDecoded: 0, videoPackets: 0, roundTrip: null, uplink: null };
   /** @param {unknown} value */
   const number = (value) => (typeof value === "number" ? value : 0);
-  for (const entry of report) {
+  const entries = [...report];
+  for (const entry of entries) {
     if (entry["type"] === "inbound-rtp") {
       reading.packets += number(entry["packetsReceived"]);
       reading.lost += number(entry["packetsLost"]);
@@ -59,10 +62,10 @@ export function read(report, at) {
         reading.framesDecoded += number(entry["framesDecoded"]);
         reading.videoPackets += number(entry["packetsReceived"]);
       }
-    } else if (entry["type"] === "candidate-pair" && (entry["nominated"] === true || entry["selected"] === true) && entry["state"] === "succeeded") {
-      if (typeof entry["currentRoundTripTime"] === "number") reading.roundTrip = entry["currentRoundTripTime"];
-      if (typeof entry["availableOutgoingBitrate"] === "number") reading.uplink = entry["availableOutgoingBitrate"];
     }
   }
+  const pair = carryingPair(entries);
+  if (typeof pair?.["currentRoundTripTime"] === "number") reading.roundTrip = pair["currentRoundTripTime"];
+  if (typeof pair?.["availableOutgoingBitrate"] === "number") reading.uplink = pair["availableOutgoingBitrate"];
   return reading;
 }

@@ -1,13 +1,24 @@
 /**
  * Still pictures, when the line carries no moving ones: ours go out over the conversation, one every three seconds and the next one
- * only when the last has arrived; theirs are painted over the place of the video. Nothing of them is kept.
+ * only when the last has arrived; theirs are painted over the place of the video. Nothing of them is kept. They are as small as the
+ * line wants them: what it needs for one it takes from the voices.
  */
 
 export const EVERY_MS = 3000;
 const STALE_MS = 10_000; // older than that, it is no picture of now
-const LONGER_SIDE = 320;
-const MOST_BYTES = 14_000; // with base64 about 50 kbit/s
-const QUALITIES = [0.6, 0.45, 0.3, 0.2];
+export const MOST_BYTES = 14_000; // with base64 about 50 kbit/s
+export const THIN_BYTES = 6_000; // on a line of which no more is known than that it carries no moving picture
+export const LEAST_BYTES = 3_500;
+const SLOW_MS = 1000; // that one takes until it is answered
+const QUICK_MS = 400;
+/** Longer side and quality, the best first. @type {readonly (readonly [number, number])[]} */
+const SIZES = [[320, 0.6], [320, 0.45], [320, 0.3], [240, 0.35], [240, 0.2], [192, 0.2], [160, 0.15]];
+
+/** Bytes of the next one at most, when one of at most `most` took so long. @param {number} most @param {number} took  ms @returns {number} */
+export function budget(most, took) {
+  if (took > SLOW_MS) return Math.max(LEAST_BYTES, Math.round(0.6 * most));
+  return took < QUICK_MS ? Math.min(MOST_BYTES, Math.round(1.3 * most)) : most;
+}
 
 /** Takes stills of our camera and sends them, for as long as they are wanted. */
 export class StillSender {
@@ -17,6 +28,8 @@ export class StillSender {
     this.canvas = document.createElement("canvas");
     this.sending = false;
     this.sentAt = -STALE_MS;
+    this.most = THIN_BYTES;
+    this.theirs = MOST_BYTES;
     /** @type {ReturnType<typeof setInterval> | undefined} */
     this.timer = undefined;
   }
@@ -26,12 +39,14 @@ export class StillSender {
     return this.timer !== undefined && performance.now() - this.sentAt < STALE_MS;
   }
 
-  /** @param {boolean} wanted */
-  want(wanted) {
+  /** @param {boolean} wanted @param {boolean} thin  the other side's line is as thin as that too */
+  want(wanted, thin = false) {
+    this.theirs = thin ? THIN_BYTES : MOST_BYTES;
     if (wanted === (this.timer !== undefined)) return;
     clearInterval(this.timer);
     this.timer = undefined;
     if (!wanted) return;
+    this.most = THIN_BYTES;
     this.timer = setInterval(() => { void this.#take(); }, EVERY_MS);
     void this.#take();
   }
@@ -43,8 +58,10 @@ export class StillSender {
     try {
       const picture = await this.#picture(source);
       if (picture === null || this.timer === undefined) return;
+      const begun = performance.now();
       await send(picture);
       this.sentAt = performance.now();
+      this.most = budget(this.most, this.sentAt - begun);
     } catch {
       // refused or not connected: the next one is as good
     } finally {
@@ -54,14 +71,16 @@ export class StillSender {
 
   /** Small enough for a thin line, or null. @param {HTMLVideoElement} source @returns {Promise<string | null>} base64 */
   async #picture(source) {
-    const scale = Math.min(1, LONGER_SIDE / Math.max(source.videoWidth, source.videoHeight));
-    this.canvas.width = Math.round(source.videoWidth * scale);
-    this.canvas.height = Math.round(source.videoHeight * scale);
-    this.canvas.getContext("2d")?.drawImage(source, 0, 0, this.canvas.width, this.canvas.height);
-    for (const quality of QUALITIES) {
+    const longer = Math.max(source.videoWidth, source.videoHeight);
+    const most = Math.min(this.most, this.theirs);
+    for (const [side, quality] of SIZES) {
+      const scale = Math.min(1, side / longer);
+      this.canvas.width = Math.round(source.videoWidth * scale);
+      this.canvas.height = Math.round(source.videoHeight * scale);
+      this.canvas.getContext("2d")?.drawImage(source, 0, 0, this.canvas.width, this.canvas.height);
       /** @type {Blob | null} */
       const blob = await new Promise((resolve) => { this.canvas.toBlob(resolve, "image/jpeg", quality); });
-      if (blob && blob.size <= MOST_BYTES) return base64(new Uint8Array(await blob.arrayBuffer()));
+      if (blob && blob.size <= most) return base64(new Uint8Array(await blob.arrayBuffer()));
     }
     return null;
   }
