@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Plan = Mapping[str, Sequence[str | None]]
 
+# bit/s: who only looks on, while the sender has somebody else before them, has the sound alone when
+# their line carries less than this of the picture
+ASIDE_LEAST = 200_000
+
 
 class Seat:
     """A leg's place in the call: what goes down to it outlives the leg."""
@@ -114,7 +118,7 @@ class Call:
                     source = None
                 changed = down.source is not (source[1] if source else None)
                 down.follow(source[1] if source else None)
-                if source is not None and sink.leg is not None and down.wanted:
+                if source is not None and sink.leg and down.wanted and not down.paused:
                     routes.setdefault(source[1], []).append((sink, down))
                     if changed:
                         source[1].want_key_frame()
@@ -163,12 +167,40 @@ class Call:
             if track.source is not None:
                 track.source.want_key_frame()
 
-    def cap_for(self, seat: Seat) -> int | None:
-        """The cap for this seat's picture: the worst of those who receive it."""
-        caps = [
-            decided
-            for sink, down in (seat.leg.up["video"].routes if seat.leg is not None else ())
-            if sink.leg is not None
-            and (decided := down.decide_cap(sink.leg.bitrate_down)) is not None
-        ]
+    def cap_for(self, seat: Seat, now: float) -> int | None:
+        """The cap for this seat's picture: the worst of those who receive it. Of somebody at the
+        side no thin line takes it from the others: below `ASIDE_LEAST` it goes on without them.
+        """
+        track = self._up(seat.name, "video")
+        caps: list[int] = []
+        changed = False
+        for sink, down in self._receivers(track):
+            if down.paused:
+                changed |= down.resumes(now)
+                continue
+            cap = down.decide_cap(sink.leg.bitrate_down if sink.leg else 0)
+            if cap is None:
+                continue
+            if cap < ASIDE_LEAST and self._aside(seat.name, sink.name):
+                down.pause(now)
+                changed = True
+            else:
+                caps.append(cap)
+        if changed:
+            self.sources_changed()
+            if track is not None:
+                track.want_key_frame()
         return min(caps, default=None)
+
+    def _receivers(self, track: UpTrack | None) -> list[tuple[Seat, DownTrack]]:
+        return [
+            (sink, down)
+            for sink in self.seats.values()
+            for down in sink.down.values()
+            if down.source is track and track is not None and sink.leg is not None and down.wanted
+        ]
+
+    def _aside(self, source: str, sink: str) -> bool:
+        """Whether a source has somebody else before it, large: this one only looks on."""
+        large = () if self._plan is None else self._plan["video"].get(source, ())
+        return bool(large) and large[0] is not None and large[0] != sink

@@ -27,6 +27,7 @@ LOSS_FORGOTTEN = 8.0
 LOSS_FORGIVEN = 3.0  # seconds after a cut: the reports until then are about it
 REPAIRS_AT_ONCE = 40_000.0  # bytes: a key frame's worth, as after a short cut
 REPAIR_SHARE = 0.5  # of what has been sent
+PAUSE, LONGEST_PAUSE = 30.0, 60.0  # seconds
 SENDS_KEPT = 2048  # more than a cache holds, or repeated requests would go round it
 _NTP_FRACTION = 1 << 32
 
@@ -53,6 +54,8 @@ class DownTrack:
         self.remb: int | None = None
         self.remb_falling = False
         self.cap = Cap()  # on whatever comes by this line
+        self._pause, self._resumed_at = PAUSE, -LONGEST_PAUSE
+        self.paused = False  # the line carries sound alone: nothing of this goes by it
         self.source: UpTrack | None = None
         # below 2^15, so that a lost first packet cannot confuse the roll-over counter (RFC 3711)
         self._last_seq = _random.randrange(1 << 15)
@@ -113,6 +116,8 @@ class DownTrack:
         self.rtt = self.remb = None
         self.remb_falling = False
         self.cap = Cap()
+        self.paused = False
+        self._pause, self._resumed_at = PAUSE, -LONGEST_PAUSE
 
     @property
     def wanted(self) -> bool:
@@ -311,6 +316,23 @@ class DownTrack:
         return self.cap.decide(
             rate=rate, loss=loss, remb=self.remb, falling=self.remb_falling, rtt=self.rtt
         )
+
+    def pause(self, now: float) -> None:
+        """Send nothing for a while: half a minute, and longer each time that it was soon again."""
+        soon = now - self._resumed_at < self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if soon else PAUSE
+        self.paused = True
+        self._resumed_at = now + self._pause
+        self._started = False
+        self._waiting_since = None
+
+    def resumes(self, now: float) -> bool:
+        """Send again what comes, when it is time: from its next key frame on."""
+        if now < self._resumed_at:
+            return False
+        self.paused = False
+        self.cap = Cap()
+        return True
 
     def estimated(self, bitrate: int) -> None:
         """The browser's estimate of what it can receive."""

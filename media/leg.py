@@ -506,12 +506,12 @@ class Leg:
         self.send_rtcp(rtcp.receiver_report(self.seat.ssrc, blocks) + name)
         video = self.up.get("video")
         if video is not None:
-            self._send_cap(video.ssrc)
+            self._send_cap(video.ssrc, now)
 
-    def _send_cap(self, ssrc: int) -> None:
+    def _send_cap(self, ssrc: int, now: float) -> None:
         """A browser keeps the last cap for ever: when nobody needs it any more, as when who had the
         thin line has left, that is said, and not once, as it may get lost."""
-        cap = self.call.cap_for(self.seat)
+        cap = self.call.cap_for(self.seat, now)
         if cap is not None:
             self._uncap = UNCAPS
         elif self._uncap:

@@ -1,7 +1,7 @@
 // What a guest's page shows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { firstMode, heard, minuteOfHold, others, stageOf } from "../../web/static/js/guest/state.js";
+import { firstMode, heard, minuteOfHold, others, pictureWords, stageOf } from "../../web/static/js/guest/state.js";
 import { slotOf } from "../../web/static/js/lib/more.js";
 
 /** @typedef {import("../../web/static/js/lib/wire.js").GuestView} GuestView */
@@ -48,4 +48,17 @@ test("a guest on hold hears a tone when it begins and once a minute, and none in
   const held = view({ held_at: 1000 });
   assert.deepEqual([1000, 1059.9, 1060, 1121].map((now) => minuteOfHold(held, now)), [0, 0, 1, 2]);
   assert.equal(minuteOfHold(view({ held_at: 1000, state: "waiting" }), 1001), null);
+});
+
+test("a guest reads when the picture from the scene stands still, is small, or comes badly", () => {
+  const { session } = view({});
+  const peer = session.peer;
+  assert.equal(pictureWords(session, false, false), null);
+  assert.equal(pictureWords(session, true, false), "guest.peer.frozen");
+  assert.equal(pictureWords({ ...session, peer: { ...peer, step: "180p" } }, false, false), "guest.peer.180p");
+  assert.equal(pictureWords({ ...session, peer: { ...peer, step: "stills" } }, false, false), "guest.peer.stills");
+  assert.equal(pictureWords({ ...session, saver: true, peer: { ...peer, step: "stills" } }, false, false), "guest.peer.saver");
+  assert.equal(pictureWords({ ...session, peer: { ...peer, quality: "poor" } }, false, false), "guest.peer.weak");
+  assert.equal(pictureWords({ ...session, peer: { ...peer, quality: "poor" } }, false, true), null, "it may be our own line");
+  assert.equal(pictureWords({ ...session, peer: { ...peer, camera: false } }, true, false), null);
 });

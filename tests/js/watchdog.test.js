@@ -1,7 +1,7 @@
 // What people do not notice: a still picture with sound, a dead camera, a dead microphone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begin, DEAD_MS, FINE, FROZEN_MS, read, see, STUCK_MS } from "../../web/static/js/lib/watchdog.js";
+import { begin, DEAD_MS, FINE, FROZEN_MS, read, see, STUCK_MS, clocks, decodedBy } from "../../web/static/js/lib/watchdog.js";
 
 const ALL = { picture: true, camera: true, microphone: true };
 
@@ -51,4 +51,15 @@ test("only the section of the other side's picture counts", () => {
   ];
   assert.deepEqual(read(report, "1"), { shown: 10, taken: 7, energy: 0.5 });
   assert.deepEqual(read([{ type: "inbound-rtp", kind: "video", framesDecoded: 3 }], "1"), { shown: 3, taken: null, energy: null });
+});
+
+test("each further picture has a clock of its own, and one of which the browser says nothing has none", () => {
+  const report = (/** @type {number} */ one, /** @type {number} */ two) => [
+    { type: "inbound-rtp", kind: "video", mid: "3", framesDecoded: one }, { type: "inbound-rtp", kind: "video", mid: "4", framesDecoded: two },
+    { type: "inbound-rtp", kind: "audio", mid: "2" }, { type: "inbound-rtp", kind: "video", framesDecoded: 9 },
+  ];
+  let seen = clocks(new Map(), decodedBy(report(1, 5)), 1000);
+  seen = clocks(seen, decodedBy(report(1, 6)), 2000);
+  seen = clocks(seen, decodedBy(report(1, 7)), 3000);
+  assert.deepEqual([...seen].map(([mid, { since }]) => [mid, since]), [["3", 1000], ["4", 3000]]);
 });

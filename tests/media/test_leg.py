@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media import BadDescription, LegEventKind, rtcp, sdp, stun
-from media.call import Call
+from media.call import ASIDE_LEAST, Call
 from media.congestion import HIGHEST, LOWEST
 from media.downstream import DownTrack
 from media.dtls import Identity
@@ -22,8 +23,9 @@ from media.upstream import CACHE, MOST_MISSING, UpTrack
 
 OFFER = (Path(__file__).parent / "descriptions" / "chromium-156.sdp").read_text()
 VIDEO = sdp.read(OFFER).sections["video"]
+AUDIO = sdp.read(OFFER).sections["audio"]
 SSRC, REPAIR = VIDEO.ssrcs[0], VIDEO.retransmission_ssrcs[0]
-KEY = b"\x10\x00" + bytes(20)
+KEY, DELTA = b"\x10\x00" + bytes(20), b"\x10\x01" + bytes(20)
 HOME, AWAY = ("127.0.0.1", 4001), ("127.0.0.1", 4002)
 IDENTITY = Identity()
 
@@ -447,6 +449,63 @@ def test_of_two_who_see_a_picture_the_one_with_the_thin_line_caps_it_for_as_long
         source.rtp(number, now, number=number)
         source.leg.tick(now, now, 9.0)
     assert caps(source) == [HIGHEST] * 3, "a browser keeps the last cap until it is told otherwise"
+
+
+def test_somebody_at_the_side_with_a_thin_line_hears_on_and_takes_the_picture_from_nobody() -> None:
+    call = Call("call")
+    source, lead = Side("tablet", call), Side("clinician", call)
+    aside = Side("side1", call)
+    call.plan(
+        {"tablet": ["clinician", "side1"], "clinician": ["tablet"], "side1": ["tablet"]},
+        {"tablet": ["clinician", "side1"], "clinician": ["tablet"], "side1": ["tablet"]},
+    )
+    tracks = aside.leg.seat.down
+    lost = {"audio": 0, "video": 0}
+    seen: list[int] = []
+    for number in range(6000):
+        now = 1.0 + number / 50
+        thin = now < 30
+        payload = KEY if not number % 50 else DELTA
+        before = len(aside.port.sent)
+        source.rtp(number, now, number=2 * number, payload=payload)
+        if len(aside.port.sent) > before:
+            seen.append(number)
+        source.rtp(number, now, kind=AUDIO.payload_type, ssrc=AUDIO.ssrcs[0], number=2 * number + 1)
+        for kind, down in tracks.items():
+            if kind in lost and thin and not down.paused and number % 3:
+                lost[kind] += not tracks["video"].paused
+            if kind in lost and not number % 25:
+                sent = (down._last_seq - 1) & 0xFFFF
+                block = rtcp.Reception(down.ssrc, 0, lost[kind], sent, 0, 0, 0)
+                report = rtcp.receiver_report(1, [block])
+                aside.leg.on_srtp(report, now, (aside.port, HOME))
+        for one in (source, lead, aside):
+            one.leg.tick(now, now, 9.0)
+    assert all(cap >= ASIDE_LEAST for cap in caps(source))
+    assert lead.leg.seat.down["video"].packets == 6000
+    assert tracks["audio"].packets == 6000
+    gaps = [(one, then) for one, then in pairwise(seen) if then - one > 50]
+    assert gaps, "the picture was never paused"
+    assert all(then % 50 == 0 for _, then in gaps), "it comes back with a key frame"
+    assert seen[-1] > 5900
+    assert tracks["video"].packets == len(seen)
+
+
+def test_a_pause_of_a_picture_is_longer_each_time_that_it_was_soon_needed_again() -> None:
+    down = DownTrack("video")
+    now, waits = 100.0, []
+    for _ in range(5):
+        down.pause(now)
+        since = now
+        while not down.resumes(now):
+            now += 1
+        waits.append(now - since)
+        now += 5
+    assert waits == [30, 60, 60, 60, 60]
+    now += 500
+    down.pause(now)
+    assert not down.resumes(now + 29)
+    assert down.resumes(now + 30)
 
 
 def test_losses_between_two_feedbacks_are_told() -> None:

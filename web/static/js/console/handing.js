@@ -124,7 +124,7 @@ function company(model, session) {
     const role = lead ? t("console.company.lead") : t(`console.company.${one.role}`);
     write(`company-role-${slot}`, one.held ? `${role}, ${t("console.company.held")}` : one.mode === "speak" ? role : `${role}, ${t(`console.company.${one.mode}`)}`);
     const video = model.media.more.slots[slot - 1]?.video;
-    if (video) video.hidden = one.held || one.mode !== "speak" || !one.connected || video.videoWidth === 0;
+    if (video) video.hidden = one.held || one.mode !== "speak" || !one.connected || video.videoWidth === 0 || model.media.stands(slot);
     const out = find(`#company-out-${slot}`, HTMLButtonElement);
     out.hidden = session.role !== "lead" || (one.role === "supervisor" && one.link === null) || one.party === "";
     out.dataset["party"] = one.party;

@@ -53,6 +53,20 @@ export function others(view, slotOf) {
 }
 
 /**
+ * What to say over the picture from the scene, as a key of the page's texts, or null when all is well.
+ * @param {GuestView["session"]} session
+ * @param {boolean} frozen  it should move and does not
+ * @param {boolean} thin  our own line carries less than a full picture: that it arrives badly says nothing of theirs
+ */
+export function pictureWords(session, frozen, thin) {
+  if (session.held_at !== null || !session.peer.connected || !session.peer.camera) return null; // said in the picture's place
+  if (frozen) return "guest.peer.frozen";
+  const { step, quality } = session.peer;
+  if (step === "360p" || step === "180p" || step === "stills") return step === "stills" && session.saver ? "guest.peer.saver" : `guest.peer.${step}`;
+  return !thin && step === "720p" && (quality === "poor" || quality === "none") ? "guest.peer.weak" : null;
+}
+
+/**
  * Which minute of the hold it is, the first one 0: a tone is heard once in each, so that nobody takes the silence for the end.
  * @param {GuestView | null} view
  * @param {number} now  UTC seconds

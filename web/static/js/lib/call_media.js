@@ -81,6 +81,11 @@ export class CallMedia {
   }
 
   /** Whether the other side's picture should move and does not. */
+  /** Whether a further party's small picture stands still: a still face must not look like a living one. @param {number} slot */
+  stands(slot) {
+    return this.peer?.stands(slot) === true;
+  }
+
   get frozen() {
     return this.peer?.found.frozen === true;
   }

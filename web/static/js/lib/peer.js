@@ -44,6 +44,7 @@ import * as watchdog from "./watchdog.js";
 
 const SILENT_MS = 2500;
 const HEARD_MS = 1800;
+const STANDS_MS = 4000;
 const DISCONNECTED_MS = 2000;
 const VERDICT_MS = 8000;
 const QUALITY_MS = 5000;
@@ -87,6 +88,10 @@ export class Peer {
     this.found = watchdog.FINE;
     /** @type {RTCRtpTransceiver | null} the other side's picture, and ours */
     this.picture = null;
+    /** @type {Map<RTCRtpTransceiver, number>} the sections of further parties, and their slots */
+    this.places = new Map();
+    /** @type {Map<string, { value: number | null, since: number }>} by section, since when its picture stands where it is */
+    this.clocks = new Map();
     /** @type {PeerWord} */
     this.word = "closed";
     this.describing = false;
@@ -288,7 +293,8 @@ export class Peer {
     prefer(sound, "audio", ["audio/opus"]);
     prefer(picture, "video", ["video/vp8", "video/rtx"]);
     /** @type {Map<RTCRtpTransceiver, number>} */
-    const slots = new Map();
+    const slots = this.places = new Map();
+    this.clocks.clear();
     for (const [kind, types] of /** @type {const} */ ([["audio", ["audio/opus"]], ["video", ["video/vp8", "video/rtx"]]])) {
       for (let slot = 1; slot <= MORE; slot += 1) {
         const more = pc.addTransceiver(kind, { direction: "recvonly" });
@@ -456,6 +462,7 @@ export class Peer {
     this.#guard(watchdog.read(report.values(), this.picture?.mid ?? null));
     this.frames = this.framesBefore + framesDecoded;
     const now = performance.now();
+    this.clocks = watchdog.clocks(this.clocks, watchdog.decodedBy(report.values()), now);
     if (packets !== this.packets) {
       this.packets = packets;
       this.packetsAt = now;
@@ -465,6 +472,13 @@ export class Peer {
     } else if (packets > 0 && this.expectMedia && now - this.packetsAt > SILENT_MS) {
       this.#say("silent");
     }
+  }
+
+  /** Whether a further party's picture stands still, as far as the browser says. @param {number} slot */
+  stands(slot) {
+    const mid = [...this.places].find(([one, at]) => at === slot && one.receiver.track.kind === "video")?.[0].mid;
+    const clock = mid ? this.clocks.get(mid) : undefined;
+    return clock !== undefined && performance.now() - clock.since >= STANDS_MS;
   }
 
   /** How much picture does the line carry? @param {ReturnType<typeof ladder.read>} look */

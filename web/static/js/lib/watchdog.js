@@ -49,6 +49,24 @@ export function see(watch, look, now, expected) {
 }
 
 /**
+ * Pictures decoded so far, by the section in which they come; where the browser names none, there is nothing to say.
+ * @param {Iterable<Readonly<Record<string, unknown>>>} report @returns {Map<string, number>}
+ */
+export function decodedBy(report) {
+  /** @type {Map<string, number>} */
+  const found = new Map();
+  for (const { type, kind, mid, framesDecoded } of report) {
+    if (type === "inbound-rtp" && kind === "video" && typeof mid === "string" && typeof framesDecoded === "number") found.set(mid, framesDecoded);
+  }
+  return found;
+}
+
+/** Since when each picture stands where it is. @param {ReadonlyMap<string, Clock>} before @param {ReadonlyMap<string, number>} decoded @param {number} now @returns {Map<string, Clock>} */
+export function clocks(before, decoded, now) {
+  return new Map([...decoded].map(([mid, frames]) => [mid, moved(before.get(mid) ?? { value: null, since: now }, frames, now, true)]));
+}
+
+/**
  * Take from a stats report what the watch needs.
  * @param {Iterable<Readonly<Record<string, unknown>>>} report
  * @param {string | null} mid  the section of the other side's picture; further parties have others

@@ -5,12 +5,12 @@ import { boot, find, setText } from "../lib/dom.js";
 import { has, t } from "../lib/i18n.js";
 import { slotOf } from "../lib/more.js";
 import { Line, WireError } from "../lib/socket.js";
-import { PICTURES } from "../lib/ladder.js";
+import { PICTURES, sentWords } from "../lib/ladder.js";
 import { MORE } from "../lib/peer.js";
 import * as sounds from "../lib/sounds.js";
 import { Whisper } from "../lib/whisper.js";
 import { GuestMedia } from "../guest/media.js";
-import { firstMode, heard, minuteOfHold, others, stageOf } from "../guest/state.js";
+import { firstMode, heard, minuteOfHold, others, pictureWords, stageOf } from "../guest/state.js";
 
 /** @typedef {import("../lib/wire.js").GuestView} GuestView */
 
@@ -114,7 +114,11 @@ function call(shown) {
   byId("remote-empty").dataset["calm"] = String(held);
   const words = held ? "held" : media.blocked ? media.link : media.link === "connecting" ? "joining" : media.link !== "up" ? "reconnecting" : !peer.connected ? "tablet_lost" : !peer.camera ? "no_camera" : peer.step === "stills" ? "stills" : "voice";
   setText(byId("remote-words"), empty ? t(`guest.peer.${words}`, { lead: shown.session.lead }) : "");
+  const over = empty ? null : pictureWords(shown.session, media.frozen, media.step !== "720p");
+  setText(byId("peer-words"), over === null ? "" : t(over));
   const supervisor = shown.role === "supervisor";
+  const sent = held || supervisor ? null : sentWords(media.step, { saver: shown.session.saver, picture: media.cameraOn && media.hasCamera, stills: media.stills.through });
+  setText(byId("sent"), sent === null ? "" : t(sent));
   const whispers = whisper.on;
   show("mute", !supervisor);
   show("camera", !supervisor);
@@ -133,7 +137,7 @@ function call(shown) {
     setText(byId(`company-name-${slot}`), one.name);
     setText(byId(`company-role-${slot}`), one.held ? t("guest.company.held", { role: t(`guest.company.${one.role}`) }) : t(`guest.company.${one.role}`));
     const video = media.more.slots[slot - 1]?.video;
-    if (video) video.hidden = held || one.held || !one.speaks || !one.connected || video.videoWidth === 0;
+    if (video) video.hidden = held || one.held || !one.speaks || !one.connected || video.videoWidth === 0 || media.stands(slot);
   }
 }
 

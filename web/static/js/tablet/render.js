@@ -336,7 +336,7 @@ function renderCompany({ media, came, now }, session) {
   setText(at.companyWords, words);
   for (const [index, { video }] of media.more.slots.entries()) {
     const shown = session.company.some((one) => one.role === "interpreter" && one.connected && !one.held && slotOf("tablet", one.seat) === index + 1);
-    if (video) video.hidden = !shown || video.videoWidth === 0;
+    if (video) video.hidden = !shown || video.videoWidth === 0 || media.stands(index + 1);
   }
 }
 
