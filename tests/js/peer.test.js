@@ -14,6 +14,7 @@ class Connection extends EventTarget {
     this.connectionState = "new";
     this.localDescription = { sdp: "ours" };
     this.heard = 0;
+    this.path = "one";
     this.closed = false;
     /** @type {object[]} */
     this.transceivers = [];
@@ -35,7 +36,7 @@ class Connection extends EventTarget {
   async setLocalDescription() { /* at once */ }
   async setRemoteDescription() { /* at once */ }
   async getStats() {
-    const pair = { type: "candidate-pair", nominated: true, state: "succeeded", bytesReceived: this.heard, availableOutgoingBitrate: 900_000 };
+    const pair = { type: "candidate-pair", id: this.path, nominated: true, state: "succeeded", bytesReceived: this.heard, availableOutgoingBitrate: 900_000 };
     return new Map([["pair", pair]]);
   }
   close() {
@@ -63,6 +64,8 @@ const known = new Map();
 let peer;
 /** @type {string[]} */
 let steps;
+/** @type {boolean[]} */
+let doubts;
 let now = 0;
 
 /** Everything that waits for nothing but its turn. */
@@ -91,12 +94,13 @@ beforeEach(async () => {
   now = 0;
   Connection.made = [];
   steps = [];
+  doubts = [];
   mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   mock.method(performance, "now", () => now);
   const { Peer: Made } = await import("../../web/static/js/lib/peer.js");
   const options = {
     line: { send: async () => ({ description: "theirs" }) }, session: () => "ses_1", epoch: () => 1, sending: () => ({ muted: false, camera: true }),
-    relay: { fresh: async () => [], keep: () => {} }, onRemote: () => {}, onMore: () => {}, onState: () => {}, onFound: () => {}, onDoubt: async () => false,
+    relay: { fresh: async () => [], keep: () => {} }, onRemote: () => {}, onMore: () => {}, onState: () => {}, onFound: () => {}, onDoubt: async (/** @type {boolean} */ sure) => { doubts.push(sure); return false; },
     onStep: (/** @type {string} */ step) => { steps.push(step); }, onQuality: () => {},
   };
   peer = new Made(/** @type {import("../../web/static/js/lib/peer.js").PeerOptions} */ (/** @type {unknown} */ (options)));
@@ -125,6 +129,14 @@ test("while a connection is built beside one that carries, the line is as wide a
   await pass(15, () => { fresh.heard += 1000; });
   assert.equal(carries.closed, true);
   assert.deepEqual(steps, []);
+});
+
+test("where sound and picture go another way without a break, the line is doubted at once, and once", async () => {
+  await pass(5, () => { newest().heard += 1000; });
+  assert.deepEqual(doubts, []);
+  newest().path = "another";
+  await pass(5, () => { newest().heard += 1000; });
+  assert.deepEqual(doubts, [true]);
 });
 
 test("a pair that is counted no more is no sign that something was heard", async () => {

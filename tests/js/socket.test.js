@@ -87,6 +87,15 @@ test("a line that is suspected and does not answer is left for a new one at once
   assert.deepEqual(types(), ["hello", "beat"], "what was not answered is asked again");
 });
 
+test("where the network is surely another one, the answer is waited for half as long", async () => {
+  await begin();
+  newest().welcomes();
+  line.suspect(true);
+  mock.timers.tick(1200);
+  mock.timers.tick(250);
+  assert.equal(Socket.made.length, 2);
+});
+
 test("a line that answers is kept, and may be suspected again", async () => {
   await begin();
   newest().welcomes();

@@ -245,7 +245,7 @@ export class CallMedia {
         }
         this.options.changed();
       },
-      onDoubt: () => this.options.line.suspect(),
+      onDoubt: (sure) => this.options.line.suspect(sure),
       onFound: (found) => this.#found(found),
       onStep: () => {
         this.#wantStills();

@@ -36,8 +36,8 @@ import * as watchdog from "./watchdog.js";
  * @property {(slot: number, track: MediaStreamTrack) => void} onMore  a track for a further party: slots 1 to 3
  * @property {(word: PeerWord) => void} onState
  * @property {(found: watchdog.Found) => void} onFound  whenever what the watchdog finds has changed
- * @property {() => Promise<boolean>} onDoubt  another path was taken, or nothing has come back for two seconds: the network may be
- *   another one. Gives whether the server answers by the line.
+ * @property {(sure: boolean) => Promise<boolean>} onDoubt  another path was taken (`sure`), or nothing has come back for two seconds: the
+ *   network may be another one. Gives whether the server answers by the line.
  * @property {(step: import("./wire.js").PictureStep) => void} onStep  how much picture is sent from now on
  * @property {(word: Quality, reading: import("./quality.js").Reading) => void} onQuality  every 5 s
  */
@@ -105,6 +105,8 @@ export class Peer {
     this.packetsAt = 0;
     this.heard = 0; // bytes, of everything that comes from the bridge
     this.heardAt = 0;
+    /** @type {string | null} */
+    this.path = null;
     this.told = 0; // bytes, of everything that goes there
     this.toldAt = 0;
     this.reported = 0; // when the bridge's last report of what we send came
@@ -390,7 +392,7 @@ export class Peer {
     const ice = pc.getTransceivers()[0]?.sender.transport?.iceTransport;
     if (!ice || ice === this.followed) return;
     this.followed = ice;
-    ice.addEventListener("selectedcandidatepairchange", () => { if (pc === this.pc) void this.options.onDoubt(); });
+    ice.addEventListener("selectedcandidatepairchange", () => { if (pc === this.pc) void this.options.onDoubt(true); });
   }
 
   /** @param {RTCPeerConnection} pc */
@@ -488,6 +490,9 @@ export class Peer {
     // Less than before: a pair that is dead is not counted any more.
     if (look.heard > this.heard) this.#isHeard(now);
     else if (this.reached && !this.unheard && now - this.heardAt >= HEARD_MS) void this.#unhear();
+    // a router on the way that forgot us, or the system that gave us another address: the browser tells nobody, where it searched for none
+    if (this.path !== null && look.path !== null && look.path !== this.path) void this.options.onDoubt(true);
+    this.path = look.path ?? this.path;
     this.heard = look.heard;
     this.reported = look.reported;
     const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;
@@ -510,7 +515,7 @@ export class Peer {
   async #unhear() {
     const { pc } = this;
     this.unheard = true;
-    const answered = await this.options.onDoubt();
+    const answered = await this.options.onDoubt(false);
     // one that is still being built has not lost anything: a restart would only begin its search anew
     const lost = pc === this.pc && (pc?.connectionState === "connected" || pc?.connectionState === "disconnected");
     if (answered && this.unheard && lost && pc) void this.#restartIce(pc);

@@ -23,6 +23,7 @@ export { WireError };
 /** @typedef {(challenge: import("./wire.js").Challenge, stream: string) => Promise<import("./device_key.js").Proof>} Prove  a tablet's answer */
 
 const WELCOME_MS = 5000; // no welcome by then: this socket is not going to work
+const SURE_MS = 1200; // and so soon where it is
 const SUSPECT_MS = 2500; // where something says that the network is another one, an answer is owed so soon
 // A socket that is opened over a dead network knocks at once, after one second and after three. Who is in a call has no time for
 // the last one, and begins anew; each third try waits all the same, for a network may be that slow.
@@ -119,13 +120,14 @@ export class Line {
   /**
    * Something else went silent, or matters too much to wait for two beats: is this line alive? Behind an address that has
    * changed a socket seems open for a quarter of a minute; one that does not answer soon is left for a new one.
+   * @param {boolean} [sure]  the network is another one: the answer comes at once, or never
    * @returns {Promise<boolean>} whether it answered
    */
-  suspect() {
+  suspect(sure = false) {
     const { socket } = this;
     if (!this.open || socket === null) return Promise.resolve(false);
     if (this.suspicion) return this.suspicion.answered;
-    const timer = setTimeout(() => { if (socket === this.socket) this.#retry("silent"); }, SUSPECT_MS);
+    const timer = setTimeout(() => { if (socket === this.socket) this.#retry("silent"); }, sure ? SURE_MS : SUSPECT_MS);
     /** @type {(answered: boolean) => void} */
     let over = () => { /* set at once */ };
     const answered = new Promise((/** @type {(answered: boolean) => void} */ resolve) => { over = resolve; });
