@@ -24,6 +24,7 @@ from media.call import Call, Seat
 from media.dtls import Identity
 from media.errors import NoSocket, NotStarted, TooManyCalls, TooManyLegs
 from media.leg import Leg
+from media.strangers import Strangers
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ OVERLAP_SECONDS = 1.0  # of a leg that was taken over from: its page closes it a
 TURNS = 4  # a tick's calls take turns, so that no datagram waits for all of them
 TRIES_FOR_A_PORT = 20
 SOCKET_BUFFER = 4 << 20
+ANSWER = b"\x01\x01"  # how a STUN success response begins
 BATCH = 32  # datagrams read in one go
 LARGEST = 2048  # bytes of a datagram that are read; nothing genuine is as long
 # when a process with a bridge lets its collector look: rarely, because each packet that is kept for
@@ -111,6 +113,7 @@ class Bridge:
         self._sockets: list[_Socket] = []
         self._calls: dict[str, Call] = {}
         self._by_fragment: dict[str, Leg] = {}
+        self._strangers = Strangers()
         self._dropped: Counter[str] = Counter()
         self._versions = 0
         self._ticking: asyncio.TimerHandle | None = None
@@ -359,6 +362,7 @@ class Bridge:
         self._dropped.update(leg.dropped)
         for fragment in leg.credentials:
             self._by_fragment.pop(fragment, None)
+        self._strangers.forget(leg)
         for port in self._sockets:
             for address in [a for a, owner in port.legs.items() if owner is leg]:
                 del port.legs[address]
@@ -390,10 +394,11 @@ class Bridge:
             self._on_stun(port, data, address)
             return
         leg = port.legs.get(address)
-        if leg is None:
-            self._dropped["unknown-address"] += 1
-            return
         now = time.monotonic()
+        if leg is None:
+            if not self._asks(port, data, address, now):
+                self._dropped["unknown-address"] += 1
+            return
         if 128 <= first < 192:
             leg.on_srtp(data, now, (port, address))
         elif 20 <= first < 64:
@@ -401,7 +406,39 @@ class Bridge:
         else:
             self._dropped["unknown-protocol"] += 1
 
+    def _asks(self, port: _Socket, data: bytes, address: tuple[str, int], now: float) -> bool:
+        """Whether a stranger's packet is that of somebody we miss, who is asked then."""
+        if not 128 <= data[0] < 192 or not self._strangers.worth_a_look(now):
+            return False
+        ssrc, path = int.from_bytes(data[8:12], "big"), (port, address)
+        for leg in set(self._by_fragment.values()):
+            if leg.misses(ssrc, now) and leg.heard_elsewhere(data, now, path):
+                question = self._strangers.question(leg, path, now)
+                if question is not None:
+                    port.send(question, address)
+                return True
+        return False
+
+    def _on_answer(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
+        leg = self._strangers.answered(data, (port, address))
+        if leg is None:
+            self._dropped["stun-unknown"] += 1
+            return
+        leg.found((port, address), time.monotonic())
+        self._reached(leg, port, address)
+
+    def _reached(self, leg: Leg, port: _Socket, address: tuple[str, int]) -> None:
+        """A leg's packets come from there; those of too many other places no more."""
+        port.legs[address] = leg
+        for path in leg.trimmed_paths():
+            known = cast("_Socket", path[0]).legs
+            if known.get(path[1]) is leg:
+                del known[path[1]]
+
     def _on_stun(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
+        if data[:2] == ANSWER:
+            self._on_answer(port, data, address)
+            return
         fragment = stun.local_fragment(data)
         leg = self._by_fragment.get(fragment) if fragment is not None else None
         if leg is None or fragment is None:
@@ -412,11 +449,7 @@ class Bridge:
             self._dropped["stun-malformed"] += 1
             return
         if leg.checked(port, address, check, time.monotonic()):
-            port.legs[address] = leg
-            for path in leg.trimmed_paths():
-                known = cast("_Socket", path[0]).legs
-                if known.get(path[1]) is leg:
-                    del known[path[1]]
+            self._reached(leg, port, address)
 
     # --- time -------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ MOST_PATHS = 16
 QUIET_SILENCE = 12.0
 MUTED_SILENCE = 3.0
 LAST_WORDS = 1.0  # between the last media and the last of anything, where both stop together
+ELSEWHERE = 0.2  # seconds; then what is genuine and comes from another address is asked about
 SILENT_PATH = 3.0  # seconds; then a valid check without nomination moves the path too
 FEEDBACK_EVERY = 0.1  # seconds; as often as other bridges tell what came
 CUT = 0.8  # seconds in which nothing at all came
@@ -198,6 +199,38 @@ class Leg:
             self._path, self._path_fragment, self._path_heard_at = path, check.fragment, now
             if current is not None:
                 self._on_event(self, LegEventKind.PATH_CHANGED, None, None)
+
+    # --- strangers --------------------------------------------------------------------------------
+
+    @property
+    def theirs(self) -> stun.Credentials | None:
+        """The browser's own name and password."""
+        if self.offered is None or not self.offered.password:
+            return None
+        return stun.Credentials(self.offered.fragment, self.offered.password)
+
+    @property
+    def named(self) -> str:
+        """Our name, as the browser has it for the path in use."""
+        return self._path_fragment or self.newest.fragment
+
+    def misses(self, ssrc: int, now: float) -> bool:
+        """Whether this browser sends that stream, and has not been heard where it was."""
+        return ssrc in self._streams and now - self._path_heard_at > ELSEWHERE
+
+    def heard_elsewhere(self, data: bytes, now: float, path: Path) -> bool:
+        """Take a packet from an address that nobody checked; whether it is genuine."""
+        refused = ("srtp", "malformed", "early")
+        before = sum(self.dropped[reason] for reason in refused)
+        self.on_srtp(data, now, path)
+        return sum(self.dropped[reason] for reason in refused) == before
+
+    def found(self, path: Path, now: float) -> None:
+        """It has answered there."""
+        self.paths[id(path[0]), path[1]] = path
+        self.paths.move_to_end((id(path[0]), path[1]))
+        self._path, self._path_heard_at = path, now
+        self._on_event(self, LegEventKind.PATH_CHANGED, None, None)
 
     def trimmed_paths(self) -> list[Path]:
         """Drop the oldest addresses above the bound, never the one in use; those dropped."""

@@ -88,6 +88,7 @@ class Offered:
     fingerprints: tuple[tuple[str, str], ...]
     sections: Mapping[str, Section]  # by slot
     layout: tuple[tuple[str, str, str], ...] = field(default=())  # (kind, mid, formats), in order
+    password: str = ""  # that goes with the name
 
 
 def read(text: str) -> Offered:
@@ -122,7 +123,8 @@ def read(text: str) -> Offered:
     layout = tuple(
         (m.kind, str(m.rtp.muxId), " ".join(str(each) for each in m.fmt)) for m in session.media
     )
-    return Offered(bundled.ice.usernameFragment, fingerprints, sections, layout)
+    password = bundled.ice.password or ""
+    return Offered(bundled.ice.usernameFragment, fingerprints, sections, layout, password)
 
 
 def _refuse_endless(text: str) -> None:

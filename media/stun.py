@@ -1,6 +1,7 @@
 """ICE-lite's side of STUN: check a binding request, answer it. Length checks come first.
 
-RFC 8445 section 2.5 (lite), RFC 8489. An ICE-lite agent sends no checks of its own.
+RFC 8445 section 2.5 (lite), RFC 8489. An ICE-lite agent sends no checks of its own, but for one
+(`question`): where a browser's genuine packets come from another address all at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ LONGEST = (
 )
 _ALPHABET = string.ascii_letters + string.digits
 _BINDING_REQUEST = 0x0001
+_BINDING_SUCCESS = 0x0101
 _USERNAME = 0x0006
 
 
@@ -78,6 +80,35 @@ def local_fragment(data: bytes) -> str | None:
             return name.decode("ascii", "replace")
         position += 4 + size + (-size % 4)
     return None
+
+
+def question(ours: str, theirs: Credentials) -> tuple[bytes, bytes]:
+    """A check of our own, which a browser answers where it really is; its number, and itself."""
+    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    request.attributes["USERNAME"] = f"{theirs.fragment}:{ours}"
+    request.attributes["PRIORITY"] = 1
+    request.attributes["ICE-CONTROLLED"] = secrets.randbits(64)
+    request.add_message_integrity(theirs.password.encode())
+    return request.transaction_id, bytes(request)
+
+
+def answered(data: bytes) -> bytes | None:
+    """The number of the check that this answers, read without trusting anything else in it."""
+    if not 20 <= len(data) <= LONGEST:
+        return None
+    kind, length, cookie = struct.unpack_from("!HHI", data)
+    if kind != _BINDING_SUCCESS or cookie != stun.COOKIE or length != len(data) - 20:
+        return None
+    return data[8:20]
+
+
+def genuine_answer(data: bytes, theirs: Credentials) -> bool:
+    """Whether its MESSAGE-INTEGRITY was made with the browser's password."""
+    try:
+        message = stun.parse_message(data)
+    except (ValueError, struct.error, IndexError):
+        return False
+    return bool(message.check_message_integrity(theirs.password.encode()))
 
 
 def parse(data: bytes, fragment: str) -> Check | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -12,13 +13,15 @@ import pytest
 from aioice import stun as other
 from hypothesis import given
 from hypothesis import strategies as st
+from pylibsrtp import Error as SrtpError
 
-from media import BadDescription, LegEventKind, rtcp, sdp, stun
+from media import BadDescription, Bridge, BridgeSettings, LegEventKind, rtcp, sdp, stun
 from media.call import ASIDE_LEAST, Call
 from media.congestion import HIGHEST, LOWEST
 from media.downstream import DownTrack
 from media.dtls import Identity
 from media.leg import QUIET_SILENCE, Leg
+from media.strangers import LOOKS, MOST_OPEN
 from media.upstream import CACHE, MOST_MISSING, UpTrack
 
 OFFER = (Path(__file__).parent / "descriptions" / "chromium-156.sdp").read_text()
@@ -57,6 +60,7 @@ class Shaken:
 
 class Port:
     def __init__(self) -> None:
+        self.legs: dict[tuple[str, int], Leg] = {}
         self.sent: list[bytes] = []
         self.to: list[tuple[str, int]] = []
 
@@ -246,6 +250,98 @@ def test_the_way_in_use_is_answered_however_often_the_browser_restarts() -> None
     side.check(AWAY, 1.1, nominate=True)
     side.restart()
     assert first.fragment not in side.leg.credentials
+
+
+class Moved:
+    """A bridge with one browser, which its router has given another address without a word."""
+
+    def __init__(self) -> None:
+        self.side = Side()
+        self.side.rtp(1)
+        self.bridge = Bridge(BridgeSettings(), lambda event: None)
+        self.bridge._by_fragment[self.side.leg.newest.fragment] = self.side.leg
+        self.port: Any = self.side.port
+        self.port.legs = {HOME: self.side.leg}
+        self.port.sent.clear()
+        self.port.to.clear()
+
+    def sends(self, seq: int = 2, ssrc: int = SSRC) -> None:
+        data = struct.pack("!BBHII", 0x80, VIDEO.payload_type, seq, 0, ssrc) + KEY
+        self.bridge._received(self.port, data, AWAY)
+
+    def answers(self, question: bytes, password: str = "", by: tuple[str, int] = AWAY) -> None:
+        theirs = self.side.leg.theirs
+        assert theirs is not None
+        asked = other.parse_message(question)
+        assert asked.check_message_integrity(theirs.password.encode())
+        assert asked.attributes["USERNAME"].startswith(f"{theirs.fragment}:")
+        said = other.Message(other.Method.BINDING, other.Class.RESPONSE, asked.transaction_id)
+        said.attributes["XOR-MAPPED-ADDRESS"] = HOME
+        said.add_message_integrity((password or theirs.password).encode())
+        self.bridge._received(self.port, bytes(said), by)
+
+
+def test_who_sends_from_another_address_all_at_once_is_asked_there_and_followed_by_the_answer() -> (
+    None
+):
+    moved = Moved()
+    moved.sends()
+    assert moved.port.to == [AWAY], "one question, and nothing else before its answer"
+    assert moved.side.leg.up["video"].packets == 2, "what is genuine counts wherever it comes from"
+    moved.answers(moved.port.sent[0])
+    assert moved.side.reached_at() == AWAY
+    assert moved.port.legs[AWAY] is moved.side.leg
+    assert moved.side.told[-1][0] is LegEventKind.PATH_CHANGED
+
+
+def test_an_answer_that_is_forged_or_comes_from_elsewhere_or_twice_moves_nothing() -> None:
+    moved = Moved()
+    moved.sends()
+    [question] = moved.port.sent
+    moved.answers(question, password="guessed-and-wrong-22-chars")
+    moved.answers(question, by=("198.51.100.9", 9))
+    assert moved.side.reached_at() == HOME
+    moved.answers(question)
+    assert moved.side.reached_at() == AWAY
+    moved.side.check(HOME, 1e9, nominate=True)
+    moved.answers(question)
+    assert moved.side.reached_at() == HOME
+
+
+def test_nobody_is_asked_for_what_is_not_genuine_or_of_no_stream_or_while_the_path_is_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moved = Moved()
+    moved.sends(ssrc=12345)
+    assert moved.port.to == []
+    moved.side.leg._path_heard_at = time.monotonic() + 60
+    moved.sends(seq=3)
+    assert moved.port.to == []
+    moved.side.leg._path_heard_at = 0.0
+    dtls: Any = moved.side.leg._dtls
+
+    def refused(_data: bytes) -> bytes:
+        raise SrtpError("replayed")
+
+    monkeypatch.setattr(dtls.srtp.inbound, "unprotect", refused)
+    moved.sends(seq=4)
+    assert moved.port.to == []
+    assert moved.side.leg.dropped["srtp"] == 1
+
+
+def test_a_flood_of_strangers_is_looked_at_fifty_times_a_second_and_asked_less() -> None:
+    moved = Moved()
+    strangers = moved.bridge._strangers
+    assert sum(strangers.worth_a_look(5.0) for _ in range(1000)) == LOOKS
+    assert strangers.worth_a_look(6.1)
+    leg, path = moved.side.leg, (moved.port, AWAY)
+    asked = [strangers.question(leg, path, 10.0 + n / 100) is not None for n in range(100)]
+    assert 4 <= sum(asked) <= 6
+    for number in range(1000):
+        strangers.question(leg, (moved.port, ("127.0.0.9", number)), 20.0)
+    assert len(strangers._open) == MOST_OPEN
+    strangers.forget(leg)
+    assert not strangers._open
 
 
 def test_a_check_that_is_replayed_from_elsewhere_moves_nothing() -> None:
