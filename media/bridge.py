@@ -412,11 +412,15 @@ class Bridge:
             return False
         ssrc, path = int.from_bytes(data[8:12], "big"), (port, address)
         for leg in set(self._by_fragment.values()):
-            if leg.misses(ssrc, now) and leg.heard_elsewhere(data, now, path):
-                question = self._strangers.question(leg, path, now)
-                if question is not None:
-                    port.send(question, address)
-                return True
+            if not leg.misses(ssrc, now):
+                continue
+            if not leg.heard_elsewhere(data, now, path):
+                self._strangers.refused()
+                continue
+            question = self._strangers.question(leg, path, now)
+            if question is not None:
+                port.send(question, address)
+            return True
         return False
 
     def _on_answer(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:

@@ -16,7 +16,9 @@ from media import stun
 if TYPE_CHECKING:
     from media.leg import Leg, Path
 
-LOOKS = 50  # a second, of a process: who knows no more than a stream's number costs us no more
+# a second, of a process
+LOOKS = 1000  # at whose stream it is: all that several who moved at once may send meanwhile
+REFUSALS = 50  # of what is not genuine: who knows no more than a stream's number costs us no more
 AGAIN_AFTER = 0.2  # seconds without an answer
 MOST_OPEN = 64
 
@@ -33,16 +35,20 @@ class Strangers:
 
     def __init__(self) -> None:
         self._open: OrderedDict[bytes, _Open] = OrderedDict()
-        self._left = LOOKS
+        self._left, self._refusals_left = LOOKS, REFUSALS
         self._second_ends = 0.0
 
     def worth_a_look(self, now: float) -> bool:
         """Whether a stranger's packet is looked at; counts it."""
         if now >= self._second_ends:
             self._second_ends = now + 1.0
-            self._left = LOOKS
+            self._left, self._refusals_left = LOOKS, REFUSALS
         self._left -= 1
-        return self._left >= 0
+        return self._left >= 0 and self._refusals_left > 0
+
+    def refused(self) -> None:
+        """What was looked at was not genuine."""
+        self._refusals_left -= 1
 
     def question(self, leg: Leg, path: Path, now: float) -> bytes | None:
         """What to ask there, unless that was done just now."""

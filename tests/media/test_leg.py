@@ -21,7 +21,7 @@ from media.congestion import HIGHEST, LOWEST
 from media.downstream import DownTrack
 from media.dtls import Identity
 from media.leg import QUIET_SILENCE, Leg
-from media.strangers import LOOKS, MOST_OPEN
+from media.strangers import LOOKS, MOST_OPEN, REFUSALS
 from media.upstream import CACHE, MOST_MISSING, UpTrack
 
 OFFER = (Path(__file__).parent / "descriptions" / "chromium-156.sdp").read_text()
@@ -329,11 +329,31 @@ def test_nobody_is_asked_for_what_is_not_genuine_or_of_no_stream_or_while_the_pa
     assert moved.side.leg.dropped["srtp"] == 1
 
 
-def test_a_flood_of_strangers_is_looked_at_fifty_times_a_second_and_asked_less() -> None:
+def test_what_comes_before_a_side_is_missed_does_not_use_up_the_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A picture is a few hundred packets a second, and two may move at once."""
+    moved = Moved()
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    moved.side.leg._path_heard_at = 99.9
+    for seq in range(200):
+        moved.sends(seq)
+    assert moved.port.to == []
+    monkeypatch.setattr(time, "monotonic", lambda: 100.2)
+    moved.sends(200)
+    assert moved.port.to == [AWAY]
+
+
+def test_a_flood_of_strangers_is_bounded_and_asked_less() -> None:
     moved = Moved()
     strangers = moved.bridge._strangers
-    assert sum(strangers.worth_a_look(5.0) for _ in range(1000)) == LOOKS
+    assert sum(strangers.worth_a_look(5.0) for _ in range(2 * LOOKS)) == LOOKS
     assert strangers.worth_a_look(6.1)
+    for _ in range(REFUSALS):
+        assert strangers.worth_a_look(6.2)
+        strangers.refused()
+    assert not strangers.worth_a_look(6.3)
+    assert strangers.worth_a_look(7.2)
     leg, path = moved.side.leg, (moved.port, AWAY)
     asked = [strangers.question(leg, path, 10.0 + n / 100) is not None for n in range(100)]
     assert 4 <= sum(asked) <= 6
