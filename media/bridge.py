@@ -424,11 +424,12 @@ class Bridge:
         return False
 
     def _on_answer(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
-        leg = self._strangers.answered(data, (port, address))
+        now = time.monotonic()
+        leg = self._strangers.answered(data, (port, address), now)
         if leg is None:
             self._dropped["stun-unknown"] += 1
             return
-        leg.found((port, address), time.monotonic())
+        leg.found((port, address), now)
         self._reached(leg, port, address)
 
     def _reached(self, leg: Leg, port: _Socket, address: tuple[str, int]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOOKS = 1000  # at whose stream it is: all that several who moved at once may send meanwhile
 REFUSALS = 50  # of what is not genuine: who knows no more than a stream's number costs us no more
 AGAIN_AFTER = 0.2  # seconds without an answer
+TOO_LATE = 3.0  # seconds; until then it may have gone on, or back
 MOST_OPEN = 64
 
 
@@ -62,11 +63,13 @@ class Strangers:
             self._open.popitem(last=False)
         return datagram
 
-    def answered(self, data: bytes, path: Path) -> Leg | None:
+    def answered(self, data: bytes, path: Path, now: float) -> Leg | None:
         """Whose answer this is, from where it was asked for."""
         number = stun.answered(data)
         known = self._open.get(number) if number is not None else None
-        if known is None or known.path != path or not stun.genuine_answer(data, known.theirs):
+        if known is None or known.path != path or now - known.at > TOO_LATE:
+            return None
+        if not stun.genuine_answer(data, known.theirs):
             return None
         self.forget(known.leg)
         return known.leg

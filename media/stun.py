@@ -63,12 +63,17 @@ class Check:
         return bytes(response)
 
 
+def _is_whole(data: bytes, kind: int) -> bool:
+    """Whether this is one message of that kind, and nothing more, by its header alone."""
+    if not 20 <= len(data) <= LONGEST:
+        return False
+    named, length, cookie = struct.unpack_from("!HHI", data)
+    return bool(named == kind and cookie == stun.COOKIE and length == len(data) - 20)
+
+
 def local_fragment(data: bytes) -> str | None:
     """Our fragment that a request names, read without trusting anything else in it."""
-    if not 20 <= len(data) <= LONGEST:
-        return None
-    kind, length, cookie = struct.unpack_from("!HHI", data)
-    if kind != _BINDING_REQUEST or cookie != stun.COOKIE or length != len(data) - 20:
+    if not _is_whole(data, _BINDING_REQUEST):
         return None
     position = 20
     while position + 4 <= len(data):
@@ -94,12 +99,7 @@ def question(ours: str, theirs: Credentials) -> tuple[bytes, bytes]:
 
 def answered(data: bytes) -> bytes | None:
     """The number of the check that this answers, read without trusting anything else in it."""
-    if not 20 <= len(data) <= LONGEST:
-        return None
-    kind, length, cookie = struct.unpack_from("!HHI", data)
-    if kind != _BINDING_SUCCESS or cookie != stun.COOKIE or length != len(data) - 20:
-        return None
-    return data[8:20]
+    return data[8:20] if _is_whole(data, _BINDING_SUCCESS) else None
 
 
 def genuine_answer(data: bytes, theirs: Credentials) -> bool:

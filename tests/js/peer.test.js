@@ -124,11 +124,13 @@ test("while a connection is built beside one that carries, the line is as wide a
   await pass(15, () => { carries.heard += 1000; });
   assert.equal(carries.closed, false);
   assert.deepEqual(steps, [], "nobody is told to phone while sound comes and goes");
-  newest().becomes("connected");
   const fresh = newest();
+  fresh.path = "its own";
+  fresh.becomes("connected");
   await pass(15, () => { fresh.heard += 1000; });
   assert.equal(carries.closed, true);
   assert.deepEqual(steps, []);
+  assert.deepEqual(doubts, [], "another connection is not another network");
 });
 
 test("where sound and picture go another way without a break, the line is doubted at once, and once", async () => {

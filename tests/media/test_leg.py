@@ -308,6 +308,15 @@ def test_an_answer_that_is_forged_or_comes_from_elsewhere_or_twice_moves_nothing
     assert moved.side.reached_at() == HOME
 
 
+def test_an_answer_that_comes_too_late_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = Moved()
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    moved.sends()
+    monkeypatch.setattr(time, "monotonic", lambda: 103.5)
+    moved.answers(moved.port.sent[0])
+    assert moved.side.reached_at() == HOME
+
+
 def test_nobody_is_asked_for_what_is_not_genuine_or_of_no_stream_or_while_the_path_is_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,7 +4,7 @@
  * ms of one clock, rates in bit/s of sound and picture together.
  *
  * The thresholds follow a national video service (product.md): a warning under 330 kbit/s, no moving picture under 180 kbit/s on
- * its own; here 5 pictures a second are sent down to 90.
+ * its own; here 5 pictures a second are sent for as long as they take nothing from the voice.
  */
 
 import { carryingPair } from "./stats.js";

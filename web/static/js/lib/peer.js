@@ -105,8 +105,10 @@ export class Peer {
     this.packetsAt = 0;
     this.heard = 0; // bytes, of everything that comes from the bridge
     this.heardAt = 0;
-    /** @type {string | null} */
+    /** @type {string | null} the pair that carries */
     this.path = null;
+    /** @type {RTCPeerConnection | null} whose pair that is */
+    this.pathOf = null;
     this.told = 0; // bytes, of everything that goes there
     this.toldAt = 0;
     this.reported = 0; // when the bridge's last report of what we send came
@@ -392,7 +394,7 @@ export class Peer {
     const ice = pc.getTransceivers()[0]?.sender.transport?.iceTransport;
     if (!ice || ice === this.followed) return;
     this.followed = ice;
-    ice.addEventListener("selectedcandidatepairchange", () => { if (pc === this.pc) void this.options.onDoubt(true); });
+    ice.addEventListener("selectedcandidatepairchange", () => { if (pc === this.pathOf) void this.options.onDoubt(true); });
   }
 
   /** @param {RTCPeerConnection} pc */
@@ -455,7 +457,9 @@ export class Peer {
     const report = await pc?.getStats();
     if (pc !== this.#carrying || this.word === "closed") return;
     if (report && pc === this.pc && pc?.connectionState === "connected") this.#watch(report);
-    await this.#climb(ladder.read(report?.values() ?? [], this.reported));
+    const look = ladder.read(report?.values() ?? [], this.reported);
+    this.#followPair(pc ?? null, look.path);
+    await this.#climb(look);
   }
 
   /** Do packets still come? ICE takes 7 s to notice, people take 2. @param {RTCStatsReport} report */
@@ -483,6 +487,18 @@ export class Peer {
     return clock !== undefined && performance.now() - clock.since >= STANDS_MS;
   }
 
+  /**
+   * A router on the way that forgot us, or the system that gave us another address: where the browser searched for no way it tells nobody,
+   * but the pair has another name then. A new connection has other pairs, and that means nothing.
+   * @param {RTCPeerConnection | null} pc @param {string | null} path
+   */
+  #followPair(pc, path) {
+    if (path === null) return;
+    if (pc === this.pathOf && path !== this.path) void this.options.onDoubt(true);
+    this.path = path;
+    this.pathOf = pc;
+  }
+
   /** How much picture does the line carry? @param {ReturnType<typeof ladder.read>} look */
   async #climb(look) {
     const now = performance.now();
@@ -490,9 +506,6 @@ export class Peer {
     // Less than before: a pair that is dead is not counted any more.
     if (look.heard > this.heard) this.#isHeard(now);
     else if (this.reached && !this.unheard && now - this.heardAt >= HEARD_MS) void this.#unhear();
-    // a router on the way that forgot us, or the system that gave us another address: the browser tells nobody, where it searched for none
-    if (this.path !== null && look.path !== null && look.path !== this.path) void this.options.onDoubt(true);
-    this.path = look.path ?? this.path;
     this.heard = look.heard;
     this.reported = look.reported;
     const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;

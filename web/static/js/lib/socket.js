@@ -23,8 +23,8 @@ export { WireError };
 /** @typedef {(challenge: import("./wire.js").Challenge, stream: string) => Promise<import("./device_key.js").Proof>} Prove  a tablet's answer */
 
 const WELCOME_MS = 5000; // no welcome by then: this socket is not going to work
-const SURE_MS = 1200; // and so soon where it is
 const SUSPECT_MS = 2500; // where something says that the network is another one, an answer is owed so soon
+const SURE_MS = 1200; // and so soon where it surely is
 // A socket that is opened over a dead network knocks at once, after one second and after three. Who is in a call has no time for
 // the last one, and begins anew; each third try waits all the same, for a network may be that slow.
 const HASTY_MS = 2900;
