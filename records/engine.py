@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from alembic import command
 from alembic.config import Config
@@ -105,7 +105,8 @@ class Database:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
 
         def explicit(conn: Connection) -> None:
-            conn.exec_driver_sql(begin)
+            driver = cast(one_trip.Connection, conn.connection.driver_connection)
+            driver.begin(begin)
 
         event.listen(engine.sync_engine, "begin", explicit)
         return engine

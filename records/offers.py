@@ -11,12 +11,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import sessions
 from records.errors import BadInput, Busy, RecordError, StaleSession
+from records.one_trip import together
 from records.refusals import already_there, by_index
 from records.rows import values_of
 from records.schema import offer, session
@@ -112,11 +113,7 @@ async def add(
         purpose=purpose,
         relaxed=tuple(relaxed),
     )
-    try:
-        await conn.execute(_OFFERS, values(made))
-    except IntegrityError as error:
-        raise refusal(error) from error
-    await refuse_leaders(conn, [clinician_id])
+    await together(conn, lambda sync: insert_held(sync, [made]))
     return made
 
 
@@ -132,22 +129,27 @@ def refusal(error: IntegrityError) -> RecordError:
     return StaleSession() if already_there(error) else BadInput()
 
 
-async def refuse_leaders(conn: AsyncConnection, clinician_ids: Sequence[str]) -> None:
+def refuse_leaders(conn: Connection, clinician_ids: Sequence[str]) -> None:
     """After the insert: it has waited for an accept of theirs that was under way. Raises Busy."""
-    if (await conn.execute(_LEADS, {"clinicians": clinician_ids})).first() is not None:
+    if conn.execute(_LEADS, {"clinicians": clinician_ids}).first() is not None:
         raise Busy
 
 
-async def add_held(conn: AsyncConnection, made: Sequence[OfferRow]) -> None:
+def insert_held(conn: Connection, made: Sequence[OfferRow]) -> None:
     """Rings of sessions that this transaction holds, or makes.
 
     Raises what `add` raises; one clinician who cannot be rung undoes all of them.
     """
     try:
-        await conn.execute(_OFFERS, [values(one) for one in made])
+        conn.execute(_OFFERS, [values(one) for one in made])
     except IntegrityError as error:
         raise refusal(error) from error
-    await refuse_leaders(conn, [one.clinician_id for one in made])
+    refuse_leaders(conn, [one.clinician_id for one in made])
+
+
+async def add_held(conn: AsyncConnection, made: Sequence[OfferRow]) -> None:
+    """`insert_held` in one trip."""
+    await together(conn, lambda sync: insert_held(sync, made))
 
 
 async def rung(conn: AsyncConnection, clinician_ids: Collection[str]) -> dict[str, tuple[str, int]]:

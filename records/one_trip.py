@@ -1,9 +1,12 @@
-"""SQLite's driver with one trip to its thread for each statement.
+"""SQLite's driver with few trips to its thread.
 
 `aiosqlite` gives each connection a thread, and sends it one message to make a cursor, one to run
 the statement, one to fetch the rows and one to close the cursor: most of the time of a small
-statement goes into these four trips. Here all four happen in one. Everything is fetched at once,
-as SQLAlchemy does anyway.
+statement goes into these four trips. Here all four happen in one, a transaction begins on the trip
+of its first statement, and one that is over already is not rolled back. Everything is fetched at
+once, as SQLAlchemy does anyway.
+
+Statements that need nothing of each other's answers can share one trip as well: `together`.
 """
 
 from __future__ import annotations
@@ -11,9 +14,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import aiosqlite
+import sqlalchemy
+from sqlalchemy import Engine, StaticPool, create_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
 
 
 class Cursor:
@@ -48,8 +56,7 @@ class Cursor:
         """Closed already, in the thread."""
 
     async def _run(self, act: Callable[[sqlite3.Cursor], object]) -> Self:
-        driver: Any = self._connection  # untyped there
-        await driver._execute(partial(self._in_thread, act))
+        await self._connection.trip(partial(self._in_thread, act))
         return self
 
     def _in_thread(self, act: Callable[[sqlite3.Cursor], object]) -> None:
@@ -64,15 +71,99 @@ class Cursor:
 
 
 class Connection(aiosqlite.Connection):
-    """A connection whose cursors make one trip."""
+    """A connection whose cursors make one trip. Made by `connect`."""
+
+    _engine: Engine  # SQLAlchemy on the very same connection, for use in the thread
+
+    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connector, iter_chunk_size=64)
+        self._thread.daemon = True  # a process that ends does not wait for it
+        self._opening: str | None = None
+        self._idle = True  # nobody left while the thread was at work for them
 
     def cursor(self) -> Any:
         return Cursor(self)
 
+    def begin(self, statement: str) -> None:
+        """Begin a transaction with `statement` when something is first asked in it."""
+        self._opening = statement
+
+    async def trip(self, act: Callable[[], T]) -> T:
+        """Run `act` in the thread, in the transaction that was begun. Raises what it raises."""
+        driver: Any = self  # untyped there
+        self._idle = False
+        try:
+            done = await driver._execute(self._in_transaction, act)
+        except Exception:  # an answer, too: only who is cancelled does not know how it ended
+            self._idle = True
+            raise
+        self._idle = True
+        return cast(T, done)
+
+    def _in_transaction(self, act: Callable[[], T]) -> T:
+        if self._opening is not None:
+            self._conn.execute(self._opening)
+            self._opening = None
+        return act()
+
+    async def commit(self) -> None:
+        if not self._nothing_to_end():
+            await super().commit()
+
+    async def rollback(self) -> None:
+        if not self._nothing_to_end():
+            await super().rollback()
+
+    def _nothing_to_end(self) -> bool:
+        if not self._idle:
+            return False
+        self._opening = None
+        return not self.in_transaction
+
+    async def together(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
+        """Run `work` in the thread, in one trip, in the transaction that was begun."""
+        return await self.trip(lambda: self._work(work))
+
+    def _work(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
+        with self._engine.connect() as conn:
+            return work(conn)
+
+    def _prepare(self) -> None:
+        """Before any transaction: SQLAlchemy's first use of a driver's connection ends one."""
+        self._engine = _on(self._conn)
+        with self._engine.connect():
+            pass
+
+
+def _on(driver: sqlite3.Connection) -> Engine:
+    """SQLAlchemy on a connection whose transactions are another's: it begins and ends none."""
+    return create_engine(
+        "sqlite://",
+        creator=lambda: driver,
+        poolclass=StaticPool,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        hide_parameters=True,
+    )
+
+
+async def together(conn: AsyncConnection, work: Callable[[sqlalchemy.Connection], T]) -> T:
+    """Run `work`, which asks several things, in `conn`'s transaction. Raises what it raises.
+
+    On SQLite it runs in the connection's thread, in one trip: it must touch nothing but the
+    connection that it is given.
+    """
+    if not conn.in_transaction():
+        await conn.begin()
+    driver = (await conn.get_raw_connection()).driver_connection
+    if isinstance(driver, Connection):
+        return await driver.together(work)
+    return await conn.run_sync(work)
+
 
 async def connect(database: str, **options: Any) -> Connection:
     """Open `database`; for `create_async_engine(async_creator_fn=…)`. Options as of sqlite3."""
-    made = Connection(lambda: sqlite3.connect(database, **options), iter_chunk_size=64)
-    made._thread.daemon = True  # a process that ends does not wait for it
+    made = Connection(lambda: sqlite3.connect(database, **options))
     await made
+    await made.trip(made._prepare)
     return made

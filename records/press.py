@@ -1,23 +1,26 @@
 """A press and its first rings in as few trips to the database as can be: somebody waits for them.
 
-SQLite is asked in this process, a statement at a time. PostgreSQL is asked over a wire: there the
-session, its first entries and the rings are one statement, and the lock that puts presses one after
-another is taken on the way to where the tablet stands. A statement sees what was committed before
-it began, so the lock must be taken by an earlier one than the one that counts places in line.
+SQLite is asked a statement at a time, all of them in one trip to its thread. PostgreSQL is asked
+over a wire: there the session, its first entries and the rings are one statement, and the lock that
+puts presses one after another is taken on the way to where the tablet stands. A statement sees what
+was committed before it began, so the lock must be taken by an earlier one than the one that counts
+places in line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Insert, Select, Table, bindparam, column, func, insert, select
+from sqlalchemy import Connection, Insert, Select, Table, bindparam, column, func, insert, select
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import offers, sessions
 from records.offers import OfferRow
+from records.one_trip import together
 from records.schema import offer, timeline
 from records.sessions import Event, NewSession, SessionRow
 
@@ -43,11 +46,7 @@ async def press_and_ring(
     `directory.post_of_press` before, in the same transaction.
     """
     if conn.dialect.name != "postgresql":
-        row, _ = await sessions.create(
-            conn, new, now, session_id=session_id, also=also, surely_new=True
-        )
-        await offers.add_held(conn, rings)
-        return row
+        return await together(conn, partial(_one_by_one, new, now, session_id, also, rings))
     told = sessions.entries(session_id, 0, [sessions.pressed(new), *also], now)
     values = sessions.press_values(new, session_id, also, now)
     values |= {"told": told, "rung": [offers.values(one) for one in rings]}
@@ -55,8 +54,21 @@ async def press_and_ring(
         made = (await conn.execute(_ALL_AT_ONCE, values)).one()
     except IntegrityError as error:
         raise offers.refusal(error) from error
-    await offers.refuse_leaders(conn, [one.clinician_id for one in rings])
+    await conn.run_sync(offers.refuse_leaders, [one.clinician_id for one in rings])
     return sessions.row_of(made)
+
+
+def _one_by_one(
+    new: NewSession,
+    now: float,
+    session_id: str,
+    also: Sequence[Event],
+    rings: Sequence[OfferRow],
+    conn: Connection,
+) -> SessionRow:
+    row = sessions.insert_new(conn, new, now, session_id, also)
+    offers.insert_held(conn, rings)
+    return row
 
 
 def _listed(name: str, table: Table, columns: Sequence[str]) -> Insert:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
+    Connection,
     Integer,
     Row,
     Select,
@@ -26,10 +28,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from records import facts, parties
 from records.errors import BadInput, Busy, OpenSessionExists, StaleSession
 from records.ids import new_id
+from records.one_trip import together
 from records.refusals import already_there, by_index
 from records.rows import values_of
 from records.schema import PRESS_LOCK, coverage, session, timeline
@@ -208,34 +212,37 @@ _HELD = (
 
 
 async def create(
-    conn: AsyncConnection,
-    new: NewSession,
-    now: float,
-    *,
-    session_id: str = "",
-    also: Sequence[Event] = (),
-    surely_new: bool = False,
+    conn: AsyncConnection, new: NewSession, now: float, *, session_id: str = ""
 ) -> tuple[SessionRow, bool]:
     """Make a session durable, at the end of the line; whether it is new.
 
-    `also`: what follows the press in the same moment. The same press_key gives the same session
-    again. Raises OpenSessionExists when this tablet has another one that is open, BadInput for ids
-    that nobody has. `surely_new` does not look for either, which is quicker: then StaleSession is
-    raised for them, and somebody has to look.
+    The same press_key gives the same session again. Raises OpenSessionExists when this tablet has
+    another one that is open, BadInput for ids that nobody has.
     """
     if conn.dialect.name == "postgresql":
         # Presses one after another: each gets its own place in line, and none is refused for it.
         await conn.execute(select(func.pg_advisory_xact_lock(PRESS_LOCK)))
-    session_id = session_id or new_id("ses")
-    known = None if surely_new else await _pressed_before(conn, new)
+    known = await _pressed_before(conn, new)
     if known is not None:
         return known, False
+    made = partial(insert_new, new=new, now=now, session_id=session_id or new_id("ses"))
+    return await together(conn, made), True
+
+
+def insert_new(
+    conn: Connection, new: NewSession, now: float, session_id: str, also: Sequence[Event] = ()
+) -> SessionRow:
+    """The session of a press, and how its timeline begins; `also`: what follows in that moment.
+
+    Looks for nothing: raises StaleSession where this press has made one, or the tablet has another
+    that is open, and BadInput for ids that nobody has.
+    """
     try:
-        made = (await conn.execute(PRESS, press_values(new, session_id, also, now))).one()
+        made = conn.execute(PRESS, press_values(new, session_id, also, now)).one()
+        _add_events(conn, session_id, 0, [pressed(new), *also], now)
     except IntegrityError as error:
         raise (StaleSession if already_there(error) else BadInput) from error
-    await _add_events(conn, session_id, 0, [pressed(new), *also], now)
-    return row_of(made), True
+    return row_of(made)
 
 
 def press_values(
@@ -402,21 +409,31 @@ async def apply(
         .values(values)
         .returning(session)
     )
-    try:
-        after = (await conn.execute(statement)).one_or_none()
-    except IntegrityError as error:
-        if by_index(error, "one_session_per_leader", "session.lead_id"):
-            raise Busy from error
-        raise (StaleSession if already_there(error) else BadInput) from error
-    if after is None:
-        raise StaleSession
-    await _add_events(conn, before.id, before.version, events, now)
-    row = row_of(after)
+    row = await together(conn, lambda sync: _changed(sync, statement, before, events, now))
     if {"lead_id", "state"} & changes.keys():
         await parties.follow(conn, before, row, now)
     if row.state == "closed" and before.state != "closed":
         await facts.closed(conn, row.id)
     return row
+
+
+def _changed(
+    conn: Connection,
+    statement: ReturningUpdate[Any],
+    before: SessionRow,
+    events: Sequence[Event],
+    now: float,
+) -> SessionRow:
+    try:
+        after = conn.execute(statement).one_or_none()
+        if after is None:
+            raise StaleSession
+        _add_events(conn, before.id, before.version, events, now)
+    except IntegrityError as error:
+        if by_index(error, "one_session_per_leader", "session.lead_id"):
+            raise Busy from error
+        raise (StaleSession if already_there(error) else BadInput) from error
+    return row_of(after)
 
 
 async def apply_alike(
@@ -536,11 +553,11 @@ async def idle_since(conn: AsyncConnection, since: float) -> dict[str, float]:
     return {row.lead_id: row.ended for row in rows}
 
 
-async def _add_events(
-    conn: AsyncConnection, session_id: str, last: int, events: Sequence[Event], now: float
+def _add_events(
+    conn: Connection, session_id: str, last: int, events: Sequence[Event], now: float
 ) -> None:
     if events:
-        await _add_all_events(conn, [(session_id, last, events)], now)
+        conn.execute(_EVENTS, entries(session_id, last, events, now))
 
 
 def entries(

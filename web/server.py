@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ from web.typeset import Typesetter
 log = logging.getLogger(__name__)
 
 STOPPED_BY_FORCE = 130
+# SQLite's thread asks for the interpreter after each step of a statement, and so long the loop may
+# keep it, and the other way round. Python's 5 ms, a dozen times, are what a press waits for.
+SWITCH_SECONDS = 0.0005
 BACKLOG = 1024  # connections that wait to be taken
 TAKEN = (
     "Another server is using this database. Stop that one, or give all of them the same "
@@ -87,6 +91,7 @@ async def run(
         gc.collect()
         gc.freeze()  # what is loaded now stays; collections in a call get shorter
         gc.set_threshold(*COLLECTING)
+        sys.setswitchinterval(SWITCH_SECONDS)
         opened()
         log.info("server.started")
         await stop.asked.wait()

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import pytest
 import sqlalchemy
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from oncall import policy
@@ -79,13 +80,13 @@ class Guards:
         """The timeline has one entry of each number; a change numbers its own from the version."""
         add = sessions._add_events
 
-        async def after_the_last(conn: AsyncConnection, one: str, last: int, *rest: Any) -> None:
-            newest = await conn.scalar(
+        def after_the_last(conn: Connection, one: str, last: int, *rest: Any) -> None:
+            newest = conn.scalar(
                 sqlalchemy.select(sqlalchemy.func.max(schema.timeline.c.no)).where(
                     schema.timeline.c.session_id == one
                 )
             )
-            await add(conn, one, max(last, newest or 0), *rest)
+            add(conn, one, max(last, newest or 0), *rest)
 
         self._patch.setattr(sessions, "_add_events", after_the_last)
 
@@ -100,7 +101,7 @@ class Guards:
     async def busy_check(self) -> None:
         """Who leads a session is not rung."""
 
-        async def anybody(_conn: AsyncConnection, _clinicians: Collection[str]) -> None:
+        def anybody(_conn: Connection, _clinicians: Collection[str]) -> None:
             return
 
         self._patch.setattr(offers, "refuse_leaders", anybody)
