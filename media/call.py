@@ -60,6 +60,18 @@ class Seat:
                     packet = track.resend(seq, now)
                     if packet is not None:
                         leg.send_rtp(packet)
+                if track.owes:
+                    leg.look_soon()
+
+    def second_repairs(self, leg: Leg, now: float) -> bool:
+        """Send by `leg` what goes twice; whether more of it is to come."""
+        owed = False
+        for track in self.down.values():
+            if track.owes:
+                for packet in track.second_repairs(now):
+                    leg.send_rtp(packet)
+                owed = owed or track.owes
+        return owed
 
 
 class Call:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from media.congestion import Cap
@@ -27,6 +27,9 @@ LOSS_FORGOTTEN = 8.0
 LOSS_FORGIVEN = 3.0  # seconds after a cut: the reports until then are about it
 REPAIRS_AT_ONCE = 40_000.0  # bytes: a key frame's worth, as after a short cut
 REPAIR_SHARE = 0.5  # of what has been sent
+TWICE_FROM = 0.02  # of loss: a repair that is lost as well costs another trip, or two
+SECOND_AFTER = 0.005  # seconds: losses come in bursts
+MOST_SECOND = 256
 PAUSE, LONGEST_PAUSE = 30.0, 60.0  # seconds
 SENDS_KEPT = 2048  # more than a cache holds, or repeated requests would go round it
 _NTP_FRACTION = 1 << 32
@@ -74,6 +77,7 @@ class DownTrack:
         self._written: dict[int | None, _Written] = {}  # by level
         self._sent_reports: OrderedDict[int, float] = OrderedDict()
         self._resent_at: OrderedDict[int, float] = OrderedDict()
+        self._second: deque[tuple[int, float]] = deque(maxlen=MOST_SECOND)  # repairs, when
         self._loss_base: tuple[int, int, float] | None = None  # lost, highest, when
         self._loss_counts_from = 0.0
         self._loss_is_new = False
@@ -109,6 +113,7 @@ class DownTrack:
         self._started = False
         self._waiting_since = None
         self._resent_at.clear()
+        self._second.clear()
         self._sent_reports.clear()
         self.packets = self.octets = self._octets_at_repair = 0
         self.loss = 0.0
@@ -216,20 +221,42 @@ class DownTrack:
 
     def resend(self, seq: int, now: float) -> bytes | None:
         """A packet that the browser misses, from the source's cache; None when it is not there."""
-        section, source = self._section, self.source
         self.asked += 1
-        if section is None or source is None or not self._started:
-            return None
         if now - self._resent_at.get(seq, -1e9) < NOT_AGAIN_WITHIN:
+            return None
+        packet = self._repair(seq, now)
+        if packet is None:
+            return None
+        self._resent_at[seq] = now
+        while len(self._resent_at) > SENDS_KEPT:
+            self._resent_at.popitem(last=False)
+        if self.loss > TWICE_FROM and not self.cap.active:  # a full line would only be fuller
+            self._second.append((seq, now + SECOND_AFTER))
+        return packet
+
+    @property
+    def owes(self) -> bool:
+        """Whether repairs are to go once more."""
+        return bool(self._second)
+
+    def second_repairs(self, now: float) -> list[bytes]:
+        """What has been sent again a moment ago, once more: such a line loses repairs, too."""
+        due: list[bytes] = []
+        while self._second and self._second[0][1] <= now:
+            packet = self._repair(self._second.popleft()[0], now)
+            if packet is not None:
+                due.append(packet)
+        return due
+
+    def _repair(self, seq: int, now: float) -> bytes | None:
+        section, source = self._section, self.source
+        if section is None or source is None or not self._started:
             return None
         cached = source.cached((seq - self._seq_offset) & 0xFFFF)
         if cached is None or distance(cached.seq, self._first_seq) < 0:
             return None
         if not self._affords(len(cached.payload)):
             return None
-        self._resent_at[seq] = now
-        while len(self._resent_at) > SENDS_KEPT:
-            self._resent_at.popitem(last=False)
         self.retransmitted += 1
         timestamp = (cached.timestamp + self._timestamp_offset) & 0xFFFFFFFF
         if section.retransmission is None:

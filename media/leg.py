@@ -466,6 +466,7 @@ class Leg:
             if track.key_frame_due(now):
                 self.send_rtcp(rtcp.pli(self.seat.ssrc, track.ssrc))
             track.looked_after()
+        owed = self.seat.leg is self and self.seat.second_repairs(self, now)
         if self._arrivals and now >= self._feedback_at + FEEDBACK_EVERY:
             self._send_feedback(now)
         if now - self._report_at >= REPORT_EVERY:
@@ -473,6 +474,12 @@ class Leg:
         self._listen(now, silence_after)
         next_feedback = self._feedback_at + FEEDBACK_EVERY
         self._look_at = next_feedback if next_feedback > now else now + FEEDBACK_EVERY
+        if owed:
+            self.look_soon()
+
+    def look_soon(self) -> None:
+        """Something is due before the next feedback."""
+        self._look_at = 0.0
 
     def _listen(self, now: float, silence_after: float) -> None:
         """Whether it is still there: by its media, or by anything if its side sends none."""

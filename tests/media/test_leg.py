@@ -441,6 +441,27 @@ def test_requests_repeated_at_one_moment_are_answered_once() -> None:
     assert down.retransmitted == kept
 
 
+def test_on_a_line_that_loses_packets_a_repair_goes_once_more_at_the_next_look() -> None:
+    call = Call("call")
+    sink, source = Side("clinician", call), Side("tablet", call)
+    for seq in range(10):
+        source.rtp(seq)
+    down = sink.leg.seat.down["video"]
+    down.loss = 0.05
+    sink.leg.tick(1.0, 1.0, 2.0)
+    assert not sink.leg.due(1.01)
+    sink.port.sent.clear()
+    sink.leg.on_srtp(rtcp.nack(1, down.ssrc, [down._last_seq]), 1.01, (sink.port, HOME))
+    assert len(sink.port.sent) == 1
+    assert sink.leg.due(1.011)
+    sink.leg.tick(1.011, 1.011, 2.0)
+    assert len(sink.port.sent) == 1, "too soon: losses come in bursts"
+    assert sink.leg.due(1.03)
+    sink.leg.tick(1.03, 1.03, 2.0)
+    assert len(sink.port.sent) == 2
+    assert not sink.leg.due(1.04)
+
+
 def test_a_leg_that_was_taken_over_from_is_sent_no_repairs() -> None:
     """They would have the numbers of the leg after it, and might be numbers of its own."""
     call = Call("call")

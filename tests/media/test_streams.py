@@ -13,7 +13,7 @@ from media.congestion import HIGHEST, LOWEST, Cap
 from media.downstream import REPAIRS_AT_ONCE, DownTrack
 from media.rtcp import ReportBlock, SenderReport
 from media.rtp import Packet, parse
-from media.upstream import FIRST_RETRY, KEY_FRAME_EVERY, OUTAGE, REPAIR_SECONDS, Kept, UpTrack
+from media.upstream import ASK_EVERY, KEY_FRAME_EVERY, OUTAGE, REPAIR_SECONDS, Kept, UpTrack
 
 KEY = b"\x10\x00" + bytes(20)
 DELTA = b"\x10\x01" + bytes(20)
@@ -183,10 +183,10 @@ def test_a_gap_is_asked_for_at_once_then_again_and_not_for_ever(start: int, gap:
     source.accept(*packet(start), 0.0)
     wanted = [(start + step) & 0xFFFF for step in range(1, gap)]
     assert source.accept(*packet(start + gap), 0.0) == wanted
-    assert source.due_repairs(FIRST_RETRY / 2, None) == []
-    assert source.due_repairs(FIRST_RETRY, None) == wanted
-    source.accept(*packet(wanted[0]), FIRST_RETRY)
-    assert source.due_repairs(3 * FIRST_RETRY, None) == wanted[1:]
+    assert source.due_repairs(ASK_EVERY / 2, None) == []
+    assert source.due_repairs(ASK_EVERY, None) == wanted
+    source.accept(*packet(wanted[0]), ASK_EVERY)
+    assert source.due_repairs(3 * ASK_EVERY, None) == wanted[1:]
     source.due_repairs(REPAIR_SECONDS + 0.1, None)
     assert source.due_repairs(REPAIR_SECONDS + 0.2, None) == []
 
@@ -199,12 +199,68 @@ def test_after_an_outage_a_key_frame_is_asked_for_and_no_packet_of_long_ago() ->
     assert source.key_frame_due(10.0 + OUTAGE + 9.2)
 
 
-def test_the_next_request_waits_for_the_round_trip() -> None:
+def test_on_a_long_way_a_packet_is_asked_for_three_times_a_trip() -> None:
     source = up()
     source.accept(*packet(1), 0.0)
     source.accept(*packet(3), 0.0)
-    assert source.due_repairs(0.2, 0.3) == []
-    assert source.due_repairs(0.31, 0.3) == [2]
+    asked = [n for n in range(1, 100) if source.due_repairs(n / 100, 0.29)]
+    assert asked == [10, 20, 30, 40, 50, 60, 70, 80, 90]
+
+
+def test_who_waits_for_a_packet_gives_up_after_ten_trips_and_asks_for_a_key_frame() -> None:
+    source = up()
+    source.accept(*packet(1), 0.0)
+    source.accept(*packet(3), 0.0)
+    assert source.due_repairs(0.59, 0.06) == [2]
+    assert not source.key_frame_due(0.59)
+    assert source.due_repairs(0.61, 0.06) == []
+    assert source.key_frame_due(0.61)
+    assert not source.misses
+
+
+def lossy(share: float) -> tuple[DownTrack, int]:
+    """A track whose line loses that share, and the number of a packet that it has sent."""
+    source = up()
+    track = down(source=source)
+    track.loss = share
+    source.accept(*packet(1, 900, KEY), 0.0)
+    out = sent(track, 1, 900, KEY, 0.0)
+    assert out is not None
+    return track, out.seq
+
+
+def test_a_line_that_loses_packets_loses_repairs_too_so_they_go_twice() -> None:
+    track, seq = lossy(0.05)
+    first = track.resend(seq, 0.1)
+    assert first is not None
+    assert track.owes
+    assert track.second_repairs(0.101) == [], "a moment apart"
+    (second,) = track.second_repairs(0.12)
+    assert parse(second).payload == parse(first).payload
+    assert parse(second).seq == parse(first).seq + 1
+    assert not track.owes
+    assert track.second_repairs(0.2) == []
+
+
+def test_on_a_good_line_and_on_a_full_one_a_repair_goes_once() -> None:
+    track, seq = lossy(0.01)
+    assert track.resend(seq, 0.1) is not None
+    assert not track.owes
+    track, seq = lossy(0.2)
+    track.cap.bitrate = 400_000
+    assert track.resend(seq, 0.1) is not None
+    assert not track.owes
+
+
+def test_a_second_repair_of_another_connection_or_source_is_not_sent() -> None:
+    track, seq = lossy(0.05)
+    assert track.resend(seq, 0.1) is not None
+    track.follow(up())
+    assert track.second_repairs(0.2) == []
+    track, seq = lossy(0.05)
+    assert track.resend(seq, 0.1) is not None
+    track.restart()
+    assert not track.owes
 
 
 def test_sound_is_not_asked_for_again() -> None:
