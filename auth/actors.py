@@ -37,5 +37,5 @@ class Actor:
     session_id: str | None = None  # a guest's one call
     guest_role: str | None = None  # interpreter | supervisor
     scopes: frozenset[str] = frozenset()  # a token's: policy.TOKEN_SCOPES
-    locale: str = "en"
+    locale: str | None = None  # of a person; a browser says its own
     demo: bool = False

@@ -62,7 +62,7 @@ async def order(
 
     async def work(conn: AsyncConnection, program_id: str) -> str:
         return await packs.add_plan(
-            conn, program_id, every, agencies, funding, actor.locale, actor.id, now
+            conn, program_id, every, agencies, funding, actor.locale or "en", actor.id, now
         )
 
     return await _inside(db, actor, ("grant.order", None), now, work)

@@ -93,7 +93,7 @@ async def end_shift(db: Database, tablet: Actor, now: float) -> Actor:
 
     if not await db.write(work):
         raise ShiftInUse
-    return replace(tablet, officer_id=None, shift_id=None, locale="en")
+    return replace(tablet, officer_id=None, shift_id=None, locale=None)
 
 
 async def check_pin(

@@ -265,7 +265,7 @@ async def _load(
         expires_at=expires_at,
         officer_id=row.officer_id,
         shift_id=row.shift_id,
-        locale=row.locale or "en",
+        locale=row.locale,
         demo=row.demo,
     )
     return actor, row.credential, row.device_key

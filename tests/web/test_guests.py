@@ -59,6 +59,16 @@ async def test_a_link_opens_the_call_s_page_once(site: Site) -> None:
     assert (again.status, (await again.json())["code"]) == (410, "bad-link")
 
 
+async def test_a_guest_s_call_is_in_the_language_of_the_browser_as_the_door_was(site: Site) -> None:
+    spanish = {"Accept-Language": "es-MX,es;q=0.9,en;q=0.5"}
+    secret, _ = await link_of(site)
+    assert '<html lang="es"' in await (await site.client.get("/join", headers=spanish)).text()
+    assert (await enter(site, secret)).status == 200
+    for headers, lang in ((spanish, "es"), ({"Accept-Language": "en"}, "en")):
+        html = await (await site.client.get("/guest", headers=headers)).text()
+        assert f'<html lang="{lang}"' in html
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 41, "Mar\x00ta", "a\u202eb"])
 async def test_a_name_that_is_none_is_refused_and_the_link_stays_good(
     site: Site, name: str

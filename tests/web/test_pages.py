@@ -105,6 +105,17 @@ async def test_nothing_outside_the_static_folder_can_be_asked_for(site: Site, na
 # --- live pages -----------------------------------------------------------------------------------
 
 
+async def test_a_tablet_that_nobody_has_checked_out_speaks_its_browser_s_language(
+    site: Site,
+) -> None:
+    spanish = {"Accept-Language": "es-US,es;q=0.9"}
+    await site.enrol(demo.UNIT_21)
+    html = await (await site.client.get("/tablet", headers=spanish)).text()
+    assert '<html lang="es"' in html
+    html = await (await site.client.get("/tablet", headers={"Accept-Language": "en"})).text()
+    assert '<html lang="en"' in html
+
+
 async def test_the_tablet_is_given_what_it_needs_and_nobody_elses(site: Site) -> None:
     await site.enrol()
     given = island(await (await site.client.get("/tablet")).text())
