@@ -103,6 +103,9 @@ async def test_an_interpreter_by_link_hears_and_is_heard_until_the_link_is_taken
     await expect(console.locator("#company")).to_contain_text("Marta R.")
     await picture_moves(marta, "#more-video-1")
     assert await axe.violations(marta) == []
+    await marta.set_viewport_size({"width": 320, "height": 640})  # the topbar has two lines there
+    await expect(marta.locator("#leave")).to_be_in_viewport(ratio=1)
+    await marta.set_viewport_size({"width": 390, "height": 844})
     await picture(marta, "guest-call")
     await picture(console, "guest-console")
     await picture(tablet, "guest-tablet")
