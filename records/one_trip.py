@@ -11,6 +11,7 @@ Statements that need nothing of each other's answers can share one trip as well:
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -79,7 +80,7 @@ class Connection(aiosqlite.Connection):
         super().__init__(connector, iter_chunk_size=64)
         self._thread.daemon = True  # a process that ends does not wait for it
         self._opening: str | None = None
-        self._idle = True  # nobody left while the thread was at work for them
+        self._left = False  # somebody went while the thread was at work for them
 
     def cursor(self) -> Any:
         return Cursor(self)
@@ -91,14 +92,11 @@ class Connection(aiosqlite.Connection):
     async def trip(self, act: Callable[[], T]) -> T:
         """Run `act` in the thread, in the transaction that was begun. Raises what it raises."""
         driver: Any = self  # untyped there
-        self._idle = False
         try:
-            done = await driver._execute(self._in_transaction, act)
-        except Exception:  # an answer, too: only who is cancelled does not know how it ended
-            self._idle = True
+            return cast(T, await driver._execute(self._in_transaction, act))
+        except asyncio.CancelledError:
+            self._left = True
             raise
-        self._idle = True
-        return cast(T, done)
 
     def _in_transaction(self, act: Callable[[], T]) -> T:
         if self._opening is not None:
@@ -107,18 +105,19 @@ class Connection(aiosqlite.Connection):
         return act()
 
     async def commit(self) -> None:
-        if not self._nothing_to_end():
+        if self._may_be_open():
             await super().commit()
 
     async def rollback(self) -> None:
-        if not self._nothing_to_end():
+        if self._may_be_open():
             await super().rollback()
 
-    def _nothing_to_end(self) -> bool:
-        if not self._idle:
-            return False
+    def _may_be_open(self) -> bool:
+        """Whether there may be a transaction; one that nothing was asked in has not begun."""
+        if self._left:  # what was asked last may still be on its way
+            return True
         self._opening = None
-        return not self.in_transaction
+        return self.in_transaction
 
     async def together(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
         """Run `work` in the thread, in one trip, in the transaction that was begun."""

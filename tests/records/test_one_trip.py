@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,15 @@ def name_of(conn: Connection) -> str:
 
 def put(conn: Connection) -> None:
     conn.execute(insert(schema.provider).values(PROVIDER))
+
+
+async def cancelled_in_the_middle(read: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    for _ in range(5):
+        reader = asyncio.create_task(read())
+        await asyncio.sleep(0)
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
 
 
 async def test_reading_is_a_trip_for_each_statement_and_one_for_the_end(
@@ -156,12 +166,7 @@ async def test_who_was_cancelled_in_the_first_statement_leaves_no_transaction_op
         async with db.read() as conn:
             await one_trip.together(conn, lambda sync: sync.execute(text(LONG)).scalar_one())
 
-    for _ in range(5):
-        reader = asyncio.create_task(read())
-        await asyncio.sleep(0)
-        reader.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reader
+    await cancelled_in_the_middle(read)
     await db.write(lambda conn: one_trip.together(conn, put))
     async with asyncio.timeout(20):
         for _ in range(12):  # more than there are connections: each has what is newest
@@ -196,11 +201,6 @@ async def test_a_reader_who_leaves_in_the_middle_harms_nobody(db: Database) -> N
         async with db.read() as conn:
             await conn.execute(text(LONG))
 
-    for _ in range(5):
-        reader = asyncio.create_task(read())
-        await asyncio.sleep(0)
-        reader.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reader
+    await cancelled_in_the_middle(read)
     async with asyncio.timeout(20), db.read() as conn:
         assert (await conn.execute(text(LONG))).scalar_one() == 300000
