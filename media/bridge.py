@@ -18,11 +18,12 @@ from typing import cast
 
 import ifaddr
 
-from media import sdp, stun
+from media import datagrams, sdp, stun
 from media.api import BridgeSettings, BridgeTotals, LegEvent, LegEventKind, LegStats
 from media.call import Call, Seat
 from media.dtls import Identity
 from media.errors import NoSocket, NotStarted, TooManyCalls, TooManyLegs
+from media.express import Express
 from media.leg import Leg
 from media.strangers import Strangers
 
@@ -34,14 +35,13 @@ TURNS = 4  # a tick's calls take turns, so that no datagram waits for all of the
 TRIES_FOR_A_PORT = 20
 SOCKET_BUFFER = 4 << 20
 ANSWER = b"\x01\x01"  # how a STUN success response begins
-BATCH = 32  # datagrams read in one go
-LARGEST = 2048  # bytes of a datagram that are read; nothing genuine is as long
+READS = 4  # of a socket, before others on this loop get their turn
 # when a process with a bridge lets its collector look: rarely, because each packet that is kept for
 # repairs is an object, and Python's own 700 would have it look through all of them all the time
 COLLECTING = (20_000, 20, 20)
 
 
-class _Socket:
+class Socket:
     """One bound address: datagrams are read in batches and sent at once, without a transport."""
 
     def __init__(self, bridge: Bridge, address: str, port: int) -> None:
@@ -63,26 +63,44 @@ class _Socket:
             self._sock.close()
             raise
         self.port: int = self._sock.getsockname()[1]
+        self.number = self._sock.fileno()
+        self.family = self._sock.family
         self._sendto = self._sock.sendto
-        self._loop.add_reader(self._sock.fileno(), self._readable)
+        if datagrams.AVAILABLE:
+            self._loop.add_reader(self.number, self._many, datagrams.Inbox(self.family))
+        else:
+            self._loop.add_reader(self.number, self._one_by_one)
 
-    def _readable(self) -> None:
-        """What is there, up to a batch; others on this loop get their turn in between."""
-        receive, received = self._sock.recvfrom, self._bridge._received
-        for _ in range(BATCH):
+    def _many(self, inbox: datagrams.Inbox) -> None:
+        """What is there, up to a bound; others on this loop get their turn in between."""
+        for _ in range(READS):
+            count = inbox.read(self.number)
+            if count <= 0:
+                if count < 0 and datagrams.failed():
+                    self._bridge.count_drop("unreachable")
+                return
+            self._bridge.express.take(self, inbox, count)
+
+    def _one_by_one(self) -> None:
+        """The same, where the system gives one at a time."""
+        for _ in range(datagrams.COUNT):
             try:
-                data, address = receive(LARGEST)
+                data, address = self._sock.recvfrom(datagrams.LARGEST)
             except BlockingIOError:
                 return
             except OSError:
                 self._bridge.count_drop("unreachable")
                 return
             try:
-                received(self, data, address[:2])
+                self.received(data, address[:2])
             except Exception:
                 # the supervisor of datagrams: one packet's trouble is nobody else's
                 if not self._bridge.count_drop("internal"):
                     log.exception("datagram.failed")
+
+    def received(self, data: bytes, address: tuple[str, int]) -> None:
+        """Take a datagram."""
+        self._bridge._received(self, data, address)
 
     def send(self, data: bytes, address: tuple[str, int]) -> None:
         """Send at once. What the system does not take now is dropped, as on any full line."""
@@ -110,7 +128,8 @@ class Bridge:
         self.packets_out = 0
         self._on_event = on_event
         self._identity = Identity()
-        self._sockets: list[_Socket] = []
+        self.express = Express(self)
+        self._sockets: list[Socket] = []
         self._calls: dict[str, Call] = {}
         self._by_fragment: dict[str, Leg] = {}
         self._strangers = Strangers()
@@ -142,7 +161,7 @@ class Bridge:
     def _bind(self, addresses: Collection[str]) -> None:
         port = self.settings.port
         for address in addresses:
-            self._sockets.append(_Socket(self, address, port))
+            self._sockets.append(Socket(self, address, port))
             port = self._sockets[-1].port
         self.port = port
 
@@ -363,6 +382,7 @@ class Bridge:
         for fragment in leg.credentials:
             self._by_fragment.pop(fragment, None)
         self._strangers.forget(leg)
+        self.express.forget(leg)
         for port in self._sockets:
             for address in [a for a, owner in port.legs.items() if owner is leg]:
                 del port.legs[address]
@@ -384,7 +404,13 @@ class Bridge:
         self._dropped[reason] += 1
         return self._dropped[reason] - 1
 
-    def _received(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
+    def sent(self, wanted: int, taken: int) -> None:
+        """So many were to be sent in one go, and so many the system took."""
+        self.packets_out += taken
+        if taken < wanted:
+            self._dropped["unreachable"] += wanted - taken
+
+    def _received(self, port: Socket, data: bytes, address: tuple[str, int]) -> None:
         self.packets_in += 1
         if len(data) < 13:
             self._dropped["short"] += 1
@@ -406,7 +432,7 @@ class Bridge:
         else:
             self._dropped["unknown-protocol"] += 1
 
-    def _asks(self, port: _Socket, data: bytes, address: tuple[str, int], now: float) -> bool:
+    def _asks(self, port: Socket, data: bytes, address: tuple[str, int], now: float) -> bool:
         """Whether a stranger's packet is that of somebody we miss, who is asked then."""
         if not 128 <= data[0] < 192 or not self._strangers.worth_a_look(now):
             return False
@@ -423,7 +449,7 @@ class Bridge:
             return True
         return False
 
-    def _on_answer(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
+    def _on_answer(self, port: Socket, data: bytes, address: tuple[str, int]) -> None:
         now = time.monotonic()
         leg = self._strangers.answered(data, (port, address), now)
         if leg is None:
@@ -432,15 +458,15 @@ class Bridge:
         leg.found((port, address), now)
         self._reached(leg, port, address)
 
-    def _reached(self, leg: Leg, port: _Socket, address: tuple[str, int]) -> None:
+    def _reached(self, leg: Leg, port: Socket, address: tuple[str, int]) -> None:
         """A leg's packets come from there; those of too many other places no more."""
         port.legs[address] = leg
         for path in leg.trimmed_paths():
-            known = cast("_Socket", path[0]).legs
+            known = cast("Socket", path[0]).legs
             if known.get(path[1]) is leg:
                 del known[path[1]]
 
-    def _on_stun(self, port: _Socket, data: bytes, address: tuple[str, int]) -> None:
+    def _on_stun(self, port: Socket, data: bytes, address: tuple[str, int]) -> None:
         if data[:2] == ANSWER:
             self._on_answer(port, data, address)
             return
@@ -463,13 +489,7 @@ class Bridge:
         self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS / TURNS, self._tick)
         self._turn = (self._turn + 1) % TURNS
         for call in list(self._calls.values())[self._turn :: TURNS]:
-            for place in call.seats.values():
-                if place.former is not None and now >= place.former_until:
-                    self._let_go(place)
-                    call.sources_changed()
-            for leg in [leg for place in call.seats.values() for leg in place.legs]:
-                if not leg.due(now):
-                    continue
+            for leg in self._due(call, now):
                 try:
                     leg.tick(now, wall, self.settings.silence_after)
                 except Exception:
@@ -479,6 +499,16 @@ class Bridge:
                 waited = now - leg.made_at
                 if not leg.connected and waited > self.settings.never_connected_after:
                     self._close_leg(leg, "never-connected")
+
+    def _due(self, call: Call, now: float) -> list[Leg]:
+        """A call's legs that are to be looked at now."""
+        due: list[Leg] = []
+        for place in call.seats.values():
+            if place.former is not None and now >= place.former_until:
+                self._let_go(place)
+                call.sources_changed()
+            due += [leg for leg in place.legs if leg.due(now)]
+        return due
 
     def _close_leg(self, leg: Leg, reason: str) -> None:
         self.leave(leg.call.name, leg.seat.name, leg.generation)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import struct
 from collections import OrderedDict, deque
-from collections.abc import Callable
 
 from media.congestion import Cap
 from media.rtcp import ReportBlock
@@ -32,11 +31,12 @@ SECOND_AFTER = 0.005  # seconds: losses come in bursts
 MOST_SECOND = 256
 PAUSE, LONGEST_PAUSE = 30.0, 60.0  # seconds
 SENDS_KEPT = 2048  # more than a cache holds, or repeated requests would go round it
+FAR = 0x1000  # packets after which the first number is moved on
 _NTP_FRACTION = 1 << 32
 
 # how a header is written: by what, its first byte, what comes before and after the send time, and
-# in the middle the element's own head with room for the time (0: there is none)
-_Written = tuple[Callable[..., bytes], int, bytes, int, bytes]
+# in the middle the element's own head with room for the time (0: there is none, and b"" is written)
+Written = tuple[struct.Struct, int, bytes, int, bytes]
 
 _random = random.SystemRandom()
 
@@ -61,20 +61,20 @@ class DownTrack:
         self.paused = False  # the line carries sound alone: nothing of this goes by it
         self.source: UpTrack | None = None
         # below 2^15, so that a lost first packet cannot confuse the roll-over counter (RFC 3711)
-        self._last_seq = _random.randrange(1 << 15)
+        self.last_seq = _random.randrange(1 << 15)
         self._last_timestamp = _random.randrange(1 << 32)
         self._last_at: float | None = None
-        self._seq_offset = 0
-        self._timestamp_offset = 0
-        self._first_seq = 0
-        self._started = False
+        self.seq_offset = 0
+        self.timestamp_offset = 0
+        self.first_seq = 0
+        self.started = False
         self._waiting_since: float | None = None
         self._repair_seq = _random.randrange(1 << 15)
-        self._section: Section | None = None
+        self.section: Section | None = None
         self._head = b""
         self._time_at = 0  # places in the head; 0: not there
         self._level_at = 0
-        self._written: dict[int | None, _Written] = {}  # by level
+        self._written: dict[int | None, Written] = {}  # by level
         self._sent_reports: OrderedDict[int, float] = OrderedDict()
         self._resent_at: OrderedDict[int, float] = OrderedDict()
         self._second: deque[tuple[int, float]] = deque(maxlen=MOST_SECOND)  # repairs, when
@@ -88,17 +88,17 @@ class DownTrack:
 
     def shape(self, section: Section | None) -> None:
         """Use this section's payload types and extension numbers; None: it receives nothing."""
-        self._section = section if section is not None and section.receives else None
-        if self._section is None:
+        self.section = section if section is not None and section.receives else None
+        if self.section is None:
             return
         parts: list[tuple[int, bytes]] = []
-        if MID in self._section.extensions:
-            parts.append((self._section.extensions[MID], self._section.mid.encode()[:16]))
+        if MID in self.section.extensions:
+            parts.append((self.section.extensions[MID], self.section.mid.encode()[:16]))
         self._time_at = 0
-        if SEND_TIME in self._section.extensions:
+        if SEND_TIME in self.section.extensions:
             self._time_at = 4 + sum(1 + len(value) for _, value in parts) + 1
-            parts.append((self._section.extensions[SEND_TIME], bytes(3)))
-        level_id = self._section.extensions.get(AUDIO_LEVEL)
+            parts.append((self.section.extensions[SEND_TIME], bytes(3)))
+        level_id = self.section.extensions.get(AUDIO_LEVEL)
         self._level_at = 0
         if self.kind == "audio" and level_id is not None:
             self._level_at = 4 + sum(1 + len(value) for _, value in parts) + 1
@@ -108,9 +108,9 @@ class DownTrack:
 
     def restart(self) -> None:
         """A new connection: other keys, so numbers begin low again; nothing known of its path."""
-        self._last_seq = _random.randrange(1 << 15)
+        self.last_seq = _random.randrange(1 << 15)
         self._repair_seq = _random.randrange(1 << 15)
-        self._started = False
+        self.started = False
         self._waiting_since = None
         self._resent_at.clear()
         self._second.clear()
@@ -126,7 +126,7 @@ class DownTrack:
 
     @property
     def wanted(self) -> bool:
-        return self._section is not None
+        return self.section is not None
 
     # --- forwarding -------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class DownTrack:
         if source is self.source:
             return
         self.source = source
-        self._started = False
+        self.started = False
         self._waiting_since = None
 
     def forward(
@@ -148,27 +148,36 @@ class DownTrack:
         now: float,
     ) -> bytes | None:
         """The packet for this browser; None while waiting for a key frame, or for an old one."""
-        section, source = self._section, self.source
+        section, source = self.section, self.source
         if section is None or source is None:
             return None
-        if not self._started and not self._start(seq, timestamp, payload, now):
+        if not self.started and not self._start(seq, timestamp, payload, now):
             return None
-        since_first = (seq - self._first_seq) & 0xFFFF
+        since_first = (seq - self.first_seq) & 0xFFFF
         if since_first >= HALF:
             return None  # from before the change of source
-        out_seq = (seq + self._seq_offset) & 0xFFFF
-        out_timestamp = (timestamp + self._timestamp_offset) & 0xFFFFFFFF
-        if 0 < (out_seq - self._last_seq) & 0xFFFF < HALF:
-            self._last_seq, self._last_timestamp, self._last_at = out_seq, out_timestamp, now
+        out_seq = (seq + self.seq_offset) & 0xFFFF
+        out_timestamp = (timestamp + self.timestamp_offset) & 0xFFFFFFFF
+        if 0 < (out_seq - self.last_seq) & 0xFFFF < HALF:
+            self.last_seq, self._last_timestamp, self._last_at = out_seq, out_timestamp, now
             # the source's numbers wrap: old ones must not look like new ones
             # it stays close behind, so that a jump after a long outage is still ahead of it
-            if since_first > 0x1000:
-                self._first_seq = (seq - 0x0800) & 0xFFFF
+            if since_first > FAR:
+                self.first_seq = (seq - 0x0800) & 0xFFFF
         self.packets += 1
         self.octets += len(payload)
         return self._build(
             self.ssrc, section.payload_type, out_seq, out_timestamp, marker, payload, level, now
         )
+
+    def gave(self, count: int, octets: int, seq: int, timestamp: int, now: float) -> None:
+        """So many of a source that `continues` went on, by these offsets; the last one's numbers
+        are the source's."""
+        self.packets += count
+        self.octets += octets
+        self.last_seq = (seq + self.seq_offset) & 0xFFFF
+        self._last_timestamp = (timestamp + self.timestamp_offset) & 0xFFFFFFFF
+        self._last_at = now
 
     def _start(self, seq: int, timestamp: int, payload: bytes, now: float) -> bool:
         if self.kind == "video":
@@ -179,10 +188,10 @@ class DownTrack:
                 return False
         rate = self.source.clock_rate if self.source is not None else 90000
         passed = 0 if self._last_at is None else int((now - self._last_at) * rate)
-        self._seq_offset = (self._last_seq + 1 - seq) & 0xFFFF
-        self._timestamp_offset = (self._last_timestamp + max(1, passed) - timestamp) & 0xFFFFFFFF
-        self._first_seq = seq
-        self._started = True
+        self.seq_offset = (self.last_seq + 1 - seq) & 0xFFFF
+        self.timestamp_offset = (self._last_timestamp + max(1, passed) - timestamp) & 0xFFFFFFFF
+        self.first_seq = seq
+        self.started = True
         self._resent_at.clear()
         return True
 
@@ -197,27 +206,29 @@ class DownTrack:
         level: int | None,
         now: float,
     ) -> bytes:
+        writes, first, before, timed, after = self.written(level)
+        second = (marker << 7) | payload_type
+        middle = timed | int(now * SEND_TIME_RATE) & 0xFFFFFF if timed else b""
+        return writes.pack(first, second, seq, timestamp, ssrc, before, middle, after) + payload
+
+    def written(self, level: int | None) -> Written:
+        """How a packet with that level gets its header."""
         written = self._written.get(level)
         if written is None:
             written = self._written[level] = self._write(level)
-        pack, first, before, timed, after = written
-        second = (marker << 7) | payload_type
-        if not timed:
-            return pack(first, second, seq, timestamp, ssrc, before) + payload
-        timed |= int(now * SEND_TIME_RATE) & 0xFFFFFF
-        return pack(first, second, seq, timestamp, ssrc, before, timed, after) + payload
+        return written
 
-    def _write(self, level: int | None) -> _Written:
+    def _write(self, level: int | None) -> Written:
         """How to write a header with that level: the send time, if there is one, goes between."""
         head = bytearray(self._head)
         if level is not None and self._level_at:
             head[self._level_at] = level
         first, at = 0x90 if head else 0x80, self._time_at
         if not at:
-            return struct.Struct(f"{FIXED.format}{len(head)}s").pack, first, bytes(head), 0, b""
+            return struct.Struct(f"{FIXED.format}{len(head)}s0s0s"), first, bytes(head), 0, b""
         before, after = bytes(head[: at - 1]), bytes(head[at + 3 :])
         format_ = f"{FIXED.format}{len(before)}sI{len(after)}s"
-        return struct.Struct(format_).pack, first, before, head[at - 1] << 24, after
+        return struct.Struct(format_), first, before, head[at - 1] << 24, after
 
     def resend(self, seq: int, now: float) -> bytes | None:
         """A packet that the browser misses, from the source's cache; None when it is not there."""
@@ -249,19 +260,20 @@ class DownTrack:
         return due
 
     def _repair(self, seq: int, now: float) -> bytes | None:
-        section, source = self._section, self.source
-        if section is None or source is None or not self._started:
+        section, source = self.section, self.source
+        if section is None or source is None or not self.started:
             return None
-        cached = source.cached((seq - self._seq_offset) & 0xFFFF)
-        if cached is None or distance(cached.seq, self._first_seq) < 0:
+        cached = source.cached((seq - self.seq_offset) & 0xFFFF)
+        if cached is None or distance(cached[0], self.first_seq) < 0:
             return None
-        if not self._affords(len(cached.payload)):
+        _, stamped, marker, payload = cached
+        if not self._affords(len(payload)):
             return None
         self.retransmitted += 1
-        timestamp = (cached.timestamp + self._timestamp_offset) & 0xFFFFFFFF
+        timestamp = (stamped + self.timestamp_offset) & 0xFFFFFFFF
         if section.retransmission is None:
             return self._build(
-                self.ssrc, section.payload_type, seq, timestamp, cached.marker, cached.payload,
+                self.ssrc, section.payload_type, seq, timestamp, marker, payload,
                 None, now,
             )  # fmt: skip
         self._repair_seq = (self._repair_seq + 1) & 0xFFFF
@@ -270,8 +282,8 @@ class DownTrack:
             section.retransmission,
             self._repair_seq,
             timestamp,
-            cached.marker,
-            struct.pack("!H", seq) + cached.payload,
+            marker,
+            struct.pack("!H", seq) + payload,
             None,
             now,
         )
@@ -296,11 +308,11 @@ class DownTrack:
         on how late its reports reached us. None before the source has reported.
         """
         source = self.source
-        if source is None or source.report is None or not self._started:
+        if source is None or source.report is None or not self.started:
             return None
         passed = now - source.report_at
         ntp = source.report.ntp + int(passed * _NTP_FRACTION)
-        rtp = source.report.rtp + int(passed * source.clock_rate) + self._timestamp_offset
+        rtp = source.report.rtp + int(passed * source.clock_rate) + self.timestamp_offset
         self._sent_reports[(ntp >> 16) & 0xFFFFFFFF] = now
         while len(self._sent_reports) > REPORTS_KEPT:
             self._sent_reports.popitem(last=False)
@@ -350,7 +362,7 @@ class DownTrack:
         self._pause = min(2 * self._pause, LONGEST_PAUSE) if soon else PAUSE
         self.paused = True
         self._resumed_at = now + self._pause
-        self._started = False
+        self.started = False
         self._waiting_since = None
 
     def resumes(self, now: float) -> bool:

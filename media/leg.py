@@ -88,15 +88,15 @@ class Leg:
         self._checks: OrderedDict[bytes, tuple[int, tuple[str, int]]] = OrderedDict()
         self._feedback_next: int | None = None
         self._streams: dict[int, tuple[UpTrack, bool]] = {}  # ssrc -> (track, is repair)
-        self._arrivals: list[tuple[int, int]] = []
+        self.arrivals: list[tuple[int, int]] = []
         self._feedback_count = 0
         self._feedback_at = now
         self._report_at = now
         self._look_at = now
         self._counted = (0, 0, now)
         self._most_packets = most_packets
-        self._second_ends = now
-        self._left = most_packets  # of this second
+        self.second_ends = now
+        self.left = most_packets  # of this second
         self.bitrate_up = 0.0
         self.bitrate_down = 0.0
         self.packets_down = 0
@@ -275,16 +275,23 @@ class Leg:
 
         Asked for what is genuine only: nobody else can use a leg's share up.
         """
-        if now >= self._second_ends:
-            self._second_ends = now + 1.0
-            self._left = self._most_packets
-        self._left -= 1
-        if self._left >= 0:
+        if now >= self.second_ends:
+            self.second_ends = now + 1.0
+            self.left = self._most_packets
+        self.left -= 1
+        if self.left >= 0:
             return False
         self.dropped["flood"] += 1
         return True
 
     # --- media in ---------------------------------------------------------------------------------
+
+    def took(self, count: int, path: Path, now: float) -> None:
+        """So many packets have come, without anything else to be seen to."""
+        self.left -= count
+        self.last_media_at = self.last_heard_at = now
+        if path == self._path:
+            self._path_heard_at = now
 
     def on_srtp(self, data: bytes, now: float, path: Path | None = None) -> None:
         """An SRTP or SRTCP packet from a checked address."""
@@ -321,8 +328,8 @@ class Leg:
         level = None
         if extension:
             number, level = rtp.wanted_elements(packet, track.number_id, track.level_id)
-            if number is not None and len(self._arrivals) < MOST_ARRIVALS:
-                self._arrivals.append((number, int(now * 1_000_000)))
+            if number is not None and len(self.arrivals) < MOST_ARRIVALS:
+                self.arrivals.append((number, int(now * 1_000_000)))
         self.last_media_at = self.last_heard_at = now
         if self._arrived_by == self._path:
             self._path_heard_at = now
@@ -417,8 +424,12 @@ class Leg:
         except (SrtpError, ValueError):  # ValueError: longer than libsrtp's buffer
             self.dropped["protect"] += 1
             return
-        self.packets_down += 1
-        self.bytes_down += len(packet)
+        self.gave(1, len(packet))
+
+    def gave(self, count: int, octets: int) -> None:
+        """So much has been sent."""
+        self.packets_down += count
+        self.bytes_down += octets
 
     def send_rtcp(self, packet: bytes) -> None:
         srtp = self._dtls.srtp if self._dtls is not None else None
@@ -467,7 +478,7 @@ class Leg:
                 self.send_rtcp(rtcp.pli(self.seat.ssrc, track.ssrc))
             track.looked_after()
         owed = self.seat.leg is self and self.seat.second_repairs(self, now)
-        if self._arrivals and now >= self._feedback_at + FEEDBACK_EVERY:
+        if self.arrivals and now >= self._feedback_at + FEEDBACK_EVERY:
             self._send_feedback(now)
         if now - self._report_at >= REPORT_EVERY:
             self._send_reports(now, wall)
@@ -515,10 +526,10 @@ class Leg:
             expected = None
             self._forgive(now)
         packets = rtcp.transport_feedback(
-            self.seat.ssrc, media, self._arrivals, self._feedback_count, expected
+            self.seat.ssrc, media, self.arrivals, self._feedback_count, expected
         )
-        self._feedback_next = rtcp.number_after(self._arrivals, self._feedback_next)
-        self._arrivals = []
+        self._feedback_next = rtcp.number_after(self.arrivals, self._feedback_next)
+        self.arrivals = []
         self._feedback_at = now
         self._feedback_count = (self._feedback_count + len(packets)) & 0xFF
         for packet in packets:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from operator import sub
+from typing import NamedTuple
 
 SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
 NACK_FORMAT, TWCC_FORMAT = 1, 15
@@ -17,15 +18,13 @@ PLI_FORMAT, FIR_FORMAT, REMB_FORMAT = 1, 4, 15
 MOST_PACKETS = 32  # in one compound; more is an attack or a bug
 
 
-@dataclass(frozen=True, slots=True)
-class SenderReport:
+class SenderReport(NamedTuple):
     ssrc: int
     ntp: int  # 64-bit NTP time
     rtp: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReportBlock:
+class ReportBlock(NamedTuple):
     ssrc: int
     fraction_lost: float  # since the report before: of a browser, often about a handful of packets
     lost: int  # since the beginning; duplicates make it smaller
@@ -34,19 +33,16 @@ class ReportBlock:
     dlsr: float  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Nack:
+class Nack(NamedTuple):
     media_ssrc: int
     lost: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFrameRequest:
+class KeyFrameRequest(NamedTuple):
     media_ssrc: int
 
 
-@dataclass(frozen=True, slots=True)
-class Remb:
+class Remb(NamedTuple):
     bitrate: int
 
 
@@ -144,8 +140,7 @@ def remb(sender: int, bitrate: int, media: Iterable[int]) -> bytes:
     return _packet(PSFB, REMB_FORMAT, body)
 
 
-@dataclass(frozen=True, slots=True)
-class Reception:
+class Reception(NamedTuple):
     """What a receiver report says of one stream."""
 
     ssrc: int
@@ -212,6 +207,9 @@ def transport_feedback(
     """
     if not arrivals:
         return []
+    usual = _usual_feedback(sender, media, arrivals, count, expected)
+    if usual is not None:
+        return [usual]
     base = arrivals[0][0]
     ordered = _ordered(arrivals, base)
     start = ordered[0][0]
@@ -235,6 +233,43 @@ def transport_feedback(
     return packets
 
 
+def _usual_feedback(
+    sender: int,
+    media: int,
+    arrivals: Sequence[tuple[int, int]],
+    count: int,
+    expected: int | None,
+) -> bytes | None:
+    """For packets that came in their order, none missing and none late; None for any others."""
+    numbers, times = zip(*arrivals, strict=True)
+    first, many = numbers[0], len(numbers)
+    if expected not in (None, first) or many > _MOST_STATUSES:
+        return None
+    if numbers != tuple(range(first, first + many)):
+        return None
+    reference = times[0] // _REFERENCE
+    ticks = [at // _TICK for at in times]
+    try:
+        deltas = bytes(map(sub, ticks, [reference * (_REFERENCE // _TICK), *ticks[:-1]]))
+    except ValueError:  # longer than a small delta tells, or back in time
+        return None
+    return _told(sender, media, first, many, reference, count,
+                 struct.pack("!H", (_SMALL << 13) | many) + deltas)  # fmt: skip
+
+
+def _told(
+    sender: int, media: int, first: int, many: int, reference: int, count: int, rest: bytes
+) -> bytes:
+    """A feedback packet: `rest` are its chunks and deltas."""
+    body = struct.pack("!IIHHI", sender, media, first & 0xFFFF, many,
+                       ((reference & 0xFFFFFF) << 8) | (count & 0xFF)) + rest  # fmt: skip
+    padding = -len(body) % 4
+    if padding:
+        body += bytes(padding - 1) + bytes((padding,))
+    head = struct.pack("!BBH", 0x80 | (0x20 if padding else 0) | TWCC_FORMAT, RTPFB, len(body) // 4)
+    return head + body
+
+
 def _ordered(arrivals: Sequence[tuple[int, int]], base: int) -> list[tuple[int, int]]:
     """(offset from base, time) by offset; of repeated numbers the first arrival."""
     found = [(((seq - base + 0x8000) & 0xFFFF) - 0x8000, at) for seq, at in arrivals]
@@ -249,8 +284,12 @@ def _ordered(arrivals: Sequence[tuple[int, int]], base: int) -> list[tuple[int, 
 
 def number_after(arrivals: Sequence[tuple[int, int]], expected: int | None) -> int:
     """The number after the newest that came; `expected` where that is newer still."""
-    newest = arrivals[0][0] if expected is None else (expected - 1) & 0xFFFF
-    for number, _ in arrivals:
+    numbers: tuple[int, ...] = next(zip(*arrivals, strict=True))
+    first, last = numbers[0], numbers[-1]
+    if expected in (None, first) and numbers == tuple(range(first, last + 1)):
+        return (last + 1) & 0xFFFF
+    newest = first if expected is None else (expected - 1) & 0xFFFF
+    for number in numbers:
         if 0 < (number - newest) & 0xFFFF < 0x8000:
             newest = number
     return (newest + 1) & 0xFFFF
@@ -275,14 +314,8 @@ def _feedback(
             statuses.append(_LARGE)
             deltas += struct.pack("!h", max(-32768, min(32767, ticks)))
         expected = offset + 1
-    body = struct.pack("!IIHH", sender, media, (base + first) & 0xFFFF, len(statuses))
-    body += struct.pack("!I", ((reference & 0xFFFFFF) << 8) | (count & 0xFF))
-    body += _chunks(statuses) + bytes(deltas)
-    padding = -len(body) % 4
-    if padding:
-        body += bytes(padding - 1) + bytes((padding,))
-    head = struct.pack("!BBH", 0x80 | (0x20 if padding else 0) | TWCC_FORMAT, RTPFB, len(body) // 4)
-    return head + body
+    rest = _chunks(statuses) + bytes(deltas)
+    return _told(sender, media, base + first, len(statuses), reference, count, rest)
 
 
 def _chunks(statuses: list[int]) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from media.rtcp import Reception, SenderReport
 from media.rtp import distance
@@ -35,16 +35,9 @@ KEY_FRAME_EVERY = 0.5  # seconds between requests; a later one waits
 _NOTHING: Sequence[int] = ()
 
 
-class Kept(NamedTuple):
-    """What a repair is made of."""
-
-    seq: int
-    timestamp: int
-    marker: int
-    payload: bytes
-
-
-_made = tuple.__new__  # as of packets: one is made for each
+# What a repair is made of: sequence number, timestamp, marker, payload. A plain tuple, of which one
+# is made for each packet: the collector looks at it once, and at an object of a class for ever.
+Kept = tuple[int, int, int, bytes]
 
 
 @dataclass(slots=True)
@@ -76,11 +69,12 @@ class UpTrack:
         self.number_id = 0
         self.level_id = 0
         self.flowed = False
-        self._size = CACHE[kind]
-        self._cache: list[Kept | None] = [None] * self._size
+        self.room = CACHE[kind]
+        self.kept: list[Kept | None] = [None] * self.room
         self._base: int | None = None
-        self._highest = 0  # with cycles
+        self.highest = 0  # with cycles
         self._missing: dict[int, _Missing] = {}
+        self.timestamp = -1  # the last one's; none yet
         self._jitter = 0.0
         self._transit: float | None = None
         self._expected_before = 0
@@ -100,32 +94,34 @@ class UpTrack:
 
         None for a repeat, which is not forwarded again.
         """
-        place = seq & (self._size - 1)
-        before = self._cache[place]
-        if before is not None and before.seq == seq:
+        place = seq & (self.room - 1)
+        before = self.kept[place]
+        if before is not None and before[0] == seq:
             return None
-        self._cache[place] = _made(Kept, (seq, timestamp, marker, payload))
+        self.kept[place] = (seq, timestamp, marker, payload)
         self.packets += 1
         self.octets += len(payload)
         paused, self.heard_at = now - self.heard_at, now
         lost = _NOTHING
         if self._base is None:
-            self._base = self._highest = seq
+            self._base = self.highest = seq
         else:
-            ahead = ((seq - self._highest + 0x8000) & 0xFFFF) - 0x8000
+            ahead = ((seq - self.highest + 0x8000) & 0xFFFF) - 0x8000
             if ahead > 0:
                 if ahead > 1:
                     lost = self._gap(ahead, paused, now)
-                self._highest += ahead
-                self._measure_jitter(timestamp, now)
+                self.highest += ahead
+                if timestamp != self.timestamp:
+                    self.timestamp = timestamp
+                    self.measure_jitter(timestamp, now)
             else:
                 self._missing.pop(seq, None)
         return lost
 
     def cached(self, seq: int) -> Kept | None:
         """The packet of that number, if it is still kept."""
-        cached = self._cache[seq & (self._size - 1)]
-        return cached if cached is not None and cached.seq == seq else None
+        cached = self.kept[seq & (self.room - 1)]
+        return cached if cached is not None and cached[0] == seq else None
 
     def _gap(self, ahead: int, paused: float, now: float) -> list[int]:
         if not self.repairs:
@@ -136,13 +132,23 @@ class UpTrack:
             self._missing.clear()
             self._key_frame_wanted = True
             return []
-        lost = [(self._highest + step) & 0xFFFF for step in range(1, ahead)]
+        lost = [(self.highest + step) & 0xFFFF for step in range(1, ahead)]
         for seq in lost:
             self._missing[seq] = _Missing(now, now)
         self.asked += len(lost)
         return lost
 
-    def _measure_jitter(self, timestamp: int, now: float) -> None:
+    def took(self, count: int, octets: int, timestamp: int, now: float) -> None:
+        """So many have come in their order, and were kept: what `accept` does for each."""
+        self.packets += count
+        self.octets += octets
+        self.highest += count
+        self.timestamp = timestamp
+        self.heard_at = now
+
+    def measure_jitter(self, timestamp: int, now: float) -> None:
+        """Of the first packet of each moment: a picture's packets have all the same timestamp, and
+        were sent one after another (libwebrtc counts so, too)."""
         transit = now * self.clock_rate - timestamp
         if self._transit is not None:
             change = abs(transit - self._transit)
@@ -170,7 +176,7 @@ class UpTrack:
                 again.append(seq)
         self.asked += len(again)
         # in their order around the wrap
-        return sorted(again, key=lambda seq: distance(seq, self._highest & 0xFFFF))
+        return sorted(again, key=lambda seq: distance(seq, self.highest & 0xFFFF))
 
     def want_key_frame(self) -> None:
         """Ask for a key frame as soon as the last request is old enough; sound has none."""
@@ -201,7 +207,7 @@ class UpTrack:
         """The block for a receiver report, and the loss since the last one."""
         if self._base is None:
             return None
-        expected = self._highest - self._base + 1
+        expected = self.highest - self._base + 1
         lost = max(0, expected - self.packets)
         since = expected - self._expected_before
         got = self.packets - self._packets_before
@@ -212,4 +218,4 @@ class UpTrack:
         if self.report is not None:
             lsr = (self.report.ntp >> 16) & 0xFFFFFFFF
             dlsr = int((now - self.report_at) * 65536)
-        return Reception(self.ssrc, fraction, lost, self._highest, int(self._jitter), lsr, dlsr)
+        return Reception(self.ssrc, fraction, lost, self.highest, int(self._jitter), lsr, dlsr)

@@ -17,7 +17,7 @@ from media.bridge import COLLECTING
 
 
 async def main(kind: type[Bridge] = Bridge) -> None:
-    bridge = kind(BridgeSettings(addresses=(HOST,)), on_event=lambda _event: None)
+    bridge = kind(BridgeSettings(addresses=(HOST,)), lambda _event: None)
     await bridge.start()
     gc.collect()
     gc.freeze()

@@ -14,12 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from aioice import stun as other
 from OpenSSL import SSL
+from pylibsrtp import Error as SrtpError
 
-from media import BadDescription, rtcp, rtp, sdp, stun
+from media import BadDescription, datagrams, rtcp, rtp, sdp, stun
 from media.dtls import DtlsServer, HandshakeFailed, Identity
+from tests.media.test_express import SEATS, House, Sent, extensions
 from tests.media.test_leg import KEY, SSRC, VIDEO, Side
 
 OFFERS = [p.read_text() for p in sorted((Path(__file__).parent / "descriptions").glob("*.sdp"))]
@@ -169,6 +172,39 @@ def _leg() -> tuple[Reader, Sequence[bytes]]:
     return read, [media, *reports()]
 
 
+def _batch() -> tuple[Reader, Sequence[bytes]]:
+    """A browser that holds the keys sends what it likes, and among it the usual packets."""
+    house = House(short=True, most=1_000_000)
+    sections = sdp.read(OFFERS[0]).sections
+    seq = 0
+
+    def usual(kind: str) -> bytes:
+        nonlocal seq
+        seq = (seq + 1) & 0xFFFF
+        first, block = extensions(sections[kind], seq, 0, 9)
+        head = bytes((first, sections[kind].payload_type)) + seq.to_bytes(2, "big") + bytes(4)
+        return head + sections[kind].ssrcs[0].to_bytes(4, "big") + block + KEY
+
+    def read(data: bytes) -> None:
+        house.now += 0.01
+        batch = [*(usual("video") for _ in range(3)), data, usual("video"), usual("audio")]
+        sealed: list[Sent] = []
+        for packet in batch:
+            try:
+                sealed.append((house.sealing["tablet"].protect(packet), SEATS["tablet"]))
+            except (SrtpError, ValueError):  # libsrtp seals no such thing: as it is, then
+                sealed.append((packet[: datagrams.LARGEST], SEATS["tablet"]))
+        with patch("media.express.time", house.clock), patch("media.bridge.time", house.clock):
+            house.read(sealed)
+        house.leg("tablet").tick(house.now, house.now, 2.0)
+        house.port.sent.clear()
+        dropped = house.bridge.totals().dropped
+        if dropped.get("internal"):
+            raise AssertionError(dropped)
+
+    return read, [usual("video"), usual("audio")]
+
+
 READERS: dict[str, Callable[[], tuple[Reader, Sequence[bytes]]]] = {
     "stun": _stun,
     "rtp": _rtp,
@@ -176,6 +212,7 @@ READERS: dict[str, Callable[[], tuple[Reader, Sequence[bytes]]]] = {
     "description": _description,
     "dtls": _dtls,
     "leg": _leg,
+    "batch": _batch,
 }
 
 

@@ -84,6 +84,16 @@ async def test_picture_and_sound_arrive_both_ways_and_the_picture_moves(house: H
         assert {e.medium for e in house.told(LegEventKind.FLOWING, seat)} == {"audio", "video"}
 
 
+async def test_where_the_system_gives_one_datagram_at_a_time_all_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("media.datagrams.AVAILABLE", False)
+    async with a_house() as house:
+        tablet, clinician = await house.peer("tablet"), await house.peer("clinician")
+        await tablet.until(lambda: tablet.frames > 3 and tablet.loudest > 5000)
+        await clinician.until(lambda: clinician.frames > 3 and clinician.loudest > 5000)
+
+
 async def test_what_a_leg_drops_is_in_the_totals_while_it_is_there_and_after_it(
     house: House,
 ) -> None:

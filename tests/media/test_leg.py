@@ -435,7 +435,7 @@ def test_requests_repeated_at_one_moment_are_answered_once() -> None:
     for seq in range(kept):
         source.rtp(seq)
     down = sink.leg.seat.down["video"]
-    lost = [(down._last_seq - step) & 0xFFFF for step in range(kept - 1, -1, -1)]
+    lost = [(down.last_seq - step) & 0xFFFF for step in range(kept - 1, -1, -1)]
     for _ in range(3):
         sink.leg.on_srtp(rtcp.nack(1, down.ssrc, lost), 1.0, (sink.port, HOME))
     assert down.retransmitted == kept
@@ -451,7 +451,7 @@ def test_on_a_line_that_loses_packets_a_repair_goes_once_more_at_the_next_look()
     sink.leg.tick(1.0, 1.0, 2.0)
     assert not sink.leg.due(1.01)
     sink.port.sent.clear()
-    sink.leg.on_srtp(rtcp.nack(1, down.ssrc, [down._last_seq]), 1.01, (sink.port, HOME))
+    sink.leg.on_srtp(rtcp.nack(1, down.ssrc, [down.last_seq]), 1.01, (sink.port, HOME))
     assert len(sink.port.sent) == 1
     assert sink.leg.due(1.011)
     sink.leg.tick(1.011, 1.011, 2.0)
@@ -470,7 +470,7 @@ def test_a_leg_that_was_taken_over_from_is_sent_no_repairs() -> None:
         source.rtp(seq)
     seat = sink.leg.seat
     down = seat.down["video"]
-    asks = rtcp.nack(1, down.ssrc, [down._last_seq])
+    asks = rtcp.nack(1, down.ssrc, [down.last_seq])
     seat.leg, seat.former = None, sink.leg
     sink.port.sent.clear()
     sink.leg.on_srtp(asks, 1.0, (sink.port, HOME))
@@ -496,7 +496,7 @@ def test_a_stream_goes_on_after_a_jump_as_long_as_an_outage() -> None:
 
 def test_a_new_connection_begins_low_and_inherits_no_estimate() -> None:
     made = track("audio")
-    made._last_seq = 65_533
+    made.last_seq = 65_533
     made.forward(1, 1, 0, b"x", None, 0.0)
     made.estimated(100_000)
     made.restart()
@@ -621,7 +621,7 @@ def test_somebody_at_the_side_with_a_thin_line_hears_on_and_takes_the_picture_fr
             if kind in lost and thin and not down.paused and number % 3:
                 lost[kind] += not tracks["video"].paused
             if kind in lost and not number % 25:
-                sent = (down._last_seq - 1) & 0xFFFF
+                sent = (down.last_seq - 1) & 0xFFFF
                 block = rtcp.Reception(down.ssrc, 0, lost[kind], sent, 0, 0, 0)
                 report = rtcp.receiver_report(1, [block])
                 aside.leg.on_srtp(report, now, (aside.port, HOME))

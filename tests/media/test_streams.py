@@ -45,7 +45,7 @@ def up(kind: str = "video") -> UpTrack:
 
 
 def packet(seq: int, timestamp: int = 0, payload: bytes = DELTA) -> Kept:
-    return Kept(seq & 0xFFFF, timestamp & 0xFFFFFFFF, 0, payload)
+    return seq & 0xFFFF, timestamp & 0xFFFFFFFF, 0, payload
 
 
 def down(kind: str = "video", source: UpTrack | None = None) -> DownTrack:
