@@ -285,6 +285,6 @@ test("what the ladder needs is taken from a stats report, and only from the pair
     { type: "remote-inbound-rtp", kind: "audio", fractionLost: 0.02, roundTripTime: 0.1 },
     { type: "remote-inbound-rtp", kind: "video", fractionLost: 0.1, roundTripTime: 0.2 },
   ];
-  assert.deepEqual(read(report), { uplink: 700_000, loss: 0.1, trip: 0.2, path: null, heard: 42, told: 0, reported: 1 });
-  assert.deepEqual(read([]), { uplink: null, loss: null, trip: null, path: null, heard: 0, told: 0, reported: 0 });
+  assert.deepEqual(read(report), { uplink: 700_000, loss: 0.1, trip: 0.2, path: null, relayed: false, heard: 42, told: 0, reported: 1 });
+  assert.deepEqual(read([]), { uplink: null, loss: null, trip: null, path: null, relayed: false, heard: 0, told: 0, reported: 0 });
 });

@@ -96,6 +96,24 @@ test("where the network is surely another one, the answer is waited for half as 
   assert.equal(Socket.made.length, 2);
 });
 
+test("a line whose network is gone is left without a question, and says when there is one again", async () => {
+  await begin();
+  newest().welcomes();
+  /** @type {boolean[]} */
+  const told = [];
+  for (let times = 0; times < 2; times += 1) void line.renew().then((open) => { told.push(open); });
+  assert.equal(Socket.made.length, 2, "at once, and once");
+  assert.deepEqual(told, []);
+  newest().welcomes();
+  await Promise.resolve();
+  assert.deepEqual(told, [true, true]);
+  void line.renew().then((open) => { told.push(open); });
+  line.close();
+  await Promise.resolve();
+  assert.deepEqual(told, [true, true, false]);
+  assert.equal(await line.renew(), false);
+});
+
 test("a line that answers is kept, and may be suspected again", async () => {
   await begin();
   newest().welcomes();

@@ -1,7 +1,7 @@
 // Which pair of addresses carries: what a browser calls it meanwhile does not matter.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { carryingPair } from "../../web/static/js/lib/stats.js";
+import { carryingPair, goesByRelay } from "../../web/static/js/lib/stats.js";
 import * as ladder from "../../web/static/js/lib/ladder.js";
 import * as quality from "../../web/static/js/lib/quality.js";
 
@@ -23,4 +23,15 @@ test("where no transport is told of, the pair says it itself; and one that has f
   assert.equal(carryingPair([OTHER, { type: "transport" }]), OTHER);
   assert.equal(carryingPair([{ ...OTHER, state: "failed" }, { ...CHECKED, nominated: false }]), null);
   assert.equal(carryingPair([]), null);
+});
+
+test("a pair goes by a relay when its own candidate is one", () => {
+  const pair = { ...CHECKED, localCandidateId: "ours" };
+  const relay = { type: "local-candidate", id: "ours", candidateType: "relay" };
+  assert.equal(goesByRelay([pair, relay], pair), true);
+  assert.equal(goesByRelay([pair, { ...relay, candidateType: "srflx" }], pair), false);
+  assert.equal(goesByRelay([pair, { ...relay, id: "another" }], pair), false);
+  assert.equal(goesByRelay([pair, { ...relay, type: "remote-candidate" }], pair), false);
+  assert.equal(goesByRelay([CHECKED, { ...relay, id: undefined }], CHECKED), false);
+  assert.equal(goesByRelay([], null), false);
 });

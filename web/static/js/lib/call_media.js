@@ -246,6 +246,7 @@ export class CallMedia {
         this.options.changed();
       },
       onDoubt: (sure) => this.options.line.suspect(sure),
+      onLost: () => this.options.line.renew(),
       onFound: (found) => this.#found(found),
       onStep: () => {
         this.#wantStills();

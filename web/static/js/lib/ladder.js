@@ -7,7 +7,7 @@
  * its own; here 5 pictures a second are sent for as long as they take nothing from the voice.
  */
 
-import { carryingPair } from "./stats.js";
+import { carryingPair, goesByRelay } from "./stats.js";
 
 /** @typedef {import("./wire.js").PictureStep} Step */
 /**
@@ -225,16 +225,17 @@ export function sentWords(step, { saver, picture, stills }) {
  * Take from a stats report what the ladder needs.
  * @param {Iterable<Readonly<Record<string, unknown>>>} report
  * @param {number} before  `reported` of the last look
- * @returns {Omit<Look, "up" | "sent"> & { path: string | null, heard: number, told: number, reported: number }}  path: a name of the pair that
- *   carries, which is another one when either address is; heard: bytes that have come back on it; told: that have gone; reported: when the
+ * @returns {Omit<Look, "up" | "sent"> & { path: string | null, relayed: boolean, heard: number, told: number, reported: number }}  path: a name
+ *   of the pair that carries, which is another one when either address is; heard: bytes that have come back on it; told: that have gone; reported: when the
  *   bridge's last report came. What it says of loss counts once: the next one may be lost itself, and then this one stands here for long.
  */
 export function read(report, before = 0) {
   /** @type {ReturnType<typeof read>} */
-  const look = { uplink: null, loss: null, trip: null, path: null, heard: 0, told: 0, reported: before };
+  const look = { uplink: null, loss: null, trip: null, path: null, relayed: false, heard: 0, told: 0, reported: before };
   const entries = [...report];
   const pair = carryingPair(entries);
   if (typeof pair?.["id"] === "string") look.path = pair["id"];
+  look.relayed = goesByRelay(entries, pair);
   if (typeof pair?.["bytesReceived"] === "number") look.heard = pair["bytesReceived"];
   if (typeof pair?.["bytesSent"] === "number") look.told = pair["bytesSent"];
   if (typeof pair?.["availableOutgoingBitrate"] === "number") look.uplink = pair["availableOutgoingBitrate"];

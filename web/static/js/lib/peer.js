@@ -36,6 +36,8 @@ import * as watchdog from "./watchdog.js";
  * @property {(slot: number, track: MediaStreamTrack) => void} onMore  a track for a further party: slots 1 to 3
  * @property {(word: PeerWord) => void} onState
  * @property {(found: watchdog.Found) => void} onFound  whenever what the watchdog finds has changed
+ * @property {() => Promise<boolean>} onLost  a relay answers no more: the network is another one, or there is none. Begins the line anew, and
+ *   resolves when it is there
  * @property {(sure: boolean) => Promise<boolean>} onDoubt  another path was taken (`sure`), or nothing has come back for two seconds: the
  *   network may be another one. Gives whether the server answers by the line.
  * @property {(step: import("./wire.js").PictureStep) => void} onStep  how much picture is sent from now on
@@ -44,6 +46,9 @@ import * as watchdog from "./watchdog.js";
 
 const SILENT_MS = 2500;
 const HEARD_MS = 1800;
+const RELAYED_MS = 1000; // by a relay there are no other signs, and the way to a new path is longer
+const RELAYED_MOST_MS = 4000; // for who was wrong again and again
+const LISTEN_MS = 250;
 const STANDS_MS = 4000;
 const DISCONNECTED_MS = 2000;
 const VERDICT_MS = 8000;
@@ -113,6 +118,10 @@ export class Peer {
     this.toldAt = 0;
     this.reported = 0; // when the bridge's last report of what we send came
     this.unheard = false;
+    this.relayed = false;
+    this.patience = RELAYED_MS;
+    /** @type {string | null} the pair that was not heard any more */
+    this.missed = null;
     /** @type {RTCIceTransport | null} whose path is followed */
     this.followed = null;
     this.frames = 0; // decoded since start, over all generations
@@ -135,6 +144,7 @@ export class Peer {
     this.#take(local);
     this.watches = [
       setInterval(() => { void this.#look(); }, 1000),
+      setInterval(() => { void this.#listen(); }, LISTEN_MS),
       setInterval(() => { void this.#measure(); }, QUALITY_MS),
     ];
     this.#say("connecting");
@@ -413,6 +423,7 @@ export class Peer {
         return;
       case "disconnected":
         this.#say("reconnecting");
+        if (this.relayed && !this.unheard) void this.#unhear(); // the connection to it has been closed: no need to wait for a second
         clearTimeout(this.verdict);
         this.verdict = setTimeout(() => {
           if (pc === this.pc && pc.connectionState === "disconnected") void this.#restartIce(pc);
@@ -499,14 +510,18 @@ export class Peer {
     this.pathOf = pc;
   }
 
+  /** Does a relay still answer? */
+  async #listen() {
+    if (!this.relayed || !this.reached) return;
+    const pc = this.#carrying;
+    const report = await pc?.getStats();
+    if (report && pc === this.#carrying && this.word !== "closed") this.#hear(ladder.read(report.values(), this.reported), performance.now());
+  }
+
   /** How much picture does the line carry? @param {ReturnType<typeof ladder.read>} look */
   async #climb(look) {
     const now = performance.now();
-    // The bridge reports several times a second: where nothing comes back, the line is not thin but cut.
-    // Less than before: a pair that is dead is not counted any more.
-    if (look.heard > this.heard) this.#isHeard(now);
-    else if (this.reached && !this.unheard && now - this.heardAt >= HEARD_MS) void this.#unhear();
-    this.heard = look.heard;
+    this.#hear(look, now);
     this.reported = look.reported;
     const up = (this.word === "up" || this.word === "silent") && now - this.heardAt < HEARD_MS;
     if (up) this.upload = look.uplink;
@@ -517,8 +532,21 @@ export class Peer {
     await this.#settle();
   }
 
-  /** @param {number} now */
-  #isHeard(now) {
+  /**
+   * The bridge reports several times a second: where nothing comes back, the line is not thin but cut.
+   * Less than before: a pair that is dead is not counted any more.
+   * @param {ReturnType<typeof ladder.read>} look @param {number} now
+   */
+  #hear(look, now) {
+    if (look.path !== null) this.relayed = look.relayed; // one that is lost may have no name any more
+    if (look.heard > this.heard) this.#isHeard(look.path, now);
+    else if (this.reached && !this.unheard && now - this.heardAt >= (this.relayed ? this.patience : HEARD_MS)) void this.#unhear();
+    this.heard = look.heard;
+  }
+
+  /** @param {string | null} path @param {number} now */
+  #isHeard(path, now) {
+    if (this.unheard && this.relayed) this.patience = path === this.missed ? Math.min(2 * this.patience, RELAYED_MOST_MS) : RELAYED_MS;
     this.heardAt = now;
     this.unheard = false;
     if (this.pc?.connectionState === "connected") this.restarted = false;
@@ -528,7 +556,8 @@ export class Peer {
   async #unhear() {
     const { pc } = this;
     this.unheard = true;
-    const answered = await this.options.onDoubt(false);
+    this.missed = this.path;
+    const answered = await (this.relayed ? this.options.onLost() : this.options.onDoubt(false));
     // one that is still being built has not lost anything: a restart would only begin its search anew
     const lost = pc === this.pc && (pc?.connectionState === "connected" || pc?.connectionState === "disconnected");
     if (answered && this.unheard && lost && pc) void this.#restartIce(pc);

@@ -75,6 +75,8 @@ export class Line {
     this.beatSeconds = 5;
     /** @type {{ timer: ReturnType<typeof setTimeout>, answered: Promise<boolean>, over: (answered: boolean) => void } | null} */
     this.suspicion = null;
+    /** @type {((open: boolean) => void)[]} */
+    this.renewals = [];
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.probing = undefined;
     this.probeMs = PROBE_MS;
@@ -134,6 +136,17 @@ export class Line {
     this.suspicion = { timer, answered, over };
     this.send("beat").catch(() => { /* any answer is one */ });
     return answered;
+  }
+
+  /**
+   * What goes by the same network is gone: this socket is not asked whether it is, and a new one is opened. Nothing is lost by that.
+   * @returns {Promise<boolean>} whether there is a line again; that may take long
+   */
+  renew() {
+    if (this.stopped) return Promise.resolve(false);
+    const renewed = new Promise((/** @type {(open: boolean) => void} */ resolve) => { this.renewals.push(resolve); });
+    if (this.open) this.#connect();
+    return renewed;
   }
 
   /** Stop for good; unanswered commands are rejected with `closed`. */
@@ -197,6 +210,7 @@ export class Line {
     document.removeEventListener("visibilitychange", this.wake);
     this.#drop();
     this.outbox.abandon(new WireError("closed", "This page is not connected any more."));
+    for (const renewed of this.renewals.splice(0)) renewed(false);
     this.onState("lost", { attempt: this.attempt, retryInMs: null, reason, final: true });
   }
 
@@ -301,6 +315,7 @@ export class Line {
     this.stopBeat = every(this.beatSeconds, () => this.#beat());
     this.attempt = 0;
     this.onState("open", { attempt: 0, retryInMs: null, reason: null, final: false });
+    for (const renewed of this.renewals.splice(0)) renewed(true);
   }
 
   /** The two sides disagree about the numbers: begin a new stream, and send the unanswered commands on it. */

@@ -14,3 +14,12 @@ export function carryingPair(entries) {
   return pairs.find(({ id }) => id !== undefined && chosen.has(id)) ?? pairs.find(({ selected }) => selected === true)
     ?? pairs.find(({ nominated, state }) => nominated === true && (state === "succeeded" || state === "in-progress")) ?? null;
 }
+
+/**
+ * Whether that pair goes by a relay, which knows this browser by its address alone: under another one it answers nothing any more.
+ * @param {readonly Readonly<Record<string, unknown>>[]} entries @param {Readonly<Record<string, unknown>> | null} pair
+ */
+export function goesByRelay(entries, pair) {
+  const ours = pair?.["localCandidateId"];
+  return ours !== undefined && entries.some(({ type, id, candidateType }) => type === "local-candidate" && id === ours && candidateType === "relay");
+}
