@@ -488,7 +488,10 @@ class Bridge:
         now, wall = time.monotonic(), time.time()
         self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS / TURNS, self._tick)
         self._turn = (self._turn + 1) % TURNS
-        for call in list(self._calls.values())[self._turn :: TURNS]:
+        calls = list(self._calls.values())
+        hurried = [call for call in calls if call.hurries]
+        for call in {*calls[self._turn :: TURNS], *hurried}:
+            call.hurries = False
             for leg in self._due(call, now):
                 try:
                     leg.tick(now, wall, self.settings.silence_after)

@@ -80,6 +80,7 @@ class Call:
     def __init__(self, name: str) -> None:
         self.name = name
         self.seats: dict[str, Seat] = {}
+        self.hurries = False  # something is missing, or owed: it is looked at at each turn
         self._plan: dict[str, dict[str, tuple[str | None, ...]]] | None = None  # by kind
 
     def seat(self, name: str) -> Seat:

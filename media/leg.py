@@ -345,6 +345,7 @@ class Leg:
         if lost is None:
             return
         if lost:
+            self.call.hurries = True
             self.send_rtcp(rtcp.nack(self.seat.ssrc, track.ssrc, lost))
         if not track.flowed:
             self._flows(track)
@@ -477,6 +478,8 @@ class Leg:
             if track.key_frame_due(now):
                 self.send_rtcp(rtcp.pli(self.seat.ssrc, track.ssrc))
             track.looked_after()
+            if track.misses:
+                self.call.hurries = True
         owed = self.seat.leg is self and self.seat.second_repairs(self, now)
         if self.arrivals and now >= self._feedback_at + FEEDBACK_EVERY:
             self._send_feedback(now)
@@ -491,6 +494,7 @@ class Leg:
     def look_soon(self) -> None:
         """Something is due before the next feedback."""
         self._look_at = 0.0
+        self.call.hurries = True
 
     def _listen(self, now: float, silence_after: float) -> None:
         """Whether it is still there: by its media, or by anything if its side sends none."""

@@ -18,11 +18,13 @@ import pytest
 from pylibsrtp import Policy
 
 from media import Bridge, BridgeSettings, LegEvent, datagrams, rtcp, sdp
+from media.bridge import TURNS
 from media.datagrams import COUNT, HEAD, NAME, SIZE_AT, SLOT, STEP_32, STEP_WORD, Inbox
 from media.dtls import Identity, SrtpPair
 from media.express import Layout
 from media.leg import Leg
 from media.srtp import Direction
+from media.upstream import ASK_EVERY
 
 pytestmark = pytest.mark.skipif(
     not datagrams.AVAILABLE, reason="this system gives one datagram at a time"
@@ -345,6 +347,25 @@ def test_packets_that_come_in_their_order_go_the_short_way() -> None:
             short.read(batch)
         assert len(short.port.sent) == 40 * 12
         assert len(walked) < 20, "only the first of each stream"
+
+
+@pytest.mark.parametrize("turn", range(TURNS))
+async def test_what_is_missing_is_asked_for_again_at_whichever_calls_turn_it_is(turn: int) -> None:
+    """Calls take turns to be looked at, and who misses a packet does not wait for its own."""
+    with houses() as (short, _):
+        browsers = Browsers(short.sealing, 1)
+        leg = short.leg("tablet")
+        for what in ("key", "next", "lost", "next"):
+            short.read([one for one in [browsers.packet("tablet", "video", what, 0, 9)] if one[0]])
+        assert leg.up["video"].asked == 1
+        leg.tick(short.now, 0.0, 2.0)  # as at its own turn
+        short.bridge._turn = turn
+        short.now += ASK_EVERY + 0.001
+        with patch.object(short.clock, "time", lambda: 0.0, create=True):
+            short.bridge._tick()
+        assert short.bridge._ticking is not None
+        short.bridge._ticking.cancel()
+        assert leg.up["video"].asked == 2
 
 
 def test_a_layout_finds_what_the_long_way_reads() -> None:
