@@ -29,7 +29,7 @@ from media.strangers import Strangers
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.02  # of one call
+TICK_SECONDS = 0.02  # of one call that misses nothing
 OVERLAP_SECONDS = 1.0  # of a leg that was taken over from: its page closes it about then
 TURNS = 4  # a tick's calls take turns, so that no datagram waits for all of them
 TRIES_FOR_A_PORT = 20
