@@ -37,7 +37,7 @@ SOCKET_BUFFER = 4 << 20
 ANSWER = b"\x01\x01"  # how a STUN success response begins
 READS = 4  # of a socket, before others on this loop get their turn
 # when a process with a bridge lets its collector look: rarely, because each packet that is kept for
-# repairs is an object, and Python's own 700 would have it look through all of them all the time
+# repairs is an object until it has looked, and Python's own 700 would have it look all the time
 COLLECTING = (20_000, 20, 20)
 
 

@@ -62,15 +62,19 @@ def _missing(*_: object) -> int:
     raise NotImplementedError("This system gives one datagram at a time.")
 
 
-def _call(name: str) -> Call:
+def _call(name: str, *nothing: object) -> Call:
+    """The system's call of that name, if it takes a question about `nothing` for one: a container
+    may forbid what the library has."""
     try:
         found: Call = getattr(ctypes.CDLL(None, use_errno=True), name)
     except (AttributeError, OSError, TypeError):  # another system's library, or none by that name
-        found = _missing
-    return found
+        return _missing
+    ctypes.set_errno(0)
+    found(-1, *nothing)
+    return found if ctypes.get_errno() == errno.EBADF else _missing
 
 
-_receive, _send = _call("recvmmsg"), _call("sendmmsg")
+_receive, _send = _call("recvmmsg", None, 0, 0, None), _call("sendmmsg", None, 0, 0)
 AVAILABLE = _missing not in (_receive, _send)
 
 

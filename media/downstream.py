@@ -171,8 +171,8 @@ class DownTrack:
         )
 
     def gave(self, count: int, octets: int, seq: int, timestamp: int, now: float) -> None:
-        """So many of a source that `continues` went on, by these offsets; the last one's numbers
-        are the source's."""
+        """So many of the source's next packets went on by these offsets; the last one's numbers are
+        the source's."""
         self.packets += count
         self.octets += octets
         self.last_seq = (seq + self.seq_offset) & 0xFFFF

@@ -181,7 +181,8 @@ class Express:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
-        self._lanes: dict[bytes, Lane] = {}  # by the address's bytes and the stream's
+        # by the address's bytes and the stream's; of the socket where it was heard last
+        self._lanes: dict[bytes, Lane] = {}
         self._outbox = Outbox()
         outbox = self._outbox
         self._out = outbox.pieces, outbox.names, outbox.name_sizes
@@ -248,7 +249,7 @@ class Express:
         name = inbox.name(i)
         key = name + data[8:12]
         lane = self._lanes.get(key)
-        if lane is None or not lane.holds():
+        if lane is None or lane.path[0] is not port or not lane.holds():
             if len(self._lanes) >= MOST_LANES:
                 self._lanes.clear()
                 self._addresses.clear()
@@ -280,7 +281,7 @@ class Express:
         """Send on the packets from `i` that are one stream's next ones; where it ended."""
         at, name = i * SLOT + HEAD, inbox.name(i)
         lane = self._lanes.get(name + inbox.memory[at + 8 : at + 12])
-        if lane is None:
+        if lane is None or lane.path[0] is not port:
             return i
         layout = lane.layout
         if layout is None or layout.heads(inbox.view, at) != layout.same:

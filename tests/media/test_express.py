@@ -81,7 +81,8 @@ class House:
         self.told: list[LegEvent] = []
         self.bridge = Bridge(BridgeSettings(max_packets_per_second=most), self.told.append)
         self.port = Port(self.bridge, socket.AF_INET)
-        self.inbox = Inbox(socket.AF_INET)
+        self.other = Port(self.bridge, socket.AF_INET)
+        self.inboxes = Inbox(socket.AF_INET), Inbox(socket.AF_INET)
         self.sealing: dict[str, Direction] = {}
         self.bridge.express._outbox.send = self._send  # type: ignore[method-assign]
         for seat in ("tablet", "clinician"):
@@ -125,18 +126,20 @@ class House:
             self.port.sent.append((ctypes.string_at(base, size), address))
         return count
 
-    def read(self, batch: Sequence[Sent]) -> None:
-        """Datagrams that come together."""
+    def read(self, batch: Sequence[Sent], *, by_other: bool = False) -> None:
+        """Datagrams that come together, by the first of the sockets or by the other one."""
+        at = 1 if by_other else 0
+        port, inbox = (self.port, self.other)[at], self.inboxes[at]
         if not self.short:
             for data, address in batch:
-                self.port.received(data, address)
+                port.received(data, address)
             return
-        for i, (data, (host, port)) in enumerate(batch):
-            raw = int(socket.AF_INET).to_bytes(2, "little") + port.to_bytes(2, "big")
-            self.inbox.names[i * NAME : i * NAME + 16] = raw + socket.inet_aton(host) + bytes(8)
-            self.inbox.memory[i * SLOT + HEAD : i * SLOT + HEAD + len(data)] = data
-            self.inbox.sizes[i * STEP_32 + SIZE_AT] = len(data)
-        self.bridge.express.take(self.port, self.inbox, len(batch))  # type: ignore[arg-type]
+        for i, (data, (host, number)) in enumerate(batch):
+            raw = int(socket.AF_INET).to_bytes(2, "little") + number.to_bytes(2, "big")
+            inbox.names[i * NAME : i * NAME + 16] = raw + socket.inet_aton(host) + bytes(8)
+            inbox.memory[i * SLOT + HEAD : i * SLOT + HEAD + len(data)] = data
+            inbox.sizes[i * STEP_32 + SIZE_AT] = len(data)
+        self.bridge.express.take(port, inbox, len(batch))  # type: ignore[arg-type]
 
     def known(self) -> Any:
         """Everything that is counted or remembered of what came and went."""
@@ -366,6 +369,23 @@ async def test_what_is_missing_is_asked_for_again_at_whichever_calls_turn_it_is(
         assert short.bridge._ticking is not None
         short.bridge._ticking.cancel()
         assert leg.up["video"].asked == 2
+
+
+def test_what_comes_by_another_socket_is_a_packet_of_that_one() -> None:
+    """A host with several addresses has a socket for each, and a browser may try them all."""
+    with houses() as (short, long):
+        browsers = Browsers(short.sealing, 1)
+        for turn, by_other in enumerate((False, False, True, True, False, True, True, False)):
+            if turn == 4:  # it has been checked there, too
+                for house in (short, long):
+                    house.other.legs[SEATS["tablet"]] = house.leg("tablet")
+            short.now = long.now = short.now + 0.3
+            batch = [browsers.packet("tablet", "video", "key", 0, 9) for _ in range(4)]
+            for house in (short, long):
+                house.read(batch, by_other=by_other)
+            assert short.port.sent == long.port.sent
+            assert short.known() == long.known()
+        assert short.bridge.totals().dropped["unknown-address"] == 8
 
 
 def test_a_layout_finds_what_the_long_way_reads() -> None:
