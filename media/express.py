@@ -326,6 +326,7 @@ class Express:
         stamp, time_24 = self._stamp, self._time_24
         writes, first, before, timed, after = written
         base, least, name_end = inbox.at, head + srtp.LONGEST_TAG, len(name)
+        most = min(srtp.LONGEST, srtp.LONGEST - srtp.TRAILER + begins)  # as the long way has it
         level: int | None = None
         seq, timestamp = track.highest & 0xFFFF, track.timestamp
         got = octets = sent = octets_sent = refused = 0
@@ -336,7 +337,7 @@ class Express:
                 second, this, stamped, number = values(view, at)
                 if (
                     this != (seq + 1) & 0xFFFF
-                    or not least <= size <= srtp.LONGEST
+                    or not least <= size <= most
                     or 192 <= second <= 223  # a report (RFC 5761)
                 ):
                     break
